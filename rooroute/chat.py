@@ -1,0 +1,163 @@
+"""The neutral conversation: what a client asks and what an answer is made of, in no vendor's terms.
+
+Everything here is a frozen value. A decoder produces ``Event``s in delivery order; the last one is always ``Finished`` or ``Failed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias
+
+from rooroute.outcome import Failure
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "toolCalls"
+    CONTENT_FILTER = "contentFilter"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """``data`` is base64 without line breaks or a data: prefix."""
+
+    mime_type: str
+    data: str
+    type: Literal["image"] = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingPart:
+    """``signature`` is opaque; it goes back only to the vendor that made it."""
+
+    text: str
+    signature: str | None = None
+    type: Literal["thinking"] = "thinking"
+
+
+Part: TypeAlias = TextPart | ImagePart | ThinkingPart
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """``arguments`` is a JSON document as text; ``signature`` as in ThinkingPart (Gemini's thought signatures sit on calls)."""
+
+    id: str
+    name: str
+    arguments: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | tuple[Part, ...] = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """``parameters`` is a JSON Schema and reaches the provider equal as JSON."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoiceName:
+    name: str
+
+
+ToolChoice: TypeAlias = Literal["auto", "none", "required"] | ToolChoiceName
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One request. ``max_tokens`` counts output tokens; ``response_format`` is ``{"type": "json"}`` or
+    ``{"type": "jsonSchema", "name": str, "schema": object}``; ``provider_options`` is merged into the vendor's body as it is."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    reasoning_effort: Literal["minimal", "low", "medium", "high"] | None = None
+    response_format: Mapping[str, Any] | None = None
+    provider_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one attempt. ``input_tokens`` includes cached ones, ``output_tokens`` includes reasoning; ``estimated`` is true where
+    the provider told nothing."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """Text of the model's thinking; a signature comes with, or after, the text it signs."""
+
+    text: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A fragment of the call numbered ``index`` (0-based, in order of appearance). ``id`` and ``name`` come with its first fragment."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSeen:
+    """Cumulative: the last value wins, it is never added up."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Terminal evidence was seen; always the last event of a good stream."""
+
+    reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The stream carried an error or ended without terminal evidence; always the last event of a bad one."""
+
+    failure: Failure
+
+
+Event: TypeAlias = TextDelta | ThinkingDelta | ToolCallDelta | UsageSeen | Finished | Failed
