@@ -1,0 +1,252 @@
+"""The one schema of what the user decides: profiles, pools and their defaults.
+
+The config file, the protocol and the command line all derive theirs from these dataclasses (pydantic reads them as they are; camelCase
+outside, snake_case inside, unknown fields refused). Times are seconds, prices USD per million tokens. Nothing here is ever a secret:
+``api_key`` and ``secrets`` hold only references (``${NAME}`` or ``os.environ/NAME``), a literal key lives in the keyring.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+from rooroute.secret import is_loopback, origin_of
+
+
+def camel(name: str) -> str:
+    """snake_case to camelCase: the spelling of every field outside Python."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+SCHEMA: Final[dict[str, Any]] = {
+    "alias_generator": camel,
+    "validate_by_name": False,
+    "validate_by_alias": True,
+    "extra": "forbid",
+    "hide_input_in_errors": True,
+}
+
+ID_PATTERN: Final = r"^[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069](?:[^/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,62}[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069])?$"
+REFERENCE: Final = re.compile(r"^(?:\$\{([A-Za-z_][A-Za-z0-9_]*)\}|os\.environ/([A-Za-z_][A-Za-z0-9_]*))$")
+
+
+class Strategy(StrEnum):
+    PRIORITY = "priority"
+    ROUND_ROBIN = "round_robin"
+
+
+class CooldownMode(StrEnum):
+    """``hint_first``: the provider's time, else the configured one. ``max``: never shorter than configured. ``fixed``: exactly it."""
+
+    HINT_FIRST = "hint_first"
+    MAX = "max"
+    FIXED = "fixed"
+
+
+class Revert(StrEnum):
+    """When to go back to a better profile that has recovered."""
+
+    SESSION = "session"
+    TURN = "turn"
+    IMMEDIATE = "immediate"
+    NEVER = "never"
+
+
+class OnInterrupt(StrEnum):
+    """What happens when an answer breaks off after its first delta."""
+
+    STOP = "stop"
+    RESTART = "restart"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. ``first_token`` runs from the request's sending, ``idle`` between two pieces, ``total`` over the whole answer."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    connect: float = 10.0
+    first_token: float = 60.0
+    idle: float = 60.0
+    total: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """USD per million tokens."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One saved API configuration.
+
+    ``provider`` names a row of the provider table; ``models`` restricts what it may be asked for (empty: anything); ``model_map`` turns a
+    requested model's name into this profile's own. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
+    own fields (organization, project, apiVersion, deployments, location, …).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    id: str
+    provider: str
+    name: str | None = None
+    model: str | None = None
+    models: tuple[str, ...] = ()
+    model_map: Mapping[str, str] = field(default_factory=dict)
+    base_url: str | None = None
+    api_key: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    cooldown: float | None = None
+    enabled: bool = True
+    domain: str | None = None
+    last_resort: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    timeouts: Timeouts = Timeouts()
+    context_window: int | None = None
+    price: Price | None = None
+    tags: tuple[str, ...] = ()
+    region: str | None = None
+    proxy: str | None = None
+    notes: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return self.name or self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Profiles in order of preference, and how to choose among them. Times in seconds; None falls back to ``Defaults``.
+
+    ``max_attempts`` counts attempts of one request (None: candidates + 1); ``max_elapsed`` stops new attempts from starting.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    id: str
+    name: str | None = None
+    profiles: tuple[str, ...] = ()
+    strategy: Strategy = Strategy.PRIORITY
+    cooldown: float | None = None
+    cooldown_mode: CooldownMode | None = None
+    revert: Revert = Revert.SESSION
+    max_wait: float | None = None
+    max_attempts: int | None = None
+    max_elapsed: float = 60.0
+    on_interrupt: OnInterrupt = OnInterrupt.STOP
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return self.name or self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds where neither profile nor pool says otherwise. ``cooldown`` None means each class's own default."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    cooldown: float | None = None
+    cooldown_mode: CooldownMode = CooldownMode.HINT_FIRST
+    max_wait: float = 60.0
+    pool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something the user should mend. ``field`` is a dotted path in outside spelling; ``line`` is 1-based in the config file."""
+
+    message: str
+    field: str | None = None
+    remedy: str | None = None
+    profile_id: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One immutable reading of the config file. ``revision`` is a hash of its bytes. ``unreadable`` keeps, by id, entries that did not
+    parse: they are shown as "needs attention" and written back verbatim, never dropped."""
+
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+    defaults: Defaults = Defaults()
+    revision: str = ""
+    problems: tuple[Problem, ...] = ()
+    unreadable: Mapping[str, Problem] = field(default_factory=dict)
+
+    def pool(self, pool_id: str | None) -> Pool | None:
+        """The pool of that id; for None the default one: ``defaults.pool``, else "default", else the first, else every profile in order."""
+        if pool_id is None:
+            pool_id = self.defaults.pool or ("default" if "default" in self.pools else next(iter(self.pools), "default"))
+        if pool_id == "default" and pool_id not in self.pools:
+            return Pool(id="default", profiles=tuple(self.profiles))
+        return self.pools.get(pool_id)
+
+
+def reference_name(text: str) -> str | None:
+    """The environment variable that ``${NAME}`` or ``os.environ/NAME`` names; None when the text is no reference."""
+    found = REFERENCE.match(text)
+    return (found.group(1) or found.group(2)) if found else None
+
+
+def check_secret(text: str) -> str | None:
+    """Why a typed key cannot be one (a sentence with the remedy), or None. White space around it is the caller's to strip."""
+    if not text:
+        return "The key is empty; paste it again."
+    if len(text) > 100_000:
+        return "The key is longer than 100,000 characters; paste the key alone."
+    if any(c in text for c in "\r\n\0") and not text.lstrip().startswith(("{", "-----")):
+        return "The key holds a line break; paste it again as one line."
+    if not text.isascii():
+        return "The key holds a character that no HTTP header can carry; paste it again from the provider's page."
+    return None
+
+
+def check_base_url(url: str) -> str | None:
+    """Why this cannot be a base URL (a sentence with the remedy), or None. Approval of plain http is not judged here."""
+    try:
+        origin_of(url)
+    except ValueError as wrong:
+        return f"The base URL cannot be used: {wrong}."
+    if "?" in url or "#" in url:
+        return "The base URL holds a query or a fragment; put query parameters into the query field."
+    return None
+
+
+def needs_plain_http_approval(origin: str) -> bool:
+    """Whether a key for this origin would cross a network unencrypted."""
+    return origin.startswith("http://") and not is_loopback(origin)
+
+
+def check_profile(profile: Profile) -> list[Problem]:
+    """What is wrong with a profile whatever its vendor; the vendor's own rules are in ``providers.table``."""
+    found: list[Problem] = []
+
+    def wrong(field_name: str, message: str, remedy: str) -> None:
+        found.append(Problem(message, field=field_name, remedy=remedy, profile_id=profile.id))
+
+    if not re.match(ID_PATTERN, profile.id):
+        wrong("id", "A profile's id is 1 to 64 characters without slashes, control or direction characters.", "Choose another id.")
+    if profile.base_url is not None and (why := check_base_url(profile.base_url)):
+        wrong("baseUrl", why, "Write it as https://host/path.")
+    for slot, text in {"apiKey": profile.api_key, **{f"secrets.{k}": v for k, v in profile.secrets.items()}}.items():
+        if text is not None and reference_name(text) is None:
+            wrong(slot, "A key is not written into the configuration.", "Save it with the profile, or refer to it as ${NAME}.")
+    for name, value in profile.headers.items():
+        if not re.match(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name) or any(c in value for c in "\r\n\0") or not value.isascii():
+            wrong(f"headers.{name}", "This header cannot be sent.", "Use an ASCII name and a one-line ASCII value.")
+    if profile.cooldown is not None and not 0 <= profile.cooldown <= 35 * 86400:
+        wrong("cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range.")
+    return found
