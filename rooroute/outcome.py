@@ -60,3 +60,11 @@ class Failure:
     confirm: bool = False
     daily: bool = False
     max_tokens_allowed: int | None = None
+
+
+class Unreachable(Exception):
+    """No answer came, or it broke off on the wire. The only exception that carries an expected failure: it has to cross a stream."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure

@@ -189,7 +189,9 @@ class Configuration:
     def pool(self, pool_id: str | None) -> Pool | None:
         """The pool of that id; for None the default one: ``defaults.pool``, else "default", else the first, else every profile in order."""
         if pool_id is None:
-            pool_id = self.defaults.pool or ("default" if "default" in self.pools else next(iter(self.pools), "default"))
+            pool_id = self.defaults.pool or (
+                "default" if "default" in self.pools else next(iter(self.pools), "default")
+            )
         if pool_id == "default" and pool_id not in self.pools:
             return Pool(id="default", profiles=tuple(self.profiles))
         return self.pools.get(pool_id)
@@ -238,15 +240,29 @@ def check_profile(profile: Profile) -> list[Problem]:
         found.append(Problem(message, field=field_name, remedy=remedy, profile_id=profile.id))
 
     if not re.match(ID_PATTERN, profile.id):
-        wrong("id", "A profile's id is 1 to 64 characters without slashes, control or direction characters.", "Choose another id.")
+        wrong(
+            "id",
+            "A profile's id is 1 to 64 characters without slashes, control or direction characters.",
+            "Choose another id.",
+        )
     if profile.base_url is not None and (why := check_base_url(profile.base_url)):
         wrong("baseUrl", why, "Write it as https://host/path.")
     for slot, text in {"apiKey": profile.api_key, **{f"secrets.{k}": v for k, v in profile.secrets.items()}}.items():
         if text is not None and reference_name(text) is None:
-            wrong(slot, "A key is not written into the configuration.", "Save it with the profile, or refer to it as ${NAME}.")
+            wrong(
+                slot,
+                "A key is not written into the configuration.",
+                "Save it with the profile, or refer to it as ${NAME}.",
+            )
     for name, value in profile.headers.items():
-        if not re.match(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name) or any(c in value for c in "\r\n\0") or not value.isascii():
+        if (
+            not re.match(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)
+            or any(c in value for c in "\r\n\0")
+            or not value.isascii()
+        ):
             wrong(f"headers.{name}", "This header cannot be sent.", "Use an ASCII name and a one-line ASCII value.")
     if profile.cooldown is not None and not 0 <= profile.cooldown <= 35 * 86400:
-        wrong("cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range.")
+        wrong(
+            "cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range."
+        )
     return found

@@ -59,7 +59,9 @@ class Decoder(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format."""
+    """One wire format. ``name`` marks the signatures it made, so that they go back to nobody else."""
+
+    name: str
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         """The streaming request. Raises ``errors.InvalidInput`` naming the field when this dialect cannot say what was asked."""
