@@ -174,21 +174,21 @@ class Client:
                 future.exception()
 
     async def _messages(self, stdout: asyncio.StreamReader) -> AsyncIterator[Json]:
-        buffer = b""
+        buffer, at = b"", 0
         while True:
             await self._reading.wait()
-            head, found, rest = buffer.partition(b"\r\n\r\n")
-            if found:
-                length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-                if len(rest) >= length:
-                    buffer = rest[length:]
-                    yield json.loads(rest[:length])
+            end = buffer.find(b"\r\n\r\n", at)
+            if end >= 0:
+                length = int(buffer[at:end].lower().split(b"content-length:")[1].split(b"\r\n")[0])
+                if len(buffer) >= end + 4 + length:
+                    at = end + 4 + length
+                    yield json.loads(buffer[end + 4 : at])
                     continue
             chunk = await stdout.read(1 << 18)
             if not chunk:
                 return
             self.stdout += chunk
-            buffer += chunk
+            buffer, at = buffer[at:] + chunk, 0
 
     def _take(self, message: Json) -> None:
         if "method" not in message:
