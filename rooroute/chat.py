@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from rooroute.outcome import Failure
+from rooroute.profiles import SCHEMA, OnInterrupt
 
 
 class FinishReason(StrEnum):
@@ -23,6 +24,7 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     text: str
     type: Literal["text"] = "text"
 
@@ -31,6 +33,7 @@ class TextPart:
 class ImagePart:
     """``data`` is base64 without line breaks or a data: prefix."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     mime_type: str
     data: str
     type: Literal["image"] = "image"
@@ -40,6 +43,7 @@ class ImagePart:
 class ThinkingPart:
     """``signature`` is opaque; it goes back only to the vendor that made it."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     text: str
     signature: str | None = None
     type: Literal["thinking"] = "thinking"
@@ -52,6 +56,7 @@ Part: TypeAlias = TextPart | ImagePart | ThinkingPart
 class ToolCall:
     """``arguments`` is a JSON document as text; ``signature`` as in ThinkingPart (Gemini's thought signatures sit on calls)."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     id: str
     name: str
     arguments: str
@@ -71,6 +76,7 @@ class Message:
 class Tool:
     """``parameters`` is a JSON Schema and reaches the provider equal as JSON."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     name: str
     parameters: Mapping[str, Any]
     description: str | None = None
@@ -78,6 +84,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoiceName:
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     name: str
 
 
@@ -102,11 +109,28 @@ class ChatRequest:
     provider_options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionOptions:
+    """How one request wants to be served. ``request_id`` names it in progress, errors and ``why``; ``pool`` and ``profile`` are ids, at
+    most one of them given; ``fallback`` False asks the first choice only, None means: yes for a pool, no for a named profile.
+    ``session`` names the conversation for stickiness; ``metadata`` is the client's own and goes nowhere but into the record."""
+
+    request_id: str
+    pool: str | None = None
+    profile: str | None = None
+    model: str | None = None
+    session: str | None = None
+    on_interrupt: OnInterrupt | None = None
+    fallback: bool | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one attempt. ``input_tokens`` includes cached ones, ``output_tokens`` includes reasoning; ``estimated`` is true where
     the provider told nothing."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int | None = None
