@@ -1,0 +1,556 @@
+"""Every message of the protocol as pydantic models: the one place where JSON from outside becomes values, and the source of the schema.
+
+Fields are camelCase outside; an unknown field is an error that names it, except inside ``metadata``, ``providerOptions`` and JSON
+Schemas. Results and notifications are sent as plain dicts and never pass through these models (nothing pydantic per delta); they are
+written down here for the generated contract, and tests hold what a server sends against them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag
+
+from rooroute.chat import ImagePart, TextPart, ThinkingPart, Tool, ToolCall, ToolChoiceName, Usage
+from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy, camel
+
+Json: TypeAlias = dict[str, Any]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Flag = Annotated[bool, Strict()]
+Token = Annotated[
+    Annotated[str, Tag("<word>")] | Annotated[Whole, Tag("<number>")],
+    Discriminator(lambda value: "<word>" if isinstance(value, str) else "<number>"),
+]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]
+
+
+class Shape(BaseModel):
+    """An object whose fields are all known."""
+
+    model_config = ConfigDict(
+        alias_generator=camel,
+        extra="forbid",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class Empty(Shape):
+    """No fields."""
+
+
+# --- the conversation -------------------------------------------------------------------------------------------------------------
+
+
+def _part_kind(value: Any) -> str | None:
+    """The angle brackets keep the names of alternatives apart from the names of fields where errors are told."""
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return f"<{kind}>" if isinstance(kind, str) else None
+
+
+def _text_or_parts(value: Any) -> str:
+    return "<parts>" if isinstance(value, list | tuple) else "<text>"
+
+
+def _word_or_name(value: Any) -> str:
+    return "<word>" if isinstance(value, str) else "<name>"
+
+
+Part = Annotated[
+    Annotated[TextPart, Tag("<text>")]
+    | Annotated[ImagePart, Tag("<image>")]
+    | Annotated[ThinkingPart, Tag("<thinking>")],
+    Discriminator(_part_kind),
+]
+Content = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[Part], Tag("<parts>")], Discriminator(_text_or_parts)
+]
+Choice = Annotated[
+    Annotated[Literal["auto", "none", "required"], Tag("<word>")] | Annotated[ToolChoiceName, Tag("<name>")],
+    Discriminator(_word_or_name),
+]
+
+
+class Message(Shape):
+    """One turn. ``toolCallId`` says which call a message of role ``tool`` answers."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: Content = ""
+    tool_calls: list[ToolCall] = []
+    tool_call_id: str | None = None
+    is_error: Flag = False
+
+
+class ResponseFormat(Shape):
+    """``json``: any JSON object. ``jsonSchema``: one that ``schema`` describes, called ``name``."""
+
+    type: Literal["json", "jsonSchema"]
+    name: str | None = None
+    json_schema: Json | None = Field(default=None, alias="schema")
+
+
+# --- params -----------------------------------------------------------------------------------------------------------------------
+
+
+class ById(Shape):
+    id: str
+
+
+class SaveProfile(Shape):
+    """``apiKey`` is short for the secret slot of that name; ``${NAME}`` there stores a reference to an environment variable."""
+
+    profile: Profile
+    api_key: str | None = None
+    secrets: dict[str, str] = {}
+    config_revision: str | None = None
+    """The revision this edit began from; a stale one is a conflict. Left out: the edit applies whatever the file holds."""
+    approve_origin: Flag = False
+    """The user has seen and approved that the key goes to this address, plain http or changed."""
+
+
+class DuplicateProfile(Shape):
+    id: str
+    new_id: str | None = None
+
+
+class DeleteById(Shape):
+    id: str
+    config_revision: str | None = None
+
+
+class SetEnabled(Shape):
+    id: str
+    enabled: Flag
+
+
+class TestProfile(Shape):
+    """A saved profile by ``id``, or a draft in ``profile`` with its key beside it."""
+
+    __test__ = False  # not a test, whatever pytest thinks of its name
+
+    id: str | None = None
+    profile: Profile | None = None
+    api_key: str | None = None
+    secrets: dict[str, str] = {}
+    level: Literal["connect", "auth", "completion"] = "auth"
+    partial_result_token: Token | None = None
+
+
+class ListModels(Shape):
+    """A saved profile by ``id``, or a draft in ``profile`` with its key beside it."""
+
+    id: str | None = None
+    profile: Profile | None = None
+    api_key: str | None = None
+    secrets: dict[str, str] = {}
+    refresh: Flag = False
+
+
+class SavePool(Shape):
+    pool: Pool
+    config_revision: str | None = None
+
+
+class Rotate(Shape):
+    """``rest`` in seconds also rests the profile left; ``to`` names the one to go to."""
+
+    pool: str | None = None
+    to: str | None = None
+    rest: Annotated[Number, Field(gt=0, le=35 * 86400)] | None = None
+
+
+class Complete(Shape):
+    """One request for an answer; ``pool`` or ``profile``, or neither for the default pool."""
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+    pool: str | None = None
+    profile: str | None = None
+    model: str | None = None
+    tools: list[Tool] = []
+    tool_choice: Choice | None = None
+    max_tokens: Annotated[Whole, Field(gt=0)] | None = None
+    temperature: Annotated[Number, Field(ge=0)] | None = None
+    top_p: Annotated[Number, Field(ge=0, le=1)] | None = None
+    stop: list[str] = []
+    seed: Whole | None = None
+    reasoning_effort: Literal["minimal", "low", "medium", "high"] | None = None
+    response_format: ResponseFormat | None = None
+    provider_options: Json = {}
+    metadata: Json = {}
+    session: str | None = None
+    on_interrupt: OnInterrupt | None = None
+    fallback: Flag | None = None
+    partial_result_token: Token | None = None
+
+
+class ByRequest(Shape):
+    request_id: str
+
+
+class Stats(Shape):
+    since: Time | None = None
+    group_by: Literal["profile", "model", "day"] = "profile"
+
+
+class ReadSecret(Shape):
+    profile_id: str
+    slot: str
+
+
+class WriteSecret(ReadSecret):
+    value: str
+
+
+# --- results ----------------------------------------------------------------------------------------------------------------------
+
+ProfileState = Literal["active", "cooldown", "failed", "disabled"]
+
+
+class Problem(Shape):
+    """Something the user should mend. ``line`` is 1-based in the configuration file."""
+
+    message: str
+    field: str | None = None
+    remedy: str | None = None
+    profile_id: str | None = None
+    line: int | None = None
+
+
+class MarkStatus(Shape):
+    """One judgement that covers a profile, perhaps for one model only."""
+
+    scope: Literal["endpoint", "domain", "profile"]
+    state: Literal["watched", "cooldown", "failed"]
+    fault: str
+    holder: str | None = None
+    model: str | None = None
+    reason: str | None = None
+    since: Time | None = None
+    until: Time | None = None
+    hinted: bool | None = None
+
+
+class ProfileFigures(Shape):
+    """Cost in USD."""
+
+    requests: int
+    success_rate: float | None = None
+    median_first_token_ms: float | None = None
+    p95_first_token_ms: float | None = None
+    input_tokens: int
+    output_tokens: int
+    cost: float | None = None
+
+
+class ProfileStatus(Shape):
+    """What a user sees of a profile."""
+
+    id: str
+    name: str
+    provider: str
+    model: str | None = None
+    state: ProfileState
+    reason: str | None = None
+    until: Time | None = None
+    remedy: str | None = None
+    probing: bool | None = None
+    secret: Literal["keyring", "environment", "session", "client", "missing", "notNeeded"]
+    last_used: Time | None = None
+    last_error: str | None = None
+    marks: list[MarkStatus] = []
+    stats: ProfileFigures | None = None
+
+
+class PoolStatus(Shape):
+    """``current`` is where this window's next request goes, ``until`` when somebody returns if nobody can serve now."""
+
+    id: str
+    name: str
+    strategy: Strategy
+    profiles: list[str]
+    state: Literal["active", "cooldown", "failed", "empty"]
+    current: str | None = None
+    until: Time | None = None
+    reason: str | None = None
+
+
+class Status(Shape):
+    now: Time
+    config_revision: str
+    state_revision: int
+    secret_store: Literal["keyring", "session", "client"]
+    profiles: list[ProfileStatus]
+    pools: list[PoolStatus]
+    problems: list[Problem]
+
+
+class Removed(Shape):
+    profiles: list[str]
+    pools: list[str]
+
+
+class StatusChanged(Shape):
+    """Only what changed, also when another window changed it."""
+
+    now: Time
+    config_revision: str
+    state_revision: int
+    profiles: list[ProfileStatus]
+    pools: list[PoolStatus]
+    removed: Removed
+
+
+class ProviderInfo(Shape):
+    """What a wizard needs to ask for a profile of this vendor."""
+
+    id: str
+    name: str
+    fields: list[Json]
+    presets: list[Json]
+    documentation: str | None = None
+
+
+class Providers(Shape):
+    providers: list[ProviderInfo]
+
+
+class ProfileAsSaved(Shape):
+    profile: Profile
+    config_revision: str
+
+
+class ProfileSaved(Shape):
+    profile: ProfileStatus
+    config_revision: str
+
+
+class ProfileChanged(Shape):
+    profile: ProfileStatus
+
+
+class Deleted(Shape):
+    """The pools and rules that used it; a deleted profile can be restored for ten minutes."""
+
+    pools: list[str]
+    rules: list[str] = []
+    config_revision: str
+
+
+class Stage(Shape):
+    name: str
+    ok: bool
+    duration_ms: float
+    detail: str | None = None
+    remedy: str | None = None
+
+
+class Tested(Shape):
+    ok: bool
+    stages: list[Stage]
+
+
+class ModelInfo(Shape):
+    """Prices in USD per million tokens; ``assumed`` names the fields the provider did not tell."""
+
+    id: str
+    name: str | None = None
+    context_window: int | None = None
+    max_tokens: int | None = None
+    supports_images: bool | None = None
+    supports_tools: bool | None = None
+    supports_prompt_cache: bool | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    assumed: list[str] = []
+
+
+class Models(Shape):
+    models: list[ModelInfo]
+    fetched_at: Time
+    stale: bool
+
+
+class PoolSaved(Shape):
+    pool: PoolStatus
+    config_revision: str
+
+
+class Rotated(Shape):
+    from_: str | None = Field(default=None, alias="from")
+    to: str
+
+
+class Attempt(Shape):
+    """``verdict`` is ``ok`` or the class of the failure."""
+
+    n: int
+    profile_id: str
+    model: str
+    verdict: str
+    http_status: int | None = None
+    detail: str | None = None
+    first_token_ms: float | None = None
+    duration_ms: float
+    usage: Usage | None = None
+
+
+class Completed(Shape):
+    """``message`` is ready to be appended to the conversation; its text is left out where it went out as progress. ``cost`` in USD."""
+
+    request_id: str
+    profile_id: str
+    model: str
+    finish_reason: Literal["stop", "length", "toolCalls", "contentFilter", "other"]
+    message: Message
+    usage: Usage
+    cost: float | None = None
+    attempts: list[Attempt]
+
+
+class Candidate(Shape):
+    profile_id: str
+    excluded_by: str | None = None
+    rank: int | None = None
+
+
+class Why(Shape):
+    request: Json
+    candidates: list[Candidate]
+    rule: str | None = None
+    strategy: str
+    attempts: list[Attempt]
+
+
+class StatsRow(Shape):
+    key: str
+    requests: int
+    successes: int | None = None
+    success_rate: float | None = None
+    median_first_token_ms: float | None = None
+    p90_first_token_ms: float | None = None
+    p95_first_token_ms: float | None = None
+    p99_first_token_ms: float | None = None
+    input_tokens: int
+    output_tokens: int
+    cost: float | None = None
+
+
+class StatsRows(Shape):
+    rows: list[StatsRow]
+
+
+class SecretValue(Shape):
+    """``value`` is null where the client holds none."""
+
+    value: str | None
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------------------
+
+
+class AttemptBegun(Shape):
+    kind: Literal["attempt"]
+    request_id: str
+    n: int
+    profile_id: str
+    model: str
+    why: str
+
+
+class TextArrived(Shape):
+    kind: Literal["text"]
+    text: str
+
+
+class ThinkingArrived(Shape):
+    kind: Literal["thinking"]
+    text: str
+    signature: str | None = None
+
+
+class ToolCallArrived(Shape):
+    kind: Literal["toolCall"]
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments_delta: str | None = None
+    signature: str | None = None
+
+
+class Waiting(Shape):
+    """Nobody can serve before ``until`` (null: not known); ``requests/retryNow`` and ``requests/skip`` end the wait."""
+
+    kind: Literal["waiting"]
+    request_id: str
+    until: Time | None
+    now: Time
+    profile_ids: list[str]
+
+
+class Reset(Shape):
+    """Drop what this request delivered so far; attempt ``n`` begins anew."""
+
+    kind: Literal["reset"]
+    n: int
+
+
+class UsageSeen(Shape):
+    """Cumulative: the last one counts."""
+
+    kind: Literal["usage"]
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool
+
+
+class StageDone(Stage):
+    """One stage of ``profiles/test``."""
+
+    kind: Literal["stage"]
+
+
+ProgressValue = Annotated[
+    AttemptBegun | TextArrived | ThinkingArrived | ToolCallArrived | Waiting | Reset | UsageSeen | StageDone,
+    Field(discriminator="kind"),
+]
+
+
+class Progress(Shape):
+    """``token`` is the request's ``partialResultToken``; the order is the order of delivery."""
+
+    token: Token
+    value: ProgressValue
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------------------
+
+
+class ErrorProfile(Shape):
+    id: str
+    state: ProfileState
+    reason: str | None = None
+    until: Time | None = None
+    remedy: str | None = None
+
+
+class ErrorData(BaseModel):
+    """``kind`` is always there; the rest where it applies. ``message`` is the partial answer where no token was given."""
+
+    model_config = ConfigDict(alias_generator=camel, extra="allow", hide_input_in_errors=True)
+
+    kind: str
+    field: str | None = None
+    request_id: str | None = None
+    retry_at: Time | None = None
+    now: Time | None = None
+    profiles: list[ErrorProfile] | None = None
+    attempts: list[Attempt] | None = None
+    message: Message | None = None
+    reference: str | None = None
+    """Where an internal error is found in the server's log."""
