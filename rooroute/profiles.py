@@ -91,7 +91,8 @@ class Profile:
     """One saved API configuration.
 
     ``provider`` names a row of the provider table; ``models`` restricts what it may be asked for (empty: anything); ``model_map`` turns a
-    requested model's name into this profile's own. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
+    requested model's name into this profile's own. ``key_saved_at`` (RFC 3339) is written whenever a key goes into the keyring: it
+    is the key's age, and the change in the file by which other windows learn to read the key again. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
     own fields (organization, project, apiVersion, deployments, location, …).
     """
 
@@ -105,6 +106,7 @@ class Profile:
     base_url: str | None = None
     api_key: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
+    key_saved_at: str | None = None
     cooldown: float | None = None
     enabled: bool = True
     domain: str | None = None
