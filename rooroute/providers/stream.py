@@ -117,10 +117,15 @@ class StreamDecoder:
                         return
                     continue
             self._documents += 1
-            if type(document) is dict:
-                read(document, name)
-            else:
-                self._read_other(document)
+            try:
+                if type(document) is dict:
+                    read(document, name)
+                else:
+                    self._read_other(document)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                # A known field of an unknown shape: whatever a server may send, the caller gets a typed end.
+                if not self.over:
+                    self._malformed()
             if self.over:
                 return
 

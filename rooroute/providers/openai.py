@@ -1,0 +1,339 @@
+"""The OpenAI chat completions dialect, and every server that speaks it.
+
+https://platform.openai.com/docs/api-reference/chat, https://platform.openai.com/docs/guides/error-codes
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rooroute.chat import (
+    ChatRequest,
+    Failed,
+    FinishReason,
+    ImagePart,
+    Message,
+    Part,
+    TextDelta,
+    TextPart,
+    ThinkingDelta,
+    Tool,
+    ToolCallDelta,
+    ToolChoiceName,
+    Usage,
+    UsageSeen,
+)
+from rooroute.errors import InvalidInput
+from rooroute.outcome import Failure, Fault, Scope
+from rooroute.providers import envelope
+from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
+from rooroute.providers.envelope import BEARER, KeyPlace
+from rooroute.providers.failures import evidence_of, judge
+from rooroute.providers.openai_errors import ROWS
+from rooroute.providers.stream import StreamDecoder, count, mapping_of, text_of
+
+_PATH: Final = "/chat/completions"
+_REASONS: Final = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCompletions:
+    """The dialect with what differs between servers as data.
+
+    ``max_tokens`` is the field that limits the answer; ``include_usage`` asks for usage in the stream; ``option_headers`` sends fields of
+    the profile's ``options`` as headers.
+    """
+
+    key: KeyPlace = BEARER
+    max_tokens: str = "max_tokens"
+    include_usage: bool = True
+    option_headers: Mapping[str, str] = field(default_factory=dict)
+
+    def build(self, target: Target, request: ChatRequest) -> HttpRequest:
+        """The streaming request; see ``Dialect``."""
+        document: dict[str, Any] = {"model": target.model, "messages": _messages(request.messages), "stream": True}
+        if self.include_usage:
+            document["stream_options"] = {"include_usage": True}
+        limits = {
+            self.max_tokens: request.max_tokens,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "stop": list(request.stop) or None,
+            "seed": request.seed,
+            "reasoning_effort": request.reasoning_effort,
+            "tools": [_tool(tool) for tool in request.tools] or None,
+            "tool_choice": _tool_choice(request) if request.tools else None,
+            "response_format": _response_format(request.response_format),
+        }
+        document.update((name, value) for name, value in limits.items() if value is not None)
+        envelope.merged(document, request.provider_options)
+        document["stream"] = True
+        options = target.profile.options
+        headers = {header: str(options[name]) for name, header in self.option_headers.items() if options.get(name)}
+        path = "" if target.base_url.endswith(_PATH) else _PATH
+        return envelope.post(envelope.address(target, path), target, self.key, document, headers)
+
+    def decoder(self, content_type: str, now: float) -> ChatCompletionsDecoder:
+        """A fresh decoder; see ``Dialect``."""
+        return ChatCompletionsDecoder(content_type, now)
+
+    def classify(self, answer: ErrorAnswer, now: float) -> Failure:
+        """What a non-2xx answer means; see ``Dialect``."""
+        return judge(ROWS, evidence_of(answer, now))
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages in the dialect's form. A tool's answer holds text only, so its images follow in a user message after the tools' turn."""
+    out: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role != "tool" and images:
+            out.append({"role": "user", "content": images})
+            images = []
+        if message.role == "assistant":
+            out.append(_assistant(message))
+        elif message.role == "tool":
+            out.append({"role": "tool", "tool_call_id": message.tool_call_id or "", "content": _text(message.content)})
+            images.extend(_image(part) for part in message.content if isinstance(part, ImagePart))
+        else:
+            out.append({"role": message.role, "content": _content(message.content)})
+    if images:
+        out.append({"role": "user", "content": images})
+    return out
+
+
+def _assistant(message: Message) -> dict[str, Any]:
+    """An earlier answer. Thinking is not sent back: the dialect has no place for it and signatures belong to another vendor."""
+    text = _text(message.content)
+    told: dict[str, Any] = {"role": "assistant", "content": text or (None if message.tool_calls else "")}
+    if message.tool_calls:
+        told["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
+            for call in message.tool_calls
+        ]
+    return told
+
+
+def _text(content: str | tuple[Part, ...]) -> str:
+    return content if isinstance(content, str) else "".join(part.text for part in content if isinstance(part, TextPart))
+
+
+def _content(content: str | tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    if isinstance(content, str) or not any(isinstance(part, ImagePart) for part in content):
+        return _text(content)
+    return [
+        _image(part) if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
+        for part in content
+        if isinstance(part, ImagePart | TextPart)
+    ]
+
+
+def _image(part: ImagePart) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": f"data:{part.mime_type};base64,{part.data}"}}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
+    if tool.description is not None:
+        function["description"] = tool.description
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(request: ChatRequest) -> str | dict[str, Any] | None:
+    if isinstance(request.tool_choice, ToolChoiceName):
+        return {"type": "function", "function": {"name": request.tool_choice.name}}
+    return request.tool_choice
+
+
+def _response_format(wanted: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if wanted is None:
+        return None
+    if wanted.get("type") == "json":
+        return {"type": "json_object"}
+    if wanted.get("type") == "jsonSchema" and isinstance(wanted.get("schema"), Mapping):
+        inner = {key: wanted[key] for key in ("schema", "strict", "description") if key in wanted}
+        return {"type": "json_schema", "json_schema": {"name": wanted.get("name") or "answer", **inner}}
+    raise InvalidInput(
+        'The response format is neither {"type": "json"} nor {"type": "jsonSchema", "name": …, "schema": {…}}.',
+        field="responseFormat",
+    )
+
+
+class ChatCompletionsDecoder(StreamDecoder):
+    """Reads one answer. The finish reason is terminal evidence, ``[DONE]`` the end: usage may come between the two."""
+
+    ROWS = ROWS
+
+    def __init__(self, content_type: str, now: float) -> None:
+        super().__init__(content_type, now)
+        self._calls: list[str] = []  # ids, in order of appearance
+        self._place: dict[object, int] = {}  # the provider's index -> ours
+        self._begun: set[int] = set()  # calls that have arguments
+        self._refused = False
+        self._answered = False
+        self._id = ""
+
+    def read(self, document: dict[str, Any], name: bytes) -> None:
+        """One chunk."""
+        choices = document.get("choices")
+        if choices and "error" not in document:
+            choice = choices[0]
+            delta = choice.get("delta") or choice.get("message")
+            if delta:
+                self._read_delta(delta, document)
+            if choice.get("finish_reason") or "error" in choice:
+                self._read_end(choice, document)
+            usage = document.get("usage") or choice.get("usage")
+        elif document.get("error") or name == b"error" or document.get("object") == "error":
+            self.fail_with(document)
+            return
+        else:
+            usage = document.get("usage")
+        self._answered = self._answered or bool(choices)
+        if usage or "x_groq" in document:
+            self._read_usage(usage or mapping_of(document.get("x_groq")).get("usage"))
+
+    def read_whole(self, document: dict[str, Any]) -> None:
+        """The answer as one document: complete by being complete."""
+        self.read(document, b"")
+        if self.over:
+            return
+        if not self._answered:
+            self.fail_as(Fault.BAD_ANSWER, "The provider's answer holds no choice.", code="empty")
+            return
+        self.reason = self.reason or FinishReason.STOP
+        self.finish()
+
+    def read_word(self, data: bytes) -> bool:
+        """``[DONE]`` ends the stream."""
+        if data.strip() != b"[DONE]":
+            return False
+        if not self._answered:
+            self.fail_as(Fault.BAD_ANSWER, "The provider ended its answer before it began.", code="empty")
+            return True
+        self.reason = self.reason or FinishReason.STOP
+        self.finish()
+        return True
+
+    def finish(self) -> None:
+        """Ends the answer well: a call without arguments gets the empty object, and the reason says what really was."""
+        for index in range(len(self._calls)):
+            if index not in self._begun:
+                self.out.append(ToolCallDelta(index, arguments="{}"))
+        if self._refused:
+            self.reason = FinishReason.CONTENT_FILTER
+        elif self._calls and self.reason in (FinishReason.STOP, FinishReason.OTHER):
+            self.reason = FinishReason.TOOL_CALLS
+        super().finish()
+
+    def _read_delta(self, delta: dict[str, Any], document: dict[str, Any]) -> None:
+        content = delta.get("content")
+        thinking = delta.get("reasoning_content") or delta.get("reasoning")
+        if thinking and isinstance(thinking, str):
+            self.out.append(ThinkingDelta(thinking))
+        if content:
+            if isinstance(content, str):
+                self.out.append(TextDelta(content))
+            else:
+                self._read_parts(content)
+        if delta.get("tool_calls"):
+            self._id = self._id or text_of(document.get("id"))
+            for call in delta["tool_calls"]:
+                self._read_call(call)
+        if refusal := text_of(delta.get("refusal")):
+            self._refused = True
+            self.out.append(TextDelta(refusal))
+
+    def _read_parts(self, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Content as parts, as Mistral's reasoning models send it (https://docs.mistral.ai/capabilities/reasoning/)."""
+        for part in parts:
+            if part.get("type") == "thinking":
+                inner = part.get("thinking") or ()
+                text = inner if isinstance(inner, str) else "".join(text_of(one.get("text")) for one in inner)
+                self.out.append(ThinkingDelta(text))
+            elif text := text_of(part.get("text")):
+                self.out.append(TextDelta(text))
+
+    def _read_call(self, call: Mapping[str, Any]) -> None:
+        """One fragment. Servers jump indices, leave them out, or use 0 for every call: a new id is a new call whatever its index says."""
+        place, given = call.get("index"), text_of(call.get("id"))
+        function = mapping_of(call.get("function"))
+        index = self._place.get(place, len(self._calls) - 1 if place is None else -1)
+        name = text_of(function.get("name"))
+        is_new = (
+            index < 0 or bool(given and given != self._calls[index]) or (place is None and not given and bool(name))
+        )
+        if is_new:
+            index = len(self._calls)
+            self._calls.append(given or f"{self._id or f'call_{int(self.now * 1000):x}'}_{index}")
+            if place is not None:
+                self._place[place] = index
+        arguments = function.get("arguments")
+        text = (
+            arguments
+            if isinstance(arguments, str)
+            else ""
+            if arguments is None
+            else json.dumps(arguments, ensure_ascii=False)
+        )
+        if text.strip():
+            self._begun.add(index)
+        if is_new:
+            self.out.append(ToolCallDelta(index, self._calls[index], name, text))
+        elif text:
+            self.out.append(ToolCallDelta(index, arguments=text))
+
+    def _read_end(self, choice: Mapping[str, Any], document: dict[str, Any]) -> None:
+        reason = choice.get("finish_reason")
+        if choice.get("error"):
+            self.fail_with(choice)
+        elif reason == "error":
+            self.fail_as(
+                Fault.TRANSIENT,
+                "The provider ended the answer with an error.",
+                scope=Scope.ENDPOINT,
+                per_model=True,
+                code="error",
+            )
+        elif reason:
+            self.reason = _REASONS.get(reason, FinishReason.OTHER)
+
+    def _read_usage(self, usage: Any) -> None:
+        """Reasoning counts as output; xAI leaves it out of ``completion_tokens`` and only its total shows that."""
+        told = mapping_of(usage)
+        entered, left = count(told.get("prompt_tokens")), count(told.get("completion_tokens"))
+        if entered is None and left is None:
+            return
+        cached = count(mapping_of(told.get("prompt_tokens_details")).get("cached_tokens"))
+        thought = count(mapping_of(told.get("completion_tokens_details")).get("reasoning_tokens"))
+        output = left or 0
+        if thought and count(told.get("total_tokens")) == (entered or 0) + output + thought:
+            output += thought
+        seen = Usage(
+            input_tokens=entered or 0,
+            output_tokens=output,
+            cached_input_tokens=cached if cached is not None else count(told.get("prompt_cache_hit_tokens")),
+            cache_write_tokens=count(told.get("cache_creation_input_tokens")),
+            reasoning_tokens=thought,
+        )
+        if not (self.out and isinstance(self.out[-1], Failed)):
+            self.out.append(UsageSeen(seen))
+
+
+OPENAI: Final = ChatCompletions(
+    max_tokens="max_completion_tokens",
+    option_headers={"organization": "openai-organization", "project": "openai-project"},
+)
+OPENAI_COMPATIBLE: Final = ChatCompletions()

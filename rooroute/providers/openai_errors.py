@@ -1,0 +1,123 @@
+"""What errors of the OpenAI dialect mean, one row each: https://platform.openai.com/docs/guides/error-codes and what compatible servers add."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rooroute.outcome import Fault, Scope
+from rooroute.providers import retry_after
+from rooroute.providers.failures import Evidence, Row, pattern, statuses
+
+_BUDGETS: Final = (
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+)
+_RAMP: Final = 30.0
+_WINDOW: Final = pattern(
+    r"(?:context length (?:is|of)|context size \(|context window (?:is|of)|limit[: ]) ?([0-9][0-9,]{2,})"
+)
+
+
+def _budget(evidence: Evidence) -> float | None:
+    """The provider's own time; else when the last used-up budget is filled again: requests and tokens reset apart."""
+    return evidence.hint or retry_after.exhausted_budget(evidence.headers, evidence.now, _BUDGETS)
+
+
+def _month(evidence: Evidence) -> float:
+    """Until the next calendar month, for spend limits: https://platform.openai.com/docs/guides/spend-limits names no zone, UTC is assumed."""
+    return retry_after.start_of_next_month(evidence.now) - evidence.now
+
+
+def _ramp(evidence: Evidence) -> float:
+    return evidence.hint or _RAMP
+
+
+ROWS: Final = (
+    Row(
+        Fault.QUOTA,
+        codes=frozenset({"organization_spend_limit_exceeded", "project_spend_limit_exceeded"}),
+        scope=Scope.DOMAIN,
+        hint=_month,
+    ),
+    Row(
+        Fault.BILLING,
+        codes=frozenset(
+            {
+                "insufficient_quota",
+                "credit_balance_exhausted",
+                "organization_usage_limit_exceeded",
+                "billing_hard_limit_reached",
+                "billing_not_active",
+                "exceeded_current_quota_error",  # Moonshot
+                "insufficient_balance",
+            }
+        ),
+        scope=Scope.DOMAIN,
+    ),
+    Row(
+        Fault.CONTEXT,
+        codes=frozenset({"context_length_exceeded", "exceed_context_size_error"}),
+        window=_WINDOW,
+    ),
+    # A single request above the whole minute's tokens never fits, however long one waits (Groq 413, OpenAI 429).
+    Row(Fault.CONTEXT, status=statuses(413, 429), text=pattern("request too large for"), window=_WINDOW),
+    Row(Fault.RATE_LIMIT, codes=frozenset({"slow_down"}), scope=Scope.DOMAIN, hint=_ramp),
+    Row(
+        Fault.OVERLOAD,
+        codes=frozenset(
+            {"server_is_overloaded", "service_unavailable_error", "overloaded_error", "engine_overloaded_error"}
+        ),
+        scope=Scope.ENDPOINT,
+        per_model=True,
+    ),
+    Row(
+        Fault.RATE_LIMIT,
+        codes=frozenset({"rate_limit_exceeded", "rate_limit_error", "rate_limit_reached_error"}),
+        scope=Scope.DOMAIN,
+        per_model=True,
+        hint=_budget,
+    ),
+    Row(
+        Fault.POLICY,
+        codes=frozenset(
+            {
+                "content_policy_violation",
+                "invalid_prompt",
+                "content_filter",
+                "responsibleaipolicyviolation",
+                "moderation_blocked",
+            }
+        ),
+    ),
+    Row(Fault.PERMISSION, codes=frozenset({"unsupported_country_region_territory"}), scope=Scope.ENDPOINT),
+    Row(Fault.MODEL, codes=frozenset({"model_not_found", "model_not_exist", "deploymentnotfound"}), per_model=True),
+    Row(Fault.PERMISSION, status=statuses(401, 403), text=pattern(r"\bip\b.*not (?:been )?(?:authori[sz]ed|allowed)")),
+    Row(Fault.CREDENTIAL, codes=frozenset({"invalid_api_key", "invalid_authentication_error"}), confirm=True),
+    Row(Fault.CREDENTIAL, status=statuses(400, 403), text=pattern("(?:incorrect|invalid) api key"), confirm=True),
+    Row(Fault.BILLING, status=statuses(429), text=pattern("exceeded your current quota"), scope=Scope.DOMAIN),
+    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_budget),
+    Row(
+        Fault.MODEL,
+        status=statuses(400, 404, 410, 422),
+        text=pattern(r"\bmodel\b.*(?:not found|not exist|deprecated|retired)"),
+        per_model=True,
+    ),
+    Row(
+        Fault.CONTEXT,
+        status=statuses(400, 413, 422, 500),
+        text=pattern(
+            "maximum context length|context (?:size|length|window).*exceed|exceeds? .*context (?:size|length|window)|prompt is too long"
+        ),
+        window=_WINDOW,
+    ),
+    Row(
+        Fault.TRANSIENT,
+        codes=frozenset({"server_error", "internal_server_error", "timeout"}),
+        scope=Scope.ENDPOINT,
+        per_model=True,
+    ),
+    # Inside a 200 stream there is no status to fall back on; this type says that the request itself is wrong.
+    Row(Fault.REQUEST, codes=frozenset({"invalid_request_error"}), if_=lambda evidence: evidence.status is None),
+)
+"""Tried in order; then ``failures.BY_STATUS``."""
