@@ -1,0 +1,57 @@
+"""Which proxy, if any, a request goes through. Pure: the environment arrives as an argument, its names in lower case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from rooroute.secret import LOOPBACK
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy. Its credentials are not part of its text."""
+
+    url: str
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+
+
+def proxy_for(url: str, chosen: str | None, environment: Mapping[str, str]) -> Proxy | None:
+    """The profile's own proxy, else the environment's; none for this machine itself and for what NO_PROXY names.
+
+    Raises ValueError, saying why, for a proxy that is not http or https.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if chosen:
+        return parse_proxy(chosen)
+    if host in LOOPBACK or host.startswith("127.") or _excluded(host, parts.port, environment.get("no_proxy", "")):
+        return None
+    found = environment.get(f"{parts.scheme}_proxy") or environment.get("all_proxy")
+    return parse_proxy(found) if found else None
+
+
+def parse_proxy(text: str) -> Proxy:
+    """``[scheme://][user:password@]host[:port]``; the scheme is http when left out."""
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"it is of kind {parts.scheme!r}, only http:// and https:// proxies are known")
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    return Proxy(f"{parts.scheme}://{host}:{port}", auth)
+
+
+def _excluded(host: str, port: int | None, no_proxy: str) -> bool:
+    """curl's rule: a name stands for itself and everything below it, a leading dot changes nothing, ``*`` is everybody."""
+    for entry in no_proxy.lower().split(","):
+        name, _, only_port = entry.strip().partition(":")
+        name = name.lstrip(".")
+        if only_port and only_port != str(port):
+            continue
+        if name == "*" or (name and (host == name or host.endswith(f".{name}"))):
+            return True
+    return False
