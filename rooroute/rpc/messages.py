@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag
 
 from rooroute.chat import ImagePart, TextPart, ThinkingPart, Tool, ToolCall, ToolChoiceName, Usage
-from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy, camel
+from rooroute.profiles import OnInterrupt, Pool, Price, Profile, Strategy, camel
 
 Json: TypeAlias = dict[str, Any]
 Whole = Annotated[int, Strict()]
@@ -260,6 +260,15 @@ class ProfileStatus(Shape):
     secret: Literal["keyring", "environment", "session", "client", "missing", "notNeeded"]
     last_used: Time | None = None
     last_error: str | None = None
+    key_saved: Time | None = None
+    """When the key was last saved, so that a client can tell its age."""
+    notes: str | None = None
+    context_window: int | None = None
+    """Tokens the profile's model takes, where known; with the next four, what a client may offer to others as a model."""
+    max_tokens: int | None = None
+    supports_tools: bool | None = None
+    supports_images: bool | None = None
+    price: Price | None = None
     marks: list[MarkStatus] = []
     stats: ProfileFigures | None = None
 
@@ -285,6 +294,10 @@ class Status(Shape):
     profiles: list[ProfileStatus]
     pools: list[PoolStatus]
     problems: list[Problem]
+    config_path: str | None = None
+    """The configuration file, on the machine that runs the server."""
+    default_pool: str | None = None
+    """Where a request that names no pool goes."""
 
 
 class Removed(Shape):
