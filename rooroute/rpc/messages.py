@@ -260,7 +260,7 @@ class ProfileStatus(Shape):
     secret: Literal["keyring", "environment", "session", "client", "missing", "notNeeded"]
     last_used: Time | None = None
     last_error: str | None = None
-    key_saved: Time | None = None
+    key_saved_at: Time | None = None
     """When the key was last saved, so that a client can tell its age."""
     notes: str | None = None
     context_window: int | None = None
@@ -284,6 +284,8 @@ class PoolStatus(Shape):
     current: str | None = None
     until: Time | None = None
     reason: str | None = None
+    saved: Pool | None = None
+    """The pool as it was saved, for editing; null for one that exists only because nothing was saved (every profile in order)."""
 
 
 class Status(Shape):
