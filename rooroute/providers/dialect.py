@@ -59,9 +59,11 @@ class Decoder(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format. ``name`` marks the signatures it made, so that they go back to nobody else."""
+    """One wire format."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Marks the signatures this dialect made, so that they go back to nobody else."""
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         """The streaming request. Raises ``errors.InvalidInput`` naming the field when this dialect cannot say what was asked."""
