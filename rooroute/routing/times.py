@@ -1,0 +1,81 @@
+"""How long a rest lasts. All figures come from ``figures``; nothing here reads a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from rooroute.outcome import Fault
+from rooroute.profiles import CooldownMode
+from rooroute.routing.figures import FIGURES, HAPPENINGS, Happening
+from rooroute.routing.marks import Mark, MarkKey, MarkState
+from rooroute.routing.report import Report
+
+
+def usable_hint(hint: float | None) -> float | None:
+    """A hint in seconds that makes sense: more than nothing, at most 35 days. NaN, zero and the past count as no hint."""
+    if hint is None or not hint > 0:
+        return None
+    return min(hint, FIGURES.hint_longest)
+
+
+def strikes(mark: Mark | None, report: Report) -> int:
+    """How many rests of the same kind went before this one; a clean day forgets them."""
+    if mark is None or HAPPENINGS[mark.fault] is not report.happening:
+        return 0
+    ended = mark.since if mark.until is None else mark.until
+    return 0 if report.now - ended >= FIGURES.strikes_forgotten else mark.strike
+
+
+def rest_time(report: Report, strike: int) -> tuple[float, bool]:
+    """How long a rest is, in seconds, and whether the provider said so."""
+    policy, hint = report.policy, usable_hint(report.fault.hint)
+    if policy.fixed:
+        return (FIGURES.fixed_cooldown if policy.cooldown is None else policy.cooldown), False
+    if hint is not None:
+        hinted = hint + report.jitter * min(hint * FIGURES.hint_jitter, FIGURES.hint_jitter_longest)
+        configured = policy.cooldown if policy.mode is CooldownMode.MAX else None
+        return max(hinted, configured or 0.0), True
+    guessed = _unhinted(report, strike)
+    return (min(guessed, FIGURES.lone_longest) if policy.lone else guessed), False
+
+
+def _unhinted(report: Report, strike: int) -> float:
+    configured = report.policy.cooldown
+    if report.happening is Happening.FAULTED:
+        return configured or min(FIGURES.fault_first * 2.0 ** min(strike, 16), FIGURES.fault_longest)
+    base = configured or (FIGURES.quota if report.fault.fault is Fault.QUOTA else FIGURES.rate_limit)
+    climbed = base * FIGURES.rate_limit_ladder[min(strike, len(FIGURES.rate_limit_ladder) - 1)]
+    return max(base, min(climbed, FIGURES.rate_limit_longest))
+
+
+def next_day(now: float) -> float:
+    """When the day of Google's quotas ends, as UTC epoch seconds."""
+    zone = ZoneInfo(FIGURES.daily_zone)
+    tomorrow = datetime.fromtimestamp(now, zone).date() + timedelta(days=1)
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).timestamp()
+
+
+def locked_for_the_day(mark: Mark) -> bool:
+    """Whether this is the long lock of a day quota, which may be looked at once an hour when nobody else can answer."""
+    return mark.daily and mark.strike > 1
+
+
+def remembered(marks: Iterable[Mark], now: float) -> dict[MarkKey, Mark]:
+    """What is still worth knowing of stored marks after a start or a jump of the clock.
+
+    A rest that ended within a day is kept: it still wants its probe and knows its strikes. A rest never lasts longer from now than it
+    was made for, so a clock that was set back, or a stored time from a broken one, cannot keep a profile away for ever.
+    """
+    kept: dict[MarkKey, Mark] = {}
+    for mark in marks:
+        seen = replace(mark, since=min(mark.since, now), faults=tuple(at for at in mark.faults if at <= now))
+        if mark.until is not None:
+            longest = min(mark.until - mark.since, FIGURES.hint_longest + FIGURES.hint_jitter_longest)
+            seen = replace(seen, until=min(mark.until, now + max(longest, 0.0)))
+        last = seen.since if seen.until is None else seen.until
+        if seen.state is MarkState.FAILED or now - last < FIGURES.strikes_forgotten:
+            kept[seen.key] = seen
+    return kept
