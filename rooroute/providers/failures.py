@@ -8,52 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rooroute.outcome import Failure, Fault, Scope
 from rooroute.providers import retry_after, wire_json
 from rooroute.providers.dialect import ErrorAnswer
+from rooroute.providers.redaction import plain
 
-_MESSAGE_BYTES: Final = 2048
 _MOST_OBJECTS: Final = 200
 _DEEPEST: Final = 12
 _TYPED: Final = ("code", "type", "status", "reason", "error_code", "error_type", "errorCode", "quotaId", "limit_source")
 _SENTENCES: Final = ("message", "detail", "error_description", "error", "msg", "title")
 _WAITING: Final = frozenset({Fault.RATE_LIMIT, Fault.QUOTA, Fault.OVERLOAD, Fault.TRANSIENT, Fault.BILLING})
-
-# Control, bidirectional, zero-width and tag characters: an error text is shown in terminals and editors and must not steer them.
-_UNSEEN: Final = re.compile(
-    "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?"
-    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-_BLANKS: Final = re.compile(r"\s+")
-_KEYS: Final = re.compile(
-    r"AIza[0-9A-Za-z_-]{10,}|AQ\.[0-9A-Za-z_-]{20,}|ya29\.[0-9A-Za-z_.-]+"
-    r"|(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|r8|fw|ghp|gho|github_pat)[-_][0-9A-Za-z_*.-]{6,}[0-9A-Za-z*]"
-    r"|(?:AKIA|ASIA)[0-9A-Z]{12,}|eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]*)?"
-    r"|(?i:\bbearer\s+)[0-9A-Za-z._~+/=-]{8,}"
-)
-_NAMED_KEYS: Final = re.compile(
-    r"(?i)((?:api[-_ ]?key|access[-_]?token|client[-_]?secret|password|[?&]key)(?: provided)?[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]{6,}"
-)
-
-
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without anything that looks like a key, and without the exact ``secrets``."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return _NAMED_KEYS.sub(r"\1***", _KEYS.sub("***", text))
-
-
-def plain(text: str) -> str:
-    """A provider's text as one safe line: no control or direction characters, no keys, at most 2 KB of UTF-8."""
-    text = _BLANKS.sub(" ", _UNSEEN.sub("", text[: 8 * _MESSAGE_BYTES])).strip()
-    text = redacted(text)
-    raw = text.encode()
-    return text if len(raw) <= _MESSAGE_BYTES else raw[: _MESSAGE_BYTES - 3].decode("utf-8", "ignore") + "…"
 
 
 def objects_in(value: Any) -> list[Mapping[str, Any]]:

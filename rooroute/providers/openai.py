@@ -14,25 +14,19 @@ from rooroute.chat import (
     ChatRequest,
     Failed,
     FinishReason,
-    ImagePart,
-    Message,
-    Part,
     TextDelta,
-    TextPart,
     ThinkingDelta,
-    Tool,
     ToolCallDelta,
-    ToolChoiceName,
     Usage,
     UsageSeen,
 )
-from rooroute.errors import InvalidInput
 from rooroute.outcome import Failure, Fault, Scope
 from rooroute.providers import envelope
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
 from rooroute.providers.envelope import BEARER, KeyPlace
 from rooroute.providers.failures import evidence_of, judge
 from rooroute.providers.openai_errors import ROWS
+from rooroute.providers.openai_request import messages_of, response_format_of, tool_choice_of, tool_of
 from rooroute.providers.stream import StreamDecoder, count, mapping_of, text_of
 
 _PATH: Final = "/chat/completions"
@@ -52,10 +46,11 @@ _REASONS: Final = {
 class ChatCompletions:
     """The dialect with what differs between servers as data.
 
-    ``max_tokens`` is the field that limits the answer; ``include_usage`` asks for usage in the stream; ``option_headers`` sends fields of
+    ``name`` marks signatures as this dialect's. ``max_tokens`` is the field that limits the answer; ``include_usage`` asks for usage in the stream; ``option_headers`` sends fields of
     the profile's ``options`` as headers.
     """
 
+    name: str = "openai"
     key: KeyPlace = BEARER
     max_tokens: str = "max_tokens"
     include_usage: bool = True
@@ -63,7 +58,7 @@ class ChatCompletions:
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         """The streaming request; see ``Dialect``."""
-        document: dict[str, Any] = {"model": target.model, "messages": _messages(request.messages), "stream": True}
+        document: dict[str, Any] = {"model": target.model, "messages": messages_of(request.messages), "stream": True}
         if self.include_usage:
             document["stream_options"] = {"include_usage": True}
         limits = {
@@ -73,9 +68,9 @@ class ChatCompletions:
             "stop": list(request.stop) or None,
             "seed": request.seed,
             "reasoning_effort": request.reasoning_effort,
-            "tools": [_tool(tool) for tool in request.tools] or None,
-            "tool_choice": _tool_choice(request) if request.tools else None,
-            "response_format": _response_format(request.response_format),
+            "tools": [tool_of(tool) for tool in request.tools] or None,
+            "tool_choice": tool_choice_of(request) if request.tools else None,
+            "response_format": response_format_of(request.response_format),
         }
         document.update((name, value) for name, value in limits.items() if value is not None)
         envelope.merged(document, request.provider_options)
@@ -92,83 +87,6 @@ class ChatCompletions:
     def classify(self, answer: ErrorAnswer, now: float) -> Failure:
         """What a non-2xx answer means; see ``Dialect``."""
         return judge(ROWS, evidence_of(answer, now))
-
-
-def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages in the dialect's form. A tool's answer holds text only, so its images follow in a user message after the tools' turn."""
-    out: list[dict[str, Any]] = []
-    images: list[dict[str, Any]] = []
-    for message in messages:
-        if message.role != "tool" and images:
-            out.append({"role": "user", "content": images})
-            images = []
-        if message.role == "assistant":
-            out.append(_assistant(message))
-        elif message.role == "tool":
-            out.append({"role": "tool", "tool_call_id": message.tool_call_id or "", "content": _text(message.content)})
-            images.extend(_image(part) for part in message.content if isinstance(part, ImagePart))
-        else:
-            out.append({"role": message.role, "content": _content(message.content)})
-    if images:
-        out.append({"role": "user", "content": images})
-    return out
-
-
-def _assistant(message: Message) -> dict[str, Any]:
-    """An earlier answer. Thinking is not sent back: the dialect has no place for it and signatures belong to another vendor."""
-    text = _text(message.content)
-    told: dict[str, Any] = {"role": "assistant", "content": text or (None if message.tool_calls else "")}
-    if message.tool_calls:
-        told["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
-            for call in message.tool_calls
-        ]
-    return told
-
-
-def _text(content: str | tuple[Part, ...]) -> str:
-    return content if isinstance(content, str) else "".join(part.text for part in content if isinstance(part, TextPart))
-
-
-def _content(content: str | tuple[Part, ...]) -> str | list[dict[str, Any]]:
-    if isinstance(content, str) or not any(isinstance(part, ImagePart) for part in content):
-        return _text(content)
-    return [
-        _image(part) if isinstance(part, ImagePart) else {"type": "text", "text": part.text}
-        for part in content
-        if isinstance(part, ImagePart | TextPart)
-    ]
-
-
-def _image(part: ImagePart) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": f"data:{part.mime_type};base64,{part.data}"}}
-
-
-def _tool(tool: Tool) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name, "parameters": tool.parameters}
-    if tool.description is not None:
-        function["description"] = tool.description
-    return {"type": "function", "function": function}
-
-
-def _tool_choice(request: ChatRequest) -> str | dict[str, Any] | None:
-    if isinstance(request.tool_choice, ToolChoiceName):
-        return {"type": "function", "function": {"name": request.tool_choice.name}}
-    return request.tool_choice
-
-
-def _response_format(wanted: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if wanted is None:
-        return None
-    if wanted.get("type") == "json":
-        return {"type": "json_object"}
-    if wanted.get("type") == "jsonSchema" and isinstance(wanted.get("schema"), Mapping):
-        inner = {key: wanted[key] for key in ("schema", "strict", "description") if key in wanted}
-        return {"type": "json_schema", "json_schema": {"name": wanted.get("name") or "answer", **inner}}
-    raise InvalidInput(
-        'The response format is neither {"type": "json"} nor {"type": "jsonSchema", "name": …, "schema": {…}}.',
-        field="responseFormat",
-    )
 
 
 class ChatCompletionsDecoder(StreamDecoder):
