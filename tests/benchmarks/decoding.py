@@ -1,0 +1,44 @@
+"""What decoding one chunk costs in each dialect, beside ``json.loads`` of the same payloads. In this process, no
+network."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+from rooroute.providers.table import PROVIDERS
+from rooroute.scripted_forms import Answer, DialectName, stream
+from tests.benchmarks.figures import Figure, Round
+
+PIECE = 1 << 16
+VENDORS: dict[DialectName, str] = {"openai": "openai-compatible", "anthropic": "anthropic", "gemini": "gemini"}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def decoding(chunks: int, rounds: int) -> Iterator[Figure]:
+    """One figure per dialect, in microseconds per chunk."""
+    for name, vendor in VENDORS.items():
+        parts = stream(name, Answer(" word", chunks=chunks), "scripted-model")
+        body = parts.opening + b"".join(parts.pieces) + parts.closing
+        payloads = [line[6:] for line in body.splitlines() if line.startswith(b"data: {")]
+        pieces = [body[at : at + PIECE] for at in range(0, len(body), PIECE)]
+        dialect = PROVIDERS[vendor].dialect
+
+        def decode(pieces: list[bytes] = pieces, dialect: object = dialect) -> None:
+            decoder = dialect.decoder("text/event-stream", 0.0)  # type: ignore[attr-defined]
+            seen = sum(len(decoder.feed(piece)) for piece in pieces)
+            assert seen >= chunks
+
+        def load(payloads: list[bytes] = payloads) -> None:
+            for payload in payloads:
+                json.loads(payload)
+
+        per = 1e6 / chunks
+        seen = [Round(_seconds(load) * per, _seconds(decode) * per) for _ in range(rounds)]
+        yield Figure(f"decoding, {name} dialect (against json.loads), processor time per chunk", "µs", seen, 1.5)

@@ -1,0 +1,28 @@
+"""The harness runs and reports ratios; what they are is nobody's business here."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.benchmarks.figures import Figure, Round, table
+from tests.benchmarks.measures import MEASURES, TINY, measure
+
+
+def test_a_ratio_is_taken_within_a_round() -> None:
+    figure = Figure("x", "ms", [Round(1.0, 2.0), Round(10.0, 15.0), Round(100.0, 120.0)], 1.6)
+    assert (figure.value, figure.reached) == (1.5, True)
+    assert "| x | 10.00 ms | 15.00 ms | 1.50 | 1.6 | yes | 0.00 |" in table([figure])
+
+
+def test_a_missed_goal_is_said_loudly() -> None:
+    assert Figure("x", "MB", [Round(0.0, 91.0)], 90.0, absolute=True).cells()[-2] == "NO"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the harness reads processor time from Linux")
+@pytest.mark.parametrize("name", MEASURES)
+def test_every_measure_runs_with_tiny_sizes(name: str) -> None:
+    figures = list(measure([name], TINY))
+    assert figures
+    assert all(figure.value > 0 for figure in figures)
