@@ -58,11 +58,6 @@ def next_day(now: float) -> float:
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).timestamp()
 
 
-def locked_for_the_day(mark: Mark) -> bool:
-    """Whether this is the long lock of a day quota, which may be looked at once an hour when nobody else can answer."""
-    return mark.daily and mark.strike > 1
-
-
 def remembered(marks: Iterable[Mark], now: float) -> dict[MarkKey, Mark]:
     """What is still worth knowing of stored marks after a start or a jump of the clock.
 

@@ -1,0 +1,236 @@
+"""Who answers a request, and what its end teaches. Decisions only: the caller does what they say.
+
+``acquire`` may be asked of any snapshot. When its answer holds leases (``Use.probe``) or a mark has to change, the caller asks again
+inside one short update of the shared state, so that only one window of the machine takes a lease. After a ``Wait`` the request starts
+over with nobody counted as asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from rooroute.profiles import Revert, Strategy
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.figures import FIGURES
+from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.readiness import Look, Standing, as_asked, look, soonest, why_not
+from rooroute.routing.shown import Shown, shown_state
+from rooroute.routing.strategies import STRATEGIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a request wants of its pool.
+
+    ``owner`` names the request on this machine (its leases bear it). ``tried`` are the (profile id, model) pairs it has asked and shall
+    not ask again. ``pinned`` allows one profile only. ``pointer`` is the profile rotated to by hand, ``sticky`` the one that last
+    answered this session and ``sticky_since`` when the session came to it. ``retry_now`` is the profile the user wants tried before its
+    time. ``max_wait`` is how many seconds the request is still ready to wait.
+    """
+
+    owner: str
+    pool_id: str = ""
+    strategy: Strategy = Strategy.PRIORITY
+    revert: Revert = Revert.SESSION
+    max_wait: float = 0.0
+    tried: frozenset[tuple[str, str]] = frozenset()
+    pinned: str | None = None
+    pointer: str | None = None
+    sticky: str | None = None
+    sticky_since: float = 0.0
+    in_tool_loop: bool = False
+    retry_now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Ask this one. ``probe`` are the leases that must be taken first. ``why`` ends a sentence about it; ``ranked`` are the profiles that
+    could answer, best first; ``excluded`` says what kept the others. ``pointer_lost`` says that the profile rotated to by hand cannot
+    serve any more and the pointer shall be dropped."""
+
+    candidate: Candidate
+    probe: tuple[ProbeLease, ...]
+    why: str
+    ranked: tuple[str, ...]
+    excluded: Mapping[str, str]
+    pointer_lost: bool = False
+
+    @property
+    def change(self) -> Change:
+        """The leases, as a change to be written."""
+        return Change(put_leases=self.probe)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody can answer now, but somebody soon. ``until`` is UTC epoch seconds; ``profile_ids`` are those with a time of return, soonest
+    first. ``on_lease``: one of them is being tried by another request, and the end of that may come sooner."""
+
+    until: float
+    profile_ids: tuple[str, ...]
+    on_lease: bool
+    shown: tuple[Shown, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+
+class NobodyKind(StrEnum):
+    """The first four are spelt as the errors they become."""
+
+    ALL_COOLING_DOWN = "allCoolingDown"
+    ALL_FAILED = "allFailed"
+    NO_PROFILES = "noProfiles"
+    ATTEMPTS_EXHAUSTED = "attemptsExhausted"
+    UNSUITABLE = "unsuitable"  # there are profiles, but none that this request could go to
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Nobody can answer. ``soonest`` is the first time (UTC epoch seconds) anybody could without the user's doing; None: never."""
+
+    kind: NobodyKind
+    soonest: float | None
+    shown: tuple[Shown, ...]
+    excluded: Mapping[str, str] = field(default_factory=dict)
+
+
+Decision = Use | Wait | Nobody
+
+
+def acquire(ask: Ask, candidates: Sequence[Candidate], snapshot: Snapshot, now: float) -> Decision:
+    """Whom this request shall ask at ``now`` (UTC epoch seconds)."""
+    allowed = [each for each in candidates if ask.pinned in (None, each.profile_id)]
+    looks = [_look(ask, each, snapshot, now) for each in allowed]
+    excluded = {each.profile_id: "is not the profile the request names" for each in candidates if each not in allowed}
+    chosen = _choose(ask, looks, snapshot, now)
+    if chosen is None:
+        looks = [_look(ask, each, snapshot, now, alone=True) for each in allowed]
+        chosen = _choose(ask, looks, snapshot, now)
+    if chosen is None:
+        excluded |= {each.candidate.profile_id: why_not(each) for each in looks}
+        return _nobody(ask, looks, snapshot, now, excluded)
+    best, why, ranked = chosen
+    excluded |= {each.candidate.profile_id: why_not(each) for each in looks if each not in ranked}
+    lost = ask.pointer is not None and not any(
+        each.candidate.profile_id == ask.pointer and each.standing not in _LOST for each in looks
+    )
+    return Use(best.candidate, best.probe, why, tuple(each.candidate.profile_id for each in ranked), excluded, lost)
+
+
+_LOST: Final = frozenset({Standing.COOLING, Standing.FAILED, Standing.DISABLED})
+
+
+def _look(ask: Ask, candidate: Candidate, snapshot: Snapshot, now: float, *, alone: bool = False) -> Look:
+    early = ask.retry_now == candidate.profile_id
+    found = look(candidate, snapshot, now, owner=ask.owner, early=early, alone=alone)
+    asked = (candidate.profile_id, candidate.model) in ask.tried and not early
+    return as_asked(found) if asked else found
+
+
+def _choose(ask: Ask, looks: Iterable[Look], snapshot: Snapshot, now: float) -> tuple[Look, str, list[Look]] | None:
+    ready = [each for each in looks if each.ready]
+    named = (ask.pinned, ask.pointer, ask.retry_now)
+    usual = [each for each in ready if not each.candidate.last_resort or each.candidate.profile_id in named]
+    ordered = _ordered(ask, usual or ready, snapshot)
+    if not ordered:
+        return None
+    preferred = {each.candidate.profile_id: each for each in reversed(ordered)}
+    for profile_id, why in _preferences(ask, ordered, snapshot, now):
+        if profile_id in preferred:
+            best = preferred[profile_id]
+            return best, why, [best, *(each for each in ordered if each is not best)]
+    why = "is the last resort" if ordered[0].candidate.last_resort and not usual else ORDER_WORDS[ask.strategy]
+    return ordered[0], why, ordered
+
+
+ORDER_WORDS: Final[Mapping[Strategy, str]] = {
+    Strategy.PRIORITY: "is the first in order that can answer",
+    Strategy.ROUND_ROBIN: "was used least recently",
+}
+
+
+def _tier(candidate: Candidate, strategy: Strategy) -> int:
+    if candidate.tier is not None:
+        return candidate.tier
+    return candidate.position if strategy is Strategy.PRIORITY else 0
+
+
+def _ordered(ask: Ask, ready: Sequence[Look], snapshot: Snapshot) -> list[Look]:
+    looks = {id(each.candidate): each for each in ready}
+    order = STRATEGIES[ask.strategy]([each.candidate for each in ready], snapshot.last_selected)
+    return [looks[id(each)] for each in sorted(order, key=lambda candidate: _tier(candidate, ask.strategy))]
+
+
+def _preferences(ask: Ask, ordered: Sequence[Look], snapshot: Snapshot, now: float) -> Iterable[tuple[str | None, str]]:
+    """Who goes before the order, first come first. ``ordered`` is not empty."""
+    yield ask.retry_now, "is tried now as the user asked"
+    yield ask.pointer, "was chosen by hand"
+    if _stays(ask, now):
+        yield ask.sticky, "answered this session before"
+    if ask.strategy is Strategy.ROUND_ROBIN:
+        return
+    best = _tier(ordered[0].candidate, ask.strategy)
+    equals = {each.candidate.profile_id for each in ordered if _tier(each.candidate, ask.strategy) == best}
+    last_working = snapshot.last_working.get(ask.pool_id)
+    if ask.revert is Revert.NEVER or last_working in equals:
+        yield last_working, "answered last"
+
+
+def _stays(ask: Ask, now: float) -> bool:
+    """Whether the session stays with the profile that answered it, though a better one may be back. A tool loop always does: caches and
+    thinking signatures belong to the vendor that made them."""
+    if ask.in_tool_loop:
+        return True
+    if ask.strategy is Strategy.ROUND_ROBIN:
+        return False
+    settled = now - ask.sticky_since < FIGURES.minimum_stay
+    return settled or ask.revert in (Revert.SESSION, Revert.NEVER)
+
+
+def _nobody(
+    ask: Ask, looks: Sequence[Look], snapshot: Snapshot, now: float, excluded: Mapping[str, str]
+) -> Wait | Nobody:
+    shown = tuple(shown_state(each.candidate, snapshot, now) for each in looks)
+    first = soonest(looks)
+    standings = {each.standing for each in looks}
+    if first is None or not standings & {Standing.COOLING, Standing.PROBED}:
+        return Nobody(_kind(standings), first, shown, excluded)
+    on_lease = Standing.PROBED in standings
+    if first - now > ask.max_wait and not (on_lease and ask.max_wait > 0):
+        return Nobody(NobodyKind.ALL_COOLING_DOWN, first, shown, excluded)
+    returning = sorted((each.returns_at, each.candidate.profile_id) for each in looks if each.returns_at is not None)
+    profile_ids = tuple(profile_id for _, profile_id in returning)
+    return Wait(min(first, now + ask.max_wait), profile_ids, on_lease, shown, excluded)
+
+
+def _kind(standings: set[Standing]) -> NobodyKind:
+    if Standing.ASKED in standings:
+        return NobodyKind.ATTEMPTS_EXHAUSTED
+    if Standing.FAILED in standings:
+        return NobodyKind.ALL_FAILED
+    return NobodyKind.UNSUITABLE if Standing.UNSUITABLE in standings else NobodyKind.NO_PROFILES
+
+
+def ready_at(candidates: Iterable[Candidate], snapshot: Snapshot, now: float) -> float | None:
+    """The first time (UTC epoch seconds) any of them can be asked: ``now`` if one can already, None if it takes the user."""
+    looks = [look(each, snapshot, now, alone=True) for each in candidates]
+    return now if any(each.ready for each in looks) else soonest(looks)
+
+
+def rotate(
+    candidates: Sequence[Candidate], snapshot: Snapshot, now: float, *, current: str | None, to: str | None = None
+) -> Candidate | Nobody:
+    """The next profile after ``current`` that can serve, or ``to`` if that one can; a last resort only when no other can."""
+    others = [each for each in candidates if (each.profile_id == to if to else each.profile_id != current)]
+    here = next((each.position for each in candidates if each.profile_id == current), -1)
+    looks = [look(each, snapshot, now) for each in others]
+    ready = [each.candidate for each in looks if each.ready]
+    if ready:
+        return min(ready, key=lambda each: (each.last_resort, each.position < here, each.position))
+    shown = tuple(shown_state(each.candidate, snapshot, now) for each in looks)
+    standings = {each.standing for each in looks}
+    cooling = bool(standings & {Standing.COOLING, Standing.PROBED})
+    kind = NobodyKind.ALL_COOLING_DOWN if cooling else _kind(standings)
+    return Nobody(kind, soonest(looks), shown, {each.candidate.profile_id: why_not(each) for each in looks})
