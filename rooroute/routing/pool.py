@@ -113,13 +113,15 @@ def acquire(ask: Ask, candidates: Sequence[Candidate], snapshot: Snapshot, now: 
         return _nobody(ask, looks, snapshot, now, excluded)
     best, why, ranked = chosen
     excluded |= {each.candidate.profile_id: why_not(each) for each in looks if each not in ranked}
-    lost = ask.pointer is not None and not any(
-        each.candidate.profile_id == ask.pointer and each.standing not in _LOST for each in looks
-    )
+    lost = ask.pinned is None and ask.pointer is not None and _lost(ask.pointer, looks)
     return Use(best.candidate, best.probe, why, tuple(each.candidate.profile_id for each in ranked), excluded, lost)
 
 
 _LOST: Final = frozenset({Standing.COOLING, Standing.FAILED, Standing.DISABLED})
+
+
+def _lost(pointer: str, looks: Iterable[Look]) -> bool:
+    return not any(each.candidate.profile_id == pointer and each.standing not in _LOST for each in looks)
 
 
 def _look(ask: Ask, candidate: Candidate, snapshot: Snapshot, now: float, *, alone: bool = False) -> Look:
