@@ -1,0 +1,392 @@
+"""The one room of SQLite: the tables of what the machine has learnt, and what can go wrong with them as one exception.
+
+Rollback journal, not WAL: before SQLite 3.51.3 several processes could corrupt a WAL file (https://www.sqlite.org/wal.html#walresetbug),
+and Python ships older ones. ``synchronous=OFF`` survives kill -9; after a power cut a broken file is set aside and learnt again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from rooroute.ledger import AttemptRecord
+from rooroute.outcome import Fault, Scope
+from rooroute.routing.marks import Change, Mark, MarkKey, MarkState, ProbeLease, Snapshot
+
+VERSION: Final = 1
+_BUSY_SECONDS: Final = 1.0
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE marks (scope TEXT, holder TEXT, model TEXT, body TEXT, PRIMARY KEY (scope, holder, model)) WITHOUT ROWID;
+CREATE TABLE leases (scope TEXT, holder TEXT, model TEXT, owner TEXT, expires REAL, generation INTEGER,
+                     PRIMARY KEY (scope, holder, model)) WITHOUT ROWID;
+CREATE TABLE selected (profile_id TEXT PRIMARY KEY, at REAL) WITHOUT ROWID;
+CREATE TABLE working (pool_id TEXT PRIMARY KEY, profile_id TEXT) WITHOUT ROWID;
+CREATE TABLE approvals (profile_id TEXT, slot TEXT, origin TEXT, at REAL, PRIMARY KEY (profile_id, slot, origin)) WITHOUT ROWID;
+CREATE TABLE windows (identity TEXT PRIMARY KEY, version TEXT, started REAL, heartbeat REAL) WITHOUT ROWID;
+CREATE TABLE intents (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
+CREATE TABLE attempts (id INTEGER PRIMARY KEY, at REAL, request_id TEXT, body TEXT);
+CREATE INDEX attempts_by_time ON attempts (at);
+CREATE TABLE requests (request_id TEXT PRIMARY KEY, at REAL, body TEXT);
+CREATE INDEX requests_by_time ON requests (at);
+"""
+
+
+class Ailment(StrEnum):
+    LOCKED = "locked"
+    UNWRITABLE = "unwritable"
+    CORRUPT = "corrupt"
+    NEWER = "newer"
+
+
+class Trouble(Exception):
+    """The database cannot do what was asked. ``ailment`` says which of the four things that call for different answers it is."""
+
+    def __init__(self, ailment: Ailment, detail: str) -> None:
+        super().__init__(detail)
+        self.ailment = ailment
+
+
+# Primary result codes, https://www.sqlite.org/rescode.html; whatever is not listed counts as unwritable.
+_AILMENTS: Final[Mapping[int, Ailment]] = {
+    sqlite3.SQLITE_BUSY: Ailment.LOCKED,
+    sqlite3.SQLITE_LOCKED: Ailment.LOCKED,
+    sqlite3.SQLITE_CORRUPT: Ailment.CORRUPT,
+    sqlite3.SQLITE_NOTADB: Ailment.CORRUPT,
+}
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as wrong:
+        code = getattr(wrong, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        raise Trouble(_AILMENTS.get(code, Ailment.UNWRITABLE), str(wrong)) from wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What one read of the shared tables showed. ``touched`` counts settled batches of selections, as ``snapshot.revision`` the rest."""
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    approvals: frozenset[tuple[str, str, str]] = frozenset()
+    touched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One running server: its process (``machine.identity``), the version it runs, and when it last said that it lives."""
+
+    identity: str
+    version: str
+    started: float
+    heartbeat: float
+
+
+@dataclass(slots=True)
+class Batch:
+    """What can wait a moment before it is written."""
+
+    selected: dict[str, float] = field(default_factory=dict)
+    working: dict[str, str] = field(default_factory=dict)
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    requests: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
+    window: Window | None = None
+
+    def then(self, later: Batch, most: int) -> Batch:
+        """Both, at most the latest ``most`` attempts and requests of them."""
+        return Batch(
+            selected=self.selected | later.selected,
+            working=self.working | later.working,
+            attempts=[*self.attempts, *later.attempts][-most:],
+            requests=dict([*(self.requests | later.requests).items()][-most:]),
+            window=later.window or self.window,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.selected or self.working or self.attempts or self.requests or self.window)
+
+
+def applied(snapshot: Snapshot, change: Change) -> Snapshot:
+    """The picture after the change, one revision on."""
+    marks = {key: mark for key, mark in snapshot.marks.items() if key not in change.drop_marks}
+    leases = {key: lease for key, lease in snapshot.leases.items() if key not in change.drop_leases}
+    marks.update((mark.key, mark) for mark in change.put_marks)
+    leases.update((lease.key, lease) for lease in change.put_leases)
+    return replace(snapshot, marks=marks, leases=leases, revision=snapshot.revision + 1)
+
+
+class Database:
+    """One connection. Not shared between threads without a lock; ``path`` None keeps everything in memory."""
+
+    def __init__(self, path: Path | None, *, wait: float = _BUSY_SECONDS) -> None:
+        self.path = path
+        self._seen = -1
+        with _translated():
+            self._sql = sqlite3.connect(
+                path or ":memory:", timeout=wait, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+            self._sql.execute("PRAGMA synchronous=OFF")
+        self.inode = path.stat().st_ino if path else 0
+
+    def prepare(self) -> None:
+        """Check the file and make the tables that a new one lacks. Trouble NEWER for a later version's file, which is left alone."""
+        with _translated():
+            verdict = self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise Trouble(Ailment.CORRUPT, str(verdict))
+        if self._version() == 0:
+            with self.transaction():
+                if self._version() == 0:
+                    for statement in filter(str.strip, _SCHEMA.split(";")):
+                        self._sql.execute(statement)
+                    first = [("key", secrets.token_bytes(32)), ("revision", 0), ("touched", 0)]
+                    self._sql.executemany("INSERT INTO meta VALUES (?, ?)", first)
+                    self._sql.execute(f"PRAGMA user_version={VERSION}")
+        if self._version() > VERSION:
+            raise Trouble(Ailment.NEWER, "a newer rooroute wrote it")
+
+    def _version(self) -> int:
+        with _translated():
+            return int(self._sql.execute("PRAGMA user_version").fetchone()[0])
+
+    def close(self) -> None:
+        with contextlib.suppress(Trouble), _translated():
+            self._sql.close()
+
+    @contextlib.contextmanager
+    def transaction(self, *, write: bool = True) -> Iterator[None]:
+        """All or nothing; a write waits for others at its beginning, never in its middle."""
+        with _translated():
+            self._sql.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield
+                self._sql.execute("COMMIT")
+            finally:
+                if self._sql.in_transaction:
+                    self._sql.execute("ROLLBACK")
+
+    def key(self) -> bytes:
+        """The random key of this file's fingerprints."""
+        with _translated():
+            return bytes(self._meta("key"))
+
+    def _meta(self, name: str) -> Any:
+        row = self._sql.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        if row is None:
+            raise Trouble(Ailment.CORRUPT, f"meta lacks {name}")
+        return row[0]
+
+    def fresh_picture(self, known: Picture) -> Picture | None:
+        """What changed since the last look of this connection; None when another connection wrote nothing meanwhile."""
+        with _translated():
+            version = self._sql.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._seen:
+            return None
+        with self.transaction(write=False):
+            picture = self.picture(known)
+        self._seen = version
+        return picture
+
+    def picture(self, known: Picture) -> Picture:
+        """The shared tables, inside a transaction; ``known`` itself when its counters still hold. Rows nobody can read are left out."""
+        with _translated():
+            revision, touched = int(self._meta("revision")), int(self._meta("touched"))
+            if (revision, touched) == (known.snapshot.revision, known.touched) and revision:
+                return known
+            marks = [_mark(*row) for row in self._sql.execute("SELECT scope, holder, model, body FROM marks")]
+            leases = [
+                _lease(*row)
+                for row in self._sql.execute("SELECT scope, holder, model, owner, expires, generation FROM leases")
+            ]
+            snapshot = Snapshot(
+                marks={mark.key: mark for mark in marks if mark is not None},
+                leases={lease.key: lease for lease in leases if lease is not None},
+                last_selected=dict(self._sql.execute("SELECT profile_id, at FROM selected")),
+                last_working=dict(self._sql.execute("SELECT pool_id, profile_id FROM working")),
+                revision=revision,
+            )
+            approvals = frozenset(self._sql.execute("SELECT profile_id, slot, origin FROM approvals"))
+        return Picture(snapshot, approvals, touched)
+
+    def write_change(self, change: Change) -> None:
+        with _translated():
+            self._sql.executemany(
+                "DELETE FROM marks WHERE scope=? AND holder=? AND model=?", [_row(key) for key in change.drop_marks]
+            )
+            self._sql.executemany(
+                "DELETE FROM leases WHERE scope=? AND holder=? AND model=?", [_row(key) for key in change.drop_leases]
+            )
+            self._sql.executemany(
+                "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
+                [
+                    (*_row(mark.key), _json({k: v for k, v in asdict(mark).items() if k != "key"}))
+                    for mark in change.put_marks
+                ],
+            )
+            self._sql.executemany(
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
+                [(*_row(put.key), _clean(put.owner), put.expires, put.generation) for put in change.put_leases],
+            )
+            self.count("revision")
+
+    def count(self, counter: str) -> None:
+        """Tell the other windows that there is something to read."""
+        with _translated():
+            self._sql.execute("UPDATE meta SET value=value+1 WHERE name=?", (counter,))
+
+    def write_batch(self, batch: Batch) -> None:
+        with _translated():
+            selected = [(_clean(profile), at) for profile, at in batch.selected.items()]
+            self._sql.executemany(
+                "INSERT INTO selected VALUES (?, ?) ON CONFLICT DO UPDATE SET at=max(at, excluded.at)", selected
+            )
+            working = [(_clean(pool), _clean(profile)) for pool, profile in batch.working.items()]
+            self._sql.executemany("INSERT OR REPLACE INTO working VALUES (?, ?)", working)
+            if selected or working:
+                self.count("touched")
+            attempts = [(a.at, _clean(a.request_id), _json(asdict(a))) for a in batch.attempts]
+            self._sql.executemany("INSERT INTO attempts (at, request_id, body) VALUES (?, ?, ?)", attempts)
+            requests = [(_clean(name), at, _json(document)) for name, (at, document) in batch.requests.items()]
+            self._sql.executemany("INSERT OR REPLACE INTO requests VALUES (?, ?, ?)", requests)
+            if batch.window:
+                w = batch.window
+                self._sql.execute(
+                    "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?)",
+                    (w.identity, w.version, w.started, w.heartbeat),
+                )
+
+    def forget_old(
+        self, attempts_before: float, attempts_kept: int, requests_before: float, requests_kept: int
+    ) -> None:
+        """Drop attempts and request records from before these times, and the oldest beyond these numbers."""
+        with _translated():
+            self._sql.execute("DELETE FROM attempts WHERE at < ?", (attempts_before,))
+            self._sql.execute("DELETE FROM attempts WHERE id <= (SELECT max(id) FROM attempts) - ?", (attempts_kept,))
+            self._sql.execute("DELETE FROM requests WHERE at < ?", (requests_before,))
+            self._sql.execute(
+                "DELETE FROM requests WHERE at < (SELECT at FROM requests ORDER BY at DESC LIMIT 1 OFFSET ?)",
+                (requests_kept - 1,),
+            )
+
+    def attempts(self, since: float, limit: int) -> list[AttemptRecord]:
+        with _translated():
+            rows = self._sql.execute(
+                "SELECT body FROM (SELECT at, id, body FROM attempts WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?) ORDER BY at, id",
+                (since, limit),
+            ).fetchall()
+        return [record for (body,) in rows if (record := _attempt(body)) is not None]
+
+    def requests(self, request_id: str | None, limit: int) -> list[dict[str, Any]]:
+        """That request's record, or the latest ones."""
+        with _translated():
+            rows = self._sql.execute(
+                "SELECT body FROM requests WHERE ?1 IS NULL OR request_id=?1 ORDER BY at DESC LIMIT ?2",
+                (request_id, limit),
+            ).fetchall()
+        return [_read(body) for (body,) in rows]
+
+    def windows(self) -> list[Window]:
+        with _translated():
+            return [
+                Window(*row) for row in self._sql.execute("SELECT identity, version, started, heartbeat FROM windows")
+            ]
+
+    def remove_windows(self, identities: Iterable[str]) -> None:
+        with _translated():
+            self._sql.executemany("DELETE FROM windows WHERE identity=?", [(name,) for name in identities])
+
+    def approve(self, profile_id: str, slot: str, origin: str, at: float) -> None:
+        """From now on this slot of this profile may go to ``origin``, and nowhere else."""
+        with _translated():
+            self._sql.execute("DELETE FROM approvals WHERE profile_id=? AND slot=?", (profile_id, slot))
+            self._sql.execute(
+                "INSERT INTO approvals VALUES (?, ?, ?, ?)", (_clean(profile_id), _clean(slot), origin, at)
+            )
+            self.count("revision")
+
+    def withdraw(self, profile_id: str, slot: str | None) -> None:
+        with _translated():
+            self._sql.execute(
+                "DELETE FROM approvals WHERE profile_id=?1 AND (?2 IS NULL OR slot=?2)", (profile_id, slot)
+            )
+            self.count("revision")
+
+    def put_intent(self, name: str, document: Mapping[str, Any]) -> None:
+        with _translated():
+            self._sql.execute("INSERT OR REPLACE INTO intents VALUES (?, ?)", (_clean(name), _json(document)))
+
+    def drop_intent(self, name: str) -> None:
+        with _translated():
+            self._sql.execute("DELETE FROM intents WHERE id=?", (_clean(name),))
+
+    def intents(self) -> dict[str, dict[str, Any]]:
+        with _translated():
+            return {name: _read(body) for name, body in self._sql.execute("SELECT id, body FROM intents ORDER BY id")}
+
+
+def set_aside(path: Path, stamp: str) -> Path:
+    """Move a broken database away, its journal too, which would else be played into the next one."""
+    away = path.with_name(f"{path.name}.corrupt-{stamp}")
+    os.replace(path, away)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path.with_name(path.name + "-journal"), away.with_name(away.name + "-journal"))
+    return away
+
+
+def _clean(text: str) -> str:
+    """SQLite takes no lone surrogates, and a provider may send half an emoji."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return _clean(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+
+def _read(body: str) -> Any:
+    return json.loads(body, parse_constant=lambda _: None)  # NaN and Infinity are no JSON for anybody else
+
+
+def _row(key: MarkKey) -> tuple[str, str, str]:
+    return key.scope.value, _clean(key.holder), _clean(key.model or "")
+
+
+def _mark(scope: str, holder: str, model: str, body: str) -> Mark | None:
+    try:
+        values = {name: value for name, value in _read(body).items() if name in _MARK_FIELDS}
+        values |= {
+            "state": MarkState(values["state"]),
+            "fault": Fault(values["fault"]),
+            "faults": tuple(values.get("faults", ())),
+        }
+        return Mark(key=MarkKey(Scope(scope), holder, model or None), **values)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _lease(scope: str, holder: str, model: str, owner: str, expires: float, generation: int) -> ProbeLease | None:
+    try:
+        return ProbeLease(MarkKey(Scope(scope), holder, model or None), owner, expires, generation)
+    except ValueError:
+        return None
+
+
+def _attempt(body: str) -> AttemptRecord | None:
+    try:
+        values = {name: value for name, value in _read(body).items() if name in _ATTEMPT_FIELDS}
+        return AttemptRecord(**values | {"tags": tuple(values.get("tags", ()))})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+_MARK_FIELDS: Final = {f.name for f in fields(Mark)} - {"key"}
+_ATTEMPT_FIELDS: Final = {f.name for f in fields(AttemptRecord)}

@@ -1,0 +1,163 @@
+"""Which database is in use: the file, a fresh one after the old broke, or memory alone. Lives on the state store's writer thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rooroute.adapters import machine
+from rooroute.adapters.state_database import Ailment, Database, Trouble, set_aside
+from rooroute.profiles import Problem
+
+T = TypeVar("T")
+_LOCK_SECONDS: Final = 1.0
+_SENTENCES: Final[dict[Ailment, tuple[str, str]]] = {
+    Ailment.LOCKED: (
+        "is locked by another process",
+        "It is tried again by itself; if this stays, close the window that hangs.",
+    ),
+    Ailment.UNWRITABLE: ("cannot be written", "Make room on the disk, or make the file and its directory writable."),
+    Ailment.CORRUPT: ("is damaged and could not be set aside", "Move it away."),
+    Ailment.NEWER: ("was written by a newer rooroute", "Update rooroute in this editor."),
+}
+
+
+class StateFile:
+    """The database at ``path`` behind its advisory lock (``path`` + ".lock").
+
+    ``adopted`` is called with a reading connection (None in memory) whenever another database comes into use.
+    """
+
+    def __init__(
+        self, path: Path, clock: Callable[[], float], adopted: Callable[[Database, Database | None], None]
+    ) -> None:
+        self.path = path
+        self._lock_path = path.with_name(path.name + ".lock")
+        self._clock = clock
+        self._adopted = adopted
+        self._database: Database | None = None
+        self._trouble: Problem | None = None
+        self._aside: Problem | None = None
+        self.stuck = False
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the user should know; empty when all is well."""
+        return tuple(problem for problem in (self._trouble, self._aside) if problem)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether nothing reaches the disk."""
+        return self._database is not None and self._database.path is None
+
+    def open(self) -> None:
+        """Come to a usable database, whatever is wrong with the file."""
+        try:
+            database, reader = self._connect()
+        except (Trouble, OSError) as wrong:
+            self._note(wrong)
+            if self.in_memory:
+                return
+            database, reader = Database(None), None
+            database.prepare()
+        else:
+            self._trouble, self.stuck = None, False
+        self.close()
+        self._database = database
+        self._adopted(database, reader)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def moved(self) -> bool:
+        """Whether another process replaced the file that this one has open."""
+        database = self._database
+        if database is None or database.path is None:
+            return False
+        try:
+            return os.stat(self.path).st_ino != database.inode
+        except OSError:
+            return True
+
+    def transact(self, work: Callable[[Database], T]) -> T:
+        """``work`` in one transaction, alone on this machine. A damaged file is set aside and the work done on a new one.
+
+        Raises Trouble (nothing was written) while the file is locked or cannot be written.
+        """
+        try:
+            return self._transact(work)
+        except Trouble as wrong:
+            if wrong.ailment is not Ailment.CORRUPT:
+                self._note(wrong)
+                raise
+        except OSError as wrong:
+            raise self._note(wrong) from wrong
+        self.open()
+        return self._transact(work)
+
+    def recover(self) -> None:
+        """Try again what did not work a while ago."""
+        if self.in_memory or self.moved():
+            self.open()
+
+    def _transact(self, work: Callable[[Database], T]) -> T:
+        if self._database is None or self.moved():
+            self.open()
+        database = self._database
+        if database is None:
+            raise Trouble(Ailment.UNWRITABLE, "closed")
+        if database.path is None:
+            with database.transaction():
+                return work(database)
+        with machine.file_lock(self._lock_path, 0.0 if self.stuck else _LOCK_SECONDS), database.transaction():
+            value = work(database)
+        self._trouble, self.stuck = None, False
+        return value
+
+    def _connect(self) -> tuple[Database, Database]:
+        machine.private_directory(self.path.parent)
+        try:
+            return self._connected()
+        except Trouble as wrong:
+            if wrong.ailment is not Ailment.CORRUPT:
+                raise
+        with machine.file_lock(self._lock_path, _LOCK_SECONDS):
+            try:
+                return self._connected()  # another process may have replaced it meanwhile
+            except Trouble as wrong:
+                if wrong.ailment is not Ailment.CORRUPT:
+                    raise
+            stamp = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
+            away = set_aside(self.path, stamp)
+            self._aside = Problem(
+                f"The state file was damaged; it now lies at {away}, and cooldowns and statistics began anew.",
+                remedy="Delete it when you do not want to look into it.",
+            )
+            return self._connected()
+
+    def _connected(self) -> tuple[Database, Database]:
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        database = Database(self.path)
+        try:
+            database.prepare()
+            return database, Database(self.path, wait=0.0)
+        except Trouble:
+            database.close()
+            raise
+
+    def _note(self, wrong: Trouble | OSError) -> Trouble:
+        if isinstance(wrong, TimeoutError):
+            wrong = Trouble(Ailment.LOCKED, str(wrong))
+        elif isinstance(wrong, OSError):
+            wrong = Trouble(Ailment.UNWRITABLE, wrong.strerror or str(wrong))
+        self.stuck = wrong.ailment is Ailment.LOCKED
+        what, remedy = _SENTENCES[wrong.ailment]
+        self._trouble = Problem(
+            f"The state file {self.path} {what} ({wrong}); this window keeps what it learns in memory.", remedy=remedy
+        )
+        return wrong

@@ -1,0 +1,416 @@
+"""What all windows of this machine have learnt: read from memory, changed in short transactions by one writer thread per process.
+
+A healthy request costs no disk write before its first token: reads come from a picture that is renewed when the database's version moved,
+and what can wait is written in batches. When the file cannot be used, routing goes on in memory and ``problems`` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from rooroute.adapters import machine
+from rooroute.adapters.state_database import Batch, Database, Picture, Trouble, Window, applied
+from rooroute.adapters.state_file import StateFile
+from rooroute.errors import RoorouteError
+from rooroute.ledger import AttemptRecord
+from rooroute.profiles import Problem
+from rooroute.routing.marks import Change, Mark, MarkKey, ProbeLease, Snapshot
+
+T = TypeVar("T")
+_CLOSE_SECONDS: Final = 1.5
+_FLUSH_SECONDS: Final = 0.5
+_REOPEN_POLLS: Final = 20
+_FLUSHES_PER_SWEEP: Final = 100
+_DAY: Final = 86400.0
+ATTEMPTS_KEPT: Final = 100_000
+REQUESTS_KEPT: Final = 2_000
+_ATTEMPT_DAYS: Final = 90
+_REQUEST_DAYS: Final = 7
+_PENDING_MOST: Final = 10_000
+
+
+class StateStore:
+    """The learnt state, shared through the file ``path``.
+
+    ``identity`` names this process (``machine.identity``) and begins the owner of its leases (``identity`` or ``identity/anything``);
+    leases of owners that are not ``alive`` are left out of every picture. ``clock`` gives UTC epoch seconds. All methods but ``open``
+    belong to the event loop's thread; call ``open`` in a worker thread before anything else.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        identity: str,
+        *,
+        clock: Callable[[], float],
+        version: str = "",
+        alive: Callable[[str], bool] = machine.is_alive,
+    ) -> None:
+        self._clock = clock
+        self._alive = alive
+        self._identity = identity
+        self._window = Window(identity, version, clock(), clock())
+        self._file = StateFile(path, clock, self._adopt)
+        self._guard = threading.Lock()  # held for moments only; what follows belongs to it
+        self._reader: Database | None = None
+        self._picture = Picture()
+        self._unsaved: list[tuple[Snapshot, Change]] = []
+        self._pending = Batch(window=self._window)
+        self._writing = Batch()
+        self._view = Snapshot()
+        self._key = b""
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="state-writer", daemon=True)
+        self._closed = False
+        self._flush_due = False
+        self._flushes = 0
+        self._polls = 0
+        self._told: tuple[Snapshot, frozenset[tuple[str, str, str]]] | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    # --- life ---
+
+    def open(self) -> None:
+        """Open or make the file. Never fails: what is wrong stands in ``problems``. Blocks for up to two seconds."""
+        self._thread.start()
+        self._submit(self._file.open).result()
+        self._submit(self._flush).result()
+        self.poll()
+
+    async def close(self) -> None:
+        """Write what is pending, take back this window's leases and its entry, and end the writer."""
+        if self._closed or not self._thread.is_alive():
+            return
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(self._submit(self._say_goodbye)), _CLOSE_SECONDS)
+        self._closed = True
+        self._jobs.put(None)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the user should know about this file; empty when all is well."""
+        return self._file.problems
+
+    def fingerprint(self, text: str) -> str:
+        """A keyed hash of a credential: equal for equal keys on this machine, and of no use to anybody else."""
+        return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._key, digest_size=12).hexdigest()
+
+    # --- reading ---
+
+    def snapshot(self) -> Snapshot:
+        """The current picture. Never waits: while another window writes, the last one."""
+        reader = self._reader
+        if reader is not None:
+            with self._guard, contextlib.suppress(Trouble):
+                if reader is self._reader and (fresh := reader.fresh_picture(self._picture)) is not None:
+                    self._show(fresh)
+        return self._view
+
+    def approved(self, profile_id: str, slot: str) -> str | None:
+        """The origin this slot of this profile was approved for, or None."""
+        self.snapshot()
+        return next((o for p, s, o in self._picture.approvals if (p, s) == (profile_id, slot)), None)
+
+    def poll(self) -> bool:
+        """Whether anything shared changed since the last poll; tells the watchers. Call every 250 ms."""
+        self._polls += 1
+        if self._file.moved() or (self._file.in_memory and self._polls % _REOPEN_POLLS == 0):
+            self._submit(self._file.recover)
+        if self._unsaved or self._file.stuck:
+            self._submit(self._save_late)
+        view = self.snapshot()
+        if not all(self._owner_lives(lease) for lease in view.leases.values()):
+            with self._guard:
+                self._show(self._picture)
+            view = self._view
+        seen = (view, self._picture.approvals)
+        changed = self._told is not None and self._told != seen
+        self._told = seen
+        for watcher in self._watchers if changed else ():
+            watcher()
+        return changed
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` from ``poll`` whenever something changed."""
+        self._watchers.append(callback)
+
+    # --- changing ---
+
+    async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
+        """Run ``decide`` on fresh data and write its change in the same transaction; then its second value.
+
+        It runs on the writer thread, perhaps more than once, and must only decide. What it changed is in ``snapshot`` when this returns.
+        An empty change writes nothing. Without a usable file it works on this window's own picture. A caller that is cancelled
+        meanwhile does not undo it.
+        """
+        return await asyncio.shield(asyncio.wrap_future(self._submit(lambda: self._update(decide))))
+
+    def note_selected(self, profile_id: str, at: float) -> None:
+        """``profile_id`` was chosen at ``at``: visible here at once, in other windows within a second."""
+        with self._guard:
+            self._pending.selected[profile_id] = max(at, self._pending.selected.get(profile_id, at))
+            self._view = replace(self._view, last_selected={**self._view.last_selected, profile_id: at})
+        self._flush_soon()
+
+    def note_working(self, pool_id: str, profile_id: str) -> None:
+        """``profile_id`` answered for this pool: visible here at once, in other windows within a second."""
+        if self._view.last_working.get(pool_id) == profile_id:
+            return
+        with self._guard:
+            self._pending.working[pool_id] = profile_id
+            self._view = replace(self._view, last_working={**self._view.last_working, pool_id: profile_id})
+        self._flush_soon()
+
+    def record_attempt(self, record: AttemptRecord) -> None:
+        """Keep one attempt for the statistics; written within half a second."""
+        with self._guard:
+            self._pending.attempts.append(record)
+            del self._pending.attempts[:-_PENDING_MOST]
+        self._flush_soon()
+
+    def record_request(self, request_id: str, at: float, document: Mapping[str, Any]) -> None:
+        """Keep how one request was routed, as a JSON document the caller has redacted; written within half a second."""
+        with self._guard:
+            self._pending.requests[request_id] = (at, document)
+        self._flush_soon()
+
+    def heartbeat(self) -> None:
+        """Say that this window lives; call every ten seconds or so."""
+        with self._guard:
+            self._pending.window = self._window = replace(self._window, heartbeat=self._clock())
+        self._flush_soon()
+
+    async def approve(self, profile_id: str, slot: str, origin: str) -> None:
+        """The user agreed that this slot goes to ``origin``; an earlier approval of the slot ends."""
+        await self._write(lambda db: db.approve(profile_id, slot, origin, self._clock()))
+
+    async def withdraw(self, profile_id: str, slot: str | None = None) -> None:
+        """End the approval of a slot, or of all slots of the profile."""
+        await self._write(lambda db: db.withdraw(profile_id, slot))
+
+    async def put_intent(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write down what is about to be done in several steps, so that the next start can finish or undo it."""
+        await self._write(lambda db: db.put_intent(name, document))
+
+    async def drop_intent(self, name: str) -> None:
+        """It is done."""
+        await self._write(lambda db: db.drop_intent(name))
+
+    # --- questions ---
+
+    async def intents(self) -> dict[str, dict[str, Any]]:
+        """What was begun and not finished, by name."""
+        return await self._read(lambda db: db.intents())
+
+    async def attempts(self, since: float = 0.0, limit: int = ATTEMPTS_KEPT) -> list[AttemptRecord]:
+        """Attempts sent at or after ``since``, oldest first, at most the latest ``limit``."""
+        return await self._read(lambda db: db.attempts(since, limit))
+
+    async def request(self, request_id: str) -> dict[str, Any] | None:
+        """The routing record of one request, or None."""
+        found = await self._read(lambda db: db.requests(request_id, 1))
+        return found[0] if found else None
+
+    async def latest_requests(self, limit: int = 1) -> list[dict[str, Any]]:
+        """The latest routing records, newest first."""
+        return await self._read(lambda db: db.requests(None, limit))
+
+    async def windows(self) -> list[Window]:
+        """The servers that wrote here and did not say goodbye; a dead one's entry is removed on the way."""
+        found = await self._read(lambda db: db.windows())
+        dead = [window.identity for window in found if not self._alive(window.identity)]
+        if dead:
+            await self._write(lambda db: db.remove_windows(dead))
+        return [window for window in found if window.identity not in dead]
+
+    # --- the picture ---
+
+    def _adopt(self, database: Database, reader: Database | None) -> None:
+        """Another database came into use: show it, and bring along what only this window knows."""
+        with database.transaction(write=False):
+            key, picture = database.key(), database.picture(Picture())
+        with self._guard:
+            if self._view.marks:
+                self._unsaved = [(Snapshot(), Change(put_marks=tuple(self._view.marks.values())))]
+            if self._reader is not None:
+                self._reader.close()
+            self._key, self._reader = key, reader
+            self._show(picture)
+
+    def _show(self, picture: Picture) -> None:
+        """Make ``picture``, and what is not yet in it, the view. The caller holds the guard."""
+        self._picture = picture
+        view = picture.snapshot
+        for _, change in self._unsaved:
+            view = applied(view, change)
+        self._view = self._completed(view)
+
+    def _completed(self, snapshot: Snapshot) -> Snapshot:
+        """With what this window has not written yet, and without the leases of the dead."""
+        selected = {**self._writing.selected, **self._pending.selected}
+        working = {**self._writing.working, **self._pending.working}
+        return replace(
+            snapshot,
+            leases={key: lease for key, lease in snapshot.leases.items() if self._owner_lives(lease)},
+            last_selected={
+                **snapshot.last_selected,
+                **{profile: max(at, snapshot.last_selected.get(profile, at)) for profile, at in selected.items()},
+            },
+            last_working={**snapshot.last_working, **working},
+        )
+
+    def _owner_lives(self, lease: ProbeLease) -> bool:
+        owner = lease.owner.partition("/")[0]
+        return owner == self._identity or self._alive(owner)
+
+    # --- the writer thread ---
+
+    def _submit(self, job: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(RoorouteError("This window is closing; nothing is written any more."))
+        else:
+            self._jobs.put((future, job))
+        return future
+
+    def _work(self) -> None:
+        while (item := self._jobs.get()) is not None:
+            future, job = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(job())
+            except BaseException as wrong:  # noqa: BLE001  # raised again where the result is awaited
+                future.set_exception(wrong)
+        self._file.close()
+        with self._guard:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    def _update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
+        try:
+            return self._transact(lambda db: self._decide(db, decide))
+        except Trouble:
+            base = self._view
+            change, value = decide(base)
+            if change:
+                with self._guard:
+                    self._unsaved.append((base, change))
+                    self._show(self._picture)
+            return value
+
+    def _decide(self, database: Database, decide: Callable[[Snapshot], tuple[Change, T]]) -> tuple[Picture, T]:
+        picture = database.picture(self._picture)
+        snapshot = picture.snapshot
+        for base, late in self._unsaved:
+            if still_true := _what_still_holds(snapshot, base, late):
+                database.write_change(still_true)
+                snapshot = applied(snapshot, still_true)
+        change, value = decide(self._completed(snapshot))
+        if change:
+            database.write_change(change)
+            snapshot = applied(snapshot, change)
+        return replace(picture, snapshot=snapshot), value
+
+    def _transact(self, work: Callable[[Database], tuple[Picture, T]]) -> T:
+        """``work`` in a transaction that also saves what could not be saved earlier; shows the picture that it left."""
+        picture, value = self._file.transact(work)
+        with self._guard:
+            self._unsaved.clear()
+            known = self._picture
+            newer = picture.snapshot.revision >= known.snapshot.revision and picture.touched >= known.touched
+            self._show(picture if newer else known)
+        return value
+
+    def _save_late(self) -> None:
+        with contextlib.suppress(Trouble):
+            self._transact(lambda db: self._decide(db, lambda _: (Change(), None)))
+
+    async def _write(self, work: Callable[[Database], None]) -> None:
+        def write(database: Database) -> tuple[Picture, None]:
+            work(database)
+            return self._decide(database, lambda _: (Change(), None))
+
+        try:
+            await asyncio.shield(asyncio.wrap_future(self._submit(lambda: self._transact(write))))
+        except Trouble as wrong:
+            raise RoorouteError(f"The state file cannot be written now ({wrong}); try again.") from wrong
+
+    async def _read(self, work: Callable[[Database], T]) -> T:
+        def read() -> T:
+            self._flush()
+            return self._file.transact(work)
+
+        try:
+            return await asyncio.wrap_future(self._submit(read))
+        except Trouble as wrong:
+            raise RoorouteError(f"The state file cannot be read now ({wrong}); try again.") from wrong
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            with contextlib.suppress(RuntimeError):  # outside a loop it waits for the next question or for close
+                asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._start_flush)
+                self._flush_due = True
+
+    def _start_flush(self) -> None:
+        self._flush_due = False
+        self._submit(self._flush)
+
+    def _flush(self) -> None:
+        with self._guard:
+            batch, self._pending = self._pending, Batch()
+            self._writing = batch
+        if not batch:
+            return
+        try:
+            self._file.transact(lambda db: self._write_batch(db, batch))
+        except Trouble:
+            with self._guard:
+                self._pending = batch.then(self._pending, _PENDING_MOST)
+        finally:
+            with self._guard:
+                self._writing = Batch()
+
+    def _write_batch(self, database: Database, batch: Batch) -> None:
+        database.write_batch(batch)
+        if self._flushes % _FLUSHES_PER_SWEEP == 0:
+            now = self._clock()
+            database.forget_old(now - _ATTEMPT_DAYS * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
+        self._flushes += 1
+
+    def _say_goodbye(self) -> None:
+        self._flush()
+        mine = tuple(key for key, lease in self._view.leases.items() if lease.owner.partition("/")[0] == self._identity)
+        self._update(lambda _: (Change(drop_leases=mine), None))
+        with contextlib.suppress(Trouble):
+            self._file.transact(lambda db: db.remove_windows([self._identity]))
+
+
+def _what_still_holds(now: Snapshot, base: Snapshot, late: Change) -> Change:
+    """What of a change that was decided on ``base`` and could not be written may be written now: nothing that another window has
+    changed since, unless it makes a cooldown longer. A lease cannot be granted in hindsight."""
+
+    def untouched(key: MarkKey) -> bool:
+        return now.marks.get(key) == base.marks.get(key)
+
+    def stronger(mark: Mark) -> bool:
+        theirs = now.marks.get(mark.key)
+        return theirs is None or (theirs.until is not None and (mark.until is None or mark.until > theirs.until))
+
+    return Change(
+        put_marks=tuple(mark for mark in late.put_marks if untouched(mark.key) or stronger(mark)),
+        drop_marks=tuple(key for key in late.drop_marks if key in now.marks and untouched(key)),
+        drop_leases=tuple(
+            key for key in late.drop_leases if key in now.leases and now.leases[key] == base.leases.get(key)
+        ),
+    )

@@ -1,0 +1,399 @@
+"""The learnt state: shared by windows, never in the way, never lost to a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rooroute.adapters import machine
+from rooroute.adapters.state_store import StateStore
+from rooroute.ledger import AttemptRecord
+from rooroute.outcome import Fault, Scope
+from rooroute.routing.marks import Change, Mark, MarkKey, MarkState, ProbeLease, Snapshot
+
+NOW = 1_800_000_000.0
+KEY = MarkKey(Scope.PROFILE, "Gemini1", "gemini-2.5-pro")
+MARK = Mark(
+    key=KEY, state=MarkState.COOLDOWN, fault=Fault.RATE_LIMIT, since=NOW, until=NOW + 30, hinted=True, strike=2,
+    faults=(NOW - 2, NOW - 1), reason="Quota exceeded ½ \ud83d", profile_id="Gemini1", fingerprint="ab12", generation=3,
+)  # fmt: skip
+
+
+def put(mark: Mark) -> Callable[[Snapshot], tuple[Change, int]]:
+    return lambda snapshot: (Change(put_marks=(mark,)), snapshot.revision)
+
+
+def attempt(n: int = 1, at: float = NOW, request_id: str = "r1") -> AttemptRecord:
+    return AttemptRecord(
+        request_id=request_id,
+        n=n,
+        at=at,
+        pool_id="default",
+        profile_id="Gemini1",
+        model="m",
+        verdict="ok",
+        tags=("a", "b"),
+    )
+
+
+Opener = Callable[..., StateStore]
+
+
+@pytest.fixture
+async def window(tmp_path: Path) -> AsyncIterator[Opener]:
+    """Opens a store on one shared file, as a window would."""
+    opened: list[StateStore] = []
+
+    def opener(identity: str = machine.identity(), path: Path = tmp_path / "state" / "state.sqlite3") -> StateStore:
+        store = StateStore(path, identity, clock=lambda: NOW, version="1", alive=lambda name: name != "dead")
+        store.open()
+        opened.append(store)
+        return store
+
+    yield opener
+    for store in opened:
+        await store.close()
+
+
+async def test_a_change_is_in_the_picture_when_update_returns(window: Opener) -> None:
+    store = window()
+    assert await store.update(put(MARK)) == 0
+    assert store.snapshot().marks == {KEY: replace(MARK, reason="Quota exceeded ½ \ud83d")}
+    assert store.snapshot().revision == 1
+
+
+async def test_a_mark_survives_a_restart_unchanged_but_for_half_characters(window: Opener) -> None:
+    first = window()
+    await first.update(put(MARK))
+    await first.close()
+    assert window().snapshot().marks == {KEY: replace(MARK, reason="Quota exceeded ½ ?")}
+
+
+async def test_another_window_sees_a_change_at_its_next_look(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    await one.update(put(MARK))
+    assert KEY in other.snapshot().marks
+    await other.update(lambda _: (Change(drop_marks=(KEY,)), None))
+    assert not one.snapshot().marks
+
+
+async def test_poll_tells_watchers_of_changes_and_only_of_changes(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    told: list[int] = []
+    other.watch(lambda: told.append(1))
+    other.poll()
+    assert not other.poll()
+    await one.update(put(MARK))
+    assert other.poll()
+    assert not other.poll()
+    assert told == [1]
+
+
+async def test_an_empty_change_writes_nothing(window: Opener, tmp_path: Path) -> None:
+    store = window()
+    before = (tmp_path / "state" / "state.sqlite3").read_bytes()
+    assert await store.update(lambda snapshot: (Change(), "value")) == "value"
+    assert (tmp_path / "state" / "state.sqlite3").read_bytes() == before
+
+
+async def test_an_error_of_the_decision_reaches_the_caller_and_changes_nothing(window: Opener) -> None:
+    store = window()
+
+    def fail(_: Snapshot) -> tuple[Change, None]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.update(fail)
+    assert store.snapshot().revision == 0
+    await store.update(put(MARK))
+
+
+async def test_a_selection_is_visible_here_at_once_and_elsewhere_after_the_batch(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    one.note_selected("Gemini1", NOW)
+    one.note_working("default", "Gemini1")
+    assert one.snapshot().last_selected == {"Gemini1": NOW}
+    assert one.snapshot().last_working == {"default": "Gemini1"}
+    await one.attempts()  # a question writes what is pending first
+    assert other.snapshot().last_selected == {"Gemini1": NOW}
+    assert other.snapshot().last_working == {"default": "Gemini1"}
+    assert one.snapshot().revision == other.snapshot().revision == 0
+
+
+async def test_an_older_selection_never_replaces_a_newer_one(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    one.note_selected("Gemini1", NOW)
+    other.note_selected("Gemini1", NOW - 5)
+    await one.attempts()
+    await other.attempts()
+    assert one.snapshot().last_selected == other.snapshot().last_selected == {"Gemini1": NOW}
+
+
+async def test_a_batch_is_written_by_itself(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    one.note_selected("Gemini1", NOW)
+    async with asyncio.timeout(10):
+        while "Gemini1" not in other.snapshot().last_selected:  # noqa: ASYNC110  # another connection: nothing to wait on
+            await asyncio.sleep(0.05)
+
+
+async def test_a_dead_owners_lease_is_no_lease(window: Opener) -> None:
+    one, other = window("dead"), window("other")
+    await one.update(lambda _: (Change(put_leases=(ProbeLease(KEY, "dead/7", NOW + 90, 1),)), None))
+    assert KEY in one.snapshot().leases
+    assert KEY not in other.snapshot().leases
+    assert await other.update(lambda snapshot: (Change(), KEY in snapshot.leases)) is False
+
+
+async def test_leases_of_a_window_that_closes_are_given_back(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    await one.update(lambda _: (Change(put_leases=(ProbeLease(KEY, "one/7", NOW + 90, 1),)), None))
+    assert other.snapshot().leases == {KEY: ProbeLease(KEY, "one/7", NOW + 90, 1)}
+    await one.close()
+    assert not other.snapshot().leases
+
+
+async def test_attempts_and_request_records_come_back(window: Opener) -> None:
+    store = window()
+    for n in (1, 2, 3):
+        store.record_attempt(attempt(n, NOW + n))
+    store.record_request("r1", NOW, {"strategy": "priority", "why": "half \ud83d", "ratio": float("nan")})
+    store.record_request("r2", NOW + 1, {"strategy": "round_robin"})
+    assert await store.attempts(since=NOW + 2) == [attempt(2, NOW + 2), attempt(3, NOW + 3)]
+    assert await store.attempts(limit=1) == [attempt(3, NOW + 3)]
+    assert await store.request("r1") == {"strategy": "priority", "why": "half ?", "ratio": None}
+    assert await store.request("none") is None
+    assert [r["strategy"] for r in await store.latest_requests(2)] == ["round_robin", "priority"]
+
+
+async def test_close_writes_what_is_pending(window: Opener) -> None:
+    store = window()
+    store.record_attempt(attempt())
+    await store.close()
+    assert await window().attempts() == [attempt()]
+
+
+async def test_old_attempts_are_forgotten(window: Opener) -> None:
+    store = window()
+    store.record_attempt(attempt(at=NOW - 91 * 86400))
+    store.record_request("old", NOW - 8 * 86400, {})
+    store.record_attempt(attempt())
+    await store.close()
+    again = window()
+    assert await again.attempts() == [attempt()]
+    assert await again.request("old") is None
+
+
+async def test_approvals_bind_a_slot_to_one_origin_in_every_window(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    assert one.approved("Gemini1", "apiKey") is None
+    await one.approve("Gemini1", "apiKey", "https://a:443")
+    await one.approve("Gemini1", "apiKey", "https://b:443")
+    assert one.approved("Gemini1", "apiKey") == other.approved("Gemini1", "apiKey") == "https://b:443"
+    await other.withdraw("Gemini1")
+    assert one.approved("Gemini1", "apiKey") is None
+
+
+async def test_intents_are_kept_until_they_are_dropped(window: Opener) -> None:
+    one = window()
+    await one.put_intent("save:Gemini1", {"slots": ["apiKey"]})
+    await one.close()
+    other = window()
+    assert await other.intents() == {"save:Gemini1": {"slots": ["apiKey"]}}
+    await other.drop_intent("save:Gemini1")
+    assert await other.intents() == {}
+
+
+async def test_windows_are_listed_while_they_live(window: Opener) -> None:
+    one = window("one")
+    window("dead")
+    two = window("two")
+    assert {w.identity for w in await one.windows()} == {"one", "two"}
+    await two.close()
+    assert {w.identity for w in await one.windows()} == {"one"}
+
+
+async def test_a_fingerprint_is_the_same_in_all_windows_and_shows_nothing(window: Opener, tmp_path: Path) -> None:
+    one, other = window("one"), window("other")
+    elsewhere = window("one", tmp_path / "elsewhere.sqlite3")
+    assert one.fingerprint("sk-1") == other.fingerprint("sk-1")
+    assert one.fingerprint("sk-1") not in {one.fingerprint("sk-2"), elsewhere.fingerprint("sk-1"), "sk-1"}
+
+
+async def test_the_file_is_the_users_alone(window: Opener, tmp_path: Path) -> None:
+    window()
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "state" / "state.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: b"not a database at all" * 300, id="foreign-bytes"),
+        pytest.param(lambda data: data[:5000], id="cut-short"),
+        pytest.param(lambda data: bytes(len(data)), id="zeroed"),
+        pytest.param(lambda data: data[:4096] + b"\xff" * 8192 + data[12288:], id="torn-pages"),
+    ],
+)
+async def test_a_damaged_file_is_set_aside_and_said_so(
+    window: Opener, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    store = window()
+    await store.update(put(MARK))
+    await store.close()
+    path = tmp_path / "state" / "state.sqlite3"
+    path.write_bytes(damage(path.read_bytes()))
+    again = window()
+    assert again.problems and "damaged" in again.problems[0].message
+    assert list(path.parent.glob("state.sqlite3.corrupt-*"))
+    await again.update(put(MARK))
+    assert KEY in window("other").snapshot().marks
+
+
+async def test_a_file_that_breaks_while_open_costs_nothing_this_window_knows(window: Opener, tmp_path: Path) -> None:
+    store = window()
+    await store.update(put(replace(MARK, reason="known")))
+    path = tmp_path / "state" / "state.sqlite3"
+    size = path.stat().st_size
+    path.write_bytes(b"\xff" * size)
+    other = MarkKey(Scope.PROFILE, "default")
+    await store.update(put(replace(MARK, key=other)))
+    assert set(store.snapshot().marks) == {KEY, other}
+    await store.update(put(replace(MARK, key=other, reason="again")))
+    assert set(window("other").snapshot().marks) == {KEY, other}
+
+
+async def test_a_file_that_another_process_replaced_is_followed(window: Opener, tmp_path: Path) -> None:
+    one = window("one")
+    await one.update(put(MARK))
+    path = tmp_path / "state" / "state.sqlite3"
+    path.rename(path.with_name("gone"))
+    other = window("other")
+    await one.update(put(replace(MARK, reason="new file")))
+    assert other.snapshot().marks[KEY].reason == "new file"
+
+
+async def test_a_newer_rooroutes_file_is_left_alone(window: Opener, tmp_path: Path) -> None:
+    await window().close()
+    path = tmp_path / "state" / "state.sqlite3"
+    sql = sqlite3.connect(path)
+    sql.execute("PRAGMA user_version=99")
+    sql.close()
+    before = path.read_bytes()
+    store = window()
+    assert "newer" in store.problems[0].message
+    await store.update(put(MARK))
+    store.record_attempt(attempt())
+    assert KEY in store.snapshot().marks
+    assert await store.attempts() == [attempt()]
+    assert path.read_bytes() == before
+
+
+async def test_a_place_that_cannot_hold_a_file_means_memory(window: Opener, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = window("one", tmp_path / "file" / "state.sqlite3")
+    assert "cannot be written" in store.problems[0].message
+    await store.update(put(MARK))
+    store.note_selected("Gemini1", NOW)
+    assert KEY in store.snapshot().marks
+    assert store.snapshot().last_selected == {"Gemini1": NOW}
+    await store.approve("Gemini1", "apiKey", "https://a:443")
+    assert store.approved("Gemini1", "apiKey") == "https://a:443"
+
+
+async def test_routing_goes_on_while_a_window_hangs_with_the_lock_and_is_saved_after(
+    window: Opener, tmp_path: Path
+) -> None:
+    store, other = window("one"), window("other")
+    with machine.file_lock(tmp_path / "state" / "state.sqlite3.lock", 0):
+        await store.update(put(MARK))
+        assert KEY in store.snapshot().marks
+        assert "locked" in store.problems[0].message
+        store.record_attempt(attempt())
+    async with asyncio.timeout(10):
+        while store.poll() or store.problems:
+            await asyncio.sleep(0.02)
+    assert KEY in other.snapshot().marks
+    assert await other.attempts() == []
+    assert await store.attempts() == [attempt()]
+
+
+async def test_the_last_picture_is_kept_while_the_database_is_locked(window: Opener, tmp_path: Path) -> None:
+    store, other = window("one"), window("other")
+    await other.update(put(MARK))
+    sql = sqlite3.connect(tmp_path / "state" / "state.sqlite3", isolation_level=None)
+    sql.execute("BEGIN EXCLUSIVE")
+    assert store.snapshot() == Snapshot()
+    sql.execute("ROLLBACK")
+    sql.close()
+    assert KEY in store.snapshot().marks
+
+
+COUNTER = textwrap.dedent("""
+    import asyncio, sys
+    from dataclasses import replace
+    from pathlib import Path
+    from rooroute.adapters import machine
+    from rooroute.adapters.state_store import StateStore
+    from rooroute.outcome import Fault, Scope
+    from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
+
+    KEY = MarkKey(Scope.PROFILE, "counted")
+
+    def count(snapshot):
+        seen = snapshot.marks.get(KEY) or Mark(KEY, MarkState.WATCHED, Fault.TRANSIENT, 0.0)
+        return Change(put_marks=(replace(seen, strike=seen.strike + 1),)), seen.strike + 1
+
+    async def main():
+        store = StateStore(Path(sys.argv[1]), machine.identity(), clock=lambda: 1.0)
+        store.open()
+        assert not store.problems, store.problems
+        for _ in range(int(sys.argv[2])):
+            print(await store.update(count), flush=True)
+        if sys.argv[3] == "linger":
+            await asyncio.sleep(60)
+        await store.close()
+
+    asyncio.run(main())
+    """)
+
+
+def counting(path: Path, times: int, end: str = "close") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", COUNTER, str(path), str(times), end], stdout=subprocess.PIPE, text=True
+    )
+
+
+async def test_eight_processes_lose_no_update(window: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "state" / "state.sqlite3"
+    path.parent.mkdir()
+    processes = [counting(path, 25) for _ in range(8)]
+    answers = [int(line) for process in processes for line in process.communicate(timeout=90)[0].split()]
+    assert [process.returncode for process in processes] == [0] * 8
+    assert sorted(answers) == list(range(1, 201))
+    assert window().snapshot().marks[MarkKey(Scope.PROFILE, "counted")].strike == 200
+
+
+async def test_what_was_acknowledged_survives_kill_9(window: Opener, tmp_path: Path) -> None:
+    path = tmp_path / "state" / "state.sqlite3"
+    path.parent.mkdir()
+    store = window()
+    for _ in range(3):
+        process = counting(path, 100_000)
+        assert process.stdout
+        acknowledged = [int(process.stdout.readline()) for _ in range(20)]
+        os.kill(process.pid, signal.SIGKILL)
+        acknowledged += [int(line) for line in process.communicate()[0].split("\n")[:-1]]
+        assert store.snapshot().marks[MarkKey(Scope.PROFILE, "counted")].strike >= acknowledged[-1]
+        assert not store.problems
+        await store.update(put(MARK))
