@@ -1,7 +1,7 @@
 """The methods of the protocol: name, params, result and a thin handler each, and what the roof needs from the house below.
 
 A handler turns validated params into plain arguments and hands back what the application answers: a dict in protocol spelling, or
-values that ``stdio.encode`` can spell (dataclasses become camelCase objects without their None fields).
+values that ``envelope.encode`` can spell (dataclasses become camelCase objects without their None fields).
 """
 
 from __future__ import annotations

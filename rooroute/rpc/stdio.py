@@ -1,0 +1,254 @@
+"""The process's standard streams: frames in, frames out, and nothing else on either.
+
+Writing never blocks the loop: what the pipe does not take waits, ``blocked`` says so, and whoever streams awaits ``room()``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import select
+import stat
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, Protocol
+
+_CHUNK: Final = 256 * 1024
+_THREAD_LIMIT: Final = 256 * 1024
+
+
+def seal_standard_streams() -> tuple[int, int]:
+    """Keep descriptors 0 and 1 for frames alone; gives (input, output).
+
+    A stray ``print()`` or a C library's ``write(1)`` then lands in stderr, and a child process that reads standard input gets none.
+    """
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(nowhere, 2)
+    os.dup2(nowhere, 0)
+    os.dup2(2, 1)
+    os.close(nowhere)
+    sys.stdout = sys.stderr
+    return incoming, outgoing
+
+
+def _pollable(descriptor: int) -> bool:
+    """Pipes and sockets can be waited for; a terminal is left alone, since non-blocking mode would be its other users' too."""
+    if sys.platform == "win32":
+        return False
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+async def open_input(descriptor: int) -> Callable[[], Awaitable[bytes]]:
+    """A function that gives the next bytes, and none at the end."""
+    if _pollable(descriptor):
+        reader = asyncio.StreamReader(limit=_CHUNK)
+        pipe = os.fdopen(descriptor, "rb", buffering=0)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+
+        async def read() -> bytes:
+            try:
+                return await reader.read(_CHUNK)
+            except OSError:
+                return b""
+
+        return read
+    return _read_in_thread(descriptor)
+
+
+def _read_in_thread(descriptor: int) -> Callable[[], Awaitable[bytes]]:
+    wanted: queue.SimpleQueue[asyncio.Future[bytes]] = queue.SimpleQueue()
+    loop = asyncio.get_running_loop()
+
+    def hand_over(future: asyncio.Future[bytes], data: bytes) -> None:
+        if not future.done():
+            future.set_result(data)
+
+    def run() -> None:
+        while True:
+            future = wanted.get()
+            try:
+                data = os.read(descriptor, _CHUNK)
+            except OSError:
+                data = b""
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(hand_over, future, data)
+            if not data:
+                return
+
+    threading.Thread(target=run, name="stdin", daemon=True).start()
+
+    async def read() -> bytes:
+        future: asyncio.Future[bytes] = loop.create_future()
+        wanted.put(future)
+        return await future
+
+    return read
+
+
+class Outgoing(Protocol):
+    """Where frames go."""
+
+    blocked: bool
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that have not left yet."""
+
+    def write(self, frame: bytes) -> None:
+        """Send now or, where the client does not read, later; never waits, keeps order."""
+
+    def when_free(self, call: Callable[[], None]) -> None:
+        """Call once, as soon as nothing waits any more."""
+
+    async def room(self) -> None:
+        """Return at once unless something waits; then when it has left."""
+
+    def close(self) -> None: ...
+
+
+def open_output(descriptor: int, lost: Callable[[], None]) -> Outgoing:
+    """``lost`` is called on the loop when the client has closed its end."""
+    return PipeOutgoing(descriptor, lost) if _pollable(descriptor) else ThreadOutgoing(descriptor, lost)
+
+
+class _Waiters:
+    """Who is to be told when nothing waits any more."""
+
+    def __init__(self) -> None:
+        self.blocked = False
+        self._calls: list[Callable[[], None]] = []
+        self._loop = asyncio.get_running_loop()
+
+    def when_free(self, call: Callable[[], None]) -> None:
+        self._calls.append(call)
+
+    async def room(self) -> None:
+        while self.blocked:
+            future = self._loop.create_future()
+            self._calls.append(lambda future=future: future.done() or future.set_result(None))  # type: ignore[misc]
+            await future
+
+    def _free(self) -> None:
+        self.blocked = False
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+
+
+class PipeOutgoing(_Waiters):
+    """Non-blocking writes to a pipe or socket, straight from the loop."""
+
+    def __init__(self, descriptor: int, lost: Callable[[], None]) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._lost = lost
+        self._open = True
+        self._queue = bytearray()
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._other_end_moved)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def write(self, frame: bytes) -> None:
+        if not self._open:
+            return
+        if self.blocked:
+            self._queue += frame
+            return
+        sent = self._send(frame)
+        if self._open and sent < len(frame):
+            self._queue += memoryview(frame)[sent:]
+            self.blocked = True
+            self._loop.add_writer(self._descriptor, self._drain)
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            self._loop.remove_writer(self._descriptor)
+            with contextlib.suppress(OSError):
+                os.set_blocking(self._descriptor, True)
+            self._queue.clear()
+            self._free()
+
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.close()
+            self._lost()
+            return 0
+
+    def _drain(self) -> None:
+        del self._queue[: self._send(self._queue)]
+        if self._open and not self._queue:
+            self._loop.remove_writer(self._descriptor)
+            self._free()
+
+    def _other_end_moved(self) -> None:
+        """The write end of a pipe turns readable when its reader goes away. A socket does so too when its peer merely ends its own
+        sending (which a parent that only reads may do at once): that is no loss."""
+        poll = select.poll()
+        poll.register(self._descriptor, 0)
+        if any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
+            self.close()
+            self._lost()
+        else:
+            self._loop.remove_reader(self._descriptor)
+
+
+class ThreadOutgoing(_Waiters):
+    """A daemon thread writes, where a descriptor cannot be waited for (Windows, files, terminals)."""
+
+    def __init__(self, descriptor: int, lost: Callable[[], None]) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._lost = lost
+        self._frames: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._waiting = 0
+        threading.Thread(target=self._run, name="stdout", daemon=True).start()
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def write(self, frame: bytes) -> None:
+        self._waiting += len(frame)
+        self.blocked = self.blocked or self._waiting > _THREAD_LIMIT
+        self._frames.put(frame)
+
+    def close(self) -> None:
+        self._frames.put(b"")
+
+    def _run(self) -> None:
+        while frame := self._frames.get():
+            rest = memoryview(frame)
+            try:
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            except OSError:
+                self._tell(self._lost)
+                return
+            self._tell(partial(self._sent, len(frame)))
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            self._loop.call_soon_threadsafe(call)
+
+    def _sent(self, count: int) -> None:
+        self._waiting -= count
+        if self.blocked and not self._waiting:
+            self._free()
