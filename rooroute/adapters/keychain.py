@@ -155,7 +155,7 @@ class Keychain:
 
     async def _settle(self) -> StoreStatus:
         try:
-            vault: Vault = self._vault or await self._thread.run(self._open_vault)
+            vault = self._vault if self._vault is not None else await self._thread.run(self._open_vault)
             self._vault = vault
             await self._thread.run(lambda: _probe(vault))
             self._opened = StoreStatus(True, "keyring")

@@ -142,6 +142,8 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
                 self._writer = None
 
     async def aclose(self) -> None:
+        if not self._over:
+            self._error = self._error or ConnectionAbortedError()
         if self._transport is not None:
             self._transport.abort()
 
