@@ -1,0 +1,1 @@
+"""Routing: tests of the pure floor. Time is a number; nothing here waits."""
