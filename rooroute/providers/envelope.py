@@ -43,6 +43,11 @@ def segment(name: str) -> str:
     return quote(name, safe=":@-._~")
 
 
+def own_headers(target: Target, key: KeyPlace) -> dict[str, str]:
+    """The profile's own headers, names lower case, save one in the key's place."""
+    return {name.lower(): value for name, value in target.profile.headers.items() if name.lower() != key.header}
+
+
 def post(
     url: str, target: Target, key: KeyPlace, document: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> HttpRequest:
@@ -57,13 +62,16 @@ def post(
             "The request holds a value that JSON cannot express (NaN or infinity, say); remove it from providerOptions or tools.",
             field="providerOptions",
         ) from None
-    secret_headers = key.headers(target)
-    own = {name.lower(): value for name, value in target.profile.headers.items() if name.lower() not in secret_headers}
     return HttpRequest(
         method="POST",
         url=url,
-        headers={"content-type": "application/json", "accept": "text/event-stream", **(headers or {}), **own},
-        secret_headers=secret_headers,
+        headers={
+            "content-type": "application/json",
+            "accept": "text/event-stream",
+            **(headers or {}),
+            **own_headers(target, key),
+        },
+        secret_headers=key.headers(target),
         body=body,
     )
 

@@ -10,8 +10,8 @@ from typing import Final
 from rooroute.errors import InvalidInput, SecretUnavailable
 from rooroute.profiles import Problem, Profile
 from rooroute.providers.anthropic import ANTHROPIC
-from rooroute.providers.dialect import Dialect, Target
-from rooroute.providers.envelope import BEARER, KeyPlace
+from rooroute.providers.dialect import Dialect, HttpRequest, Target
+from rooroute.providers.envelope import BEARER, KeyPlace, address, own_headers
 from rooroute.providers.gemini import GEMINI
 from rooroute.providers.openai import OPENAI, OPENAI_COMPATIBLE
 from rooroute.secret import Secret, origin_of
@@ -276,6 +276,21 @@ def target_for(profile: Profile, model: str, secrets: Mapping[str, Secret]) -> T
         if row.key.dummy is not None:
             given[slot] = Secret(row.key.dummy, origin_of(base_url))
     return Target(profile=profile, model=model, base_url=base_url, secrets=given)
+
+
+def models_request(target: Target) -> HttpRequest | None:
+    """The request for the vendor's list of models; None where it has none."""
+    row = vendor_of(target.profile)
+    if row.models is None:
+        return None
+    version, _, rest = row.models.path[1:].partition("/")
+    path = f"/{rest}" if rest and target.base_url.endswith(f"/{version}") else row.models.path
+    return HttpRequest(
+        method="GET",
+        url=address(target, path),
+        headers={"accept": "application/json", **row.models.headers, **own_headers(target, row.key.place)},
+        secret_headers=row.key.place.headers(target),
+    )
 
 
 def check(profile: Profile) -> list[Problem]:
