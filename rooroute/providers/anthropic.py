@@ -16,6 +16,8 @@ from rooroute.providers.stream import StreamDecoder, count, mapping_of, text_of
 
 _VERSION: Final = "2023-06-01"
 _KEY: Final = KeyPlace("x-api-key", "")
+_PATHS: Final = (("/v1/messages", ""), ("/v1", "/messages"))
+"""What is left of the path for a base URL that holds a part of it already."""
 _REASONS: Final = {
     "end_turn": FinishReason.STOP,
     "stop_sequence": FinishReason.STOP,
@@ -167,9 +169,9 @@ class AnthropicDialect:
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         options = target.profile.options
         body = anthropic_request.body_of(target.model, request, prompt_cache=options.get("promptCache") is True)
-        path = "/messages" if target.base_url.endswith("/v1") else "/v1/messages"
-        headers = {"anthropic-version": _VERSION}
-        return post(address(target, path), target, _KEY, merged(body, request.provider_options), headers)
+        merged(body, request.provider_options)["stream"] = True
+        path = next((rest for end, rest in _PATHS if target.base_url.endswith(end)), "/v1/messages")
+        return post(address(target, path), target, _KEY, body, {"anthropic-version": _VERSION})
 
     def decoder(self, content_type: str, now: float) -> AnthropicDecoder:
         return AnthropicDecoder(content_type, now)

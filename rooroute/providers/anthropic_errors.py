@@ -61,6 +61,8 @@ ROWS: Final = (
         scope=Scope.DOMAIN,
         hint=lambda evidence: None,
     ),
+    # https://github.com/anthropics/claude-code/issues/54311
+    Row(Fault.PERMISSION, text=pattern(r"organization has been disabled"), scope=Scope.DOMAIN),
     # https://github.com/anthropics/claude-code/issues/66314
     Row(Fault.BILLING, text=pattern(r"credit balance is too low"), scope=Scope.DOMAIN),
     Row(Fault.BILLING, codes=frozenset({"billing_error"}), scope=Scope.DOMAIN),
@@ -76,6 +78,7 @@ ROWS: Final = (
         text=pattern(r"input length and `max_tokens` exceed context limit"),
         window=pattern(r"> ([\d,]+)"),
     ),
+    # https://github.com/anthropics/claude-code/issues/58367
     Row(
         Fault.POLICY,
         codes=frozenset({"invalid_request_error"}),

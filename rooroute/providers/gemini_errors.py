@@ -46,7 +46,7 @@ ROWS: Final = (
         scope=Scope.DOMAIN,
         per_model=True,
     ),
-    # "Quota exceeded for metric: …, limit: 0, model: …": https://github.com/google-gemini/gemini-cli/issues/8437 and its kin
+    # "Quota exceeded for metric: …, limit: 0, model: …": https://github.com/continuedev/continue/issues/10062
     Row(
         Fault.PERMISSION,
         codes=frozenset({"resource_exhausted"}),
@@ -54,6 +54,8 @@ ROWS: Final = (
         scope=Scope.DOMAIN,
         per_model=True,
     ),
+    # Shared capacity, not the caller's quota: https://github.com/google-gemini/gemini-cli/issues/26633
+    Row(Fault.OVERLOAD, codes=frozenset({"model_capacity_exhausted"}), scope=Scope.ENDPOINT, per_model=True),
     Row(Fault.BILLING, text=pattern(r"prepa(?:id|yment) credits (?:are|have been) depleted"), scope=Scope.DOMAIN),
     Row(
         Fault.QUOTA,
@@ -70,7 +72,7 @@ ROWS: Final = (
         scope=Scope.DOMAIN,
         hint=lambda evidence: evidence.hint or _SPEND_WINDOW,
     ),
-    # Shared capacity, not the caller's quota: https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429
+    # Said of shared capacity too: https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429
     Row(
         Fault.OVERLOAD,
         codes=frozenset({"resource_exhausted"}),
@@ -78,6 +80,8 @@ ROWS: Final = (
         scope=Scope.ENDPOINT,
         per_model=True,
     ),
+    # "Your quota will reset after 5h59m59s.": https://github.com/Wei-Shaw/claude-relay-service/issues/746
+    Row(Fault.QUOTA, codes=frozenset({"quota_exhausted"}), scope=Scope.DOMAIN, per_model=True),
     Row(Fault.RATE_LIMIT, codes=frozenset({"resource_exhausted"}), scope=Scope.DOMAIN, per_model=True),
     # A bad key is a 400 here.
     Row(Fault.CREDENTIAL, codes=frozenset({"api_key_invalid"}), confirm=True),

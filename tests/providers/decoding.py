@@ -1,0 +1,112 @@
+"""Bytes of a recorded stream in, events out; and the way an answer takes through a client into the next request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rooroute.attempt import Delivery
+from rooroute.chat import ChatRequest, Event, Failed, Finished, Message, TextDelta, ThinkingDelta, ToolCallDelta, Usage
+from rooroute.portable_history import SignatureMemory, for_dialect, sealed
+from rooroute.profiles import Profile
+from rooroute.providers.dialect import Dialect, HttpRequest, Target
+from rooroute.secret import Secret
+
+RECORDED = Path(__file__).parent / "recorded"
+NOW = 1_774_310_400.0
+"""2026-03-24 00:00 UTC."""
+
+
+class Nowhere:
+    """A sink that lets everything go."""
+
+    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
+
+    def text(self, text: str) -> None: ...
+
+    def thinking(self, text: str, signature: str | None) -> None: ...
+
+    def tool_call(self, delta: ToolCallDelta) -> None: ...
+
+    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
+
+    def reset(self, n: int) -> None: ...
+
+    def usage(self, usage: Usage) -> None: ...
+
+    async def room(self) -> None: ...
+
+
+def decoded(dialect: Dialect, pieces: Iterable[bytes], content_type: str = "text/event-stream") -> list[Event]:
+    """Every event of a body that arrives in these pieces."""
+    decoder = dialect.decoder(content_type, NOW)
+    events: list[Event] = []
+    for piece in pieces:
+        events += decoder.feed(piece)
+    return [*events, *decoder.close()]
+
+
+def assert_any_split_gives_the_same(dialect: Dialect, data: bytes) -> None:
+    whole = decoded(dialect, [data])
+    for at in range(len(data) + 1):
+        assert decoded(dialect, [data[:at], data[at:]]) == whole, at
+    assert decoded(dialect, [data[at : at + 1] for at in range(len(data))]) == whole
+
+
+def assert_any_cut_is_noticed(dialect: Dialect, data: bytes, evidence_ends: int) -> None:
+    """Cut anywhere: one closing event at the very end, a good one only with the evidence in, deltas a prefix of the whole."""
+    whole = decoded(dialect, [data])
+    for at in range(len(data) + 1):
+        events = decoded(dialect, [data[:at]])
+        assert sum(isinstance(event, Finished | Failed) for event in events) == 1, at
+        assert isinstance(events[-1], Finished) == (at >= evidence_ends), at
+        assert content(events) == content(whole)[: len(content(events))], at
+
+
+def content(events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, TextDelta | ThinkingDelta | ToolCallDelta)]
+
+
+def text_in(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def as_delivered(dialect: Dialect, events: Sequence[Event]) -> Message:
+    """The answer as a client holds it: put together and sealed by the code that serves clients."""
+    delivery = Delivery(Nowhere())
+    for event in events:
+        match event:
+            case TextDelta():
+                delivery.text(event)
+            case ThinkingDelta(text, signature):
+                delivery.thinking(ThinkingDelta(text, sealed(signature, dialect.name)))
+            case ToolCallDelta():
+                delivery.tool_call(replace(event, signature=sealed(event.signature, dialect.name)))
+            case _:
+                pass
+    return delivery.message(complete=True)
+
+
+def sent(dialect: Dialect, request: ChatRequest, model: str, **options: Any) -> Any:
+    """The JSON body of a request."""
+    return json.loads(built(dialect, request, model, **options).body)
+
+
+def sent_next(dialect: Dialect, request: ChatRequest, model: str) -> Any:
+    """The JSON body of a request whose history a client carried."""
+    return sent(dialect, for_dialect(request, dialect.name, SignatureMemory()), model)
+
+
+def built(
+    dialect: Dialect, request: ChatRequest, model: str, base_url: str = "https://api.test", **profile: Any
+) -> HttpRequest:
+    secret = Secret("sk-very-secret", "https://api.test:443")
+    target = Target(Profile(id="p", provider=dialect.name, **profile), model, base_url, {"apiKey": secret})
+    return dialect.build(target, request)
+
+
+def ask(text: str = "Hello", **more: Any) -> ChatRequest:
+    return ChatRequest((Message("user", text),), **more)
