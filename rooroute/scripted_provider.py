@@ -105,6 +105,9 @@ _KEPT_REQUESTS: Final = 10_000
 _HTML: Final = b"<!doctype html><title>Sign in to this network</title><p>Please accept the terms of use."
 _BAD_REQUEST: Final = Fail("bad-request")
 _KEY_FAULTS: Final = frozenset({"invalid-key", "permission", "billing"})
+_BASES: Final[Mapping[DialectName, str]] = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta"}
+_MODEL_LISTS: Final = frozenset({"/v1/models", "/v1beta/models"})
+_NOT_FOUND: Final = b'{"error":{"message":"No such path.","code":"not_found"}}'
 _SUFFIXES: Final[Mapping[str, DialectName]] = {
     "/chat/completions": "openai",
     "/messages": "anthropic",
@@ -293,7 +296,7 @@ class ScriptedProvider:
 
     def base_url(self, dialect: DialectName) -> str:
         """What a profile of this dialect writes as its base URL, in the spelling the vendor's own begins with."""
-        return f"http://127.0.0.1:{self.port}/{'v1beta' if dialect == 'gemini' else 'v1'}"
+        return f"http://127.0.0.1:{self.port}{_BASES[dialect]}"
 
     def script(self, key: str, *steps: Step) -> None:
         """Gives ``key`` these steps from its next request on."""
@@ -317,7 +320,7 @@ class ScriptedProvider:
             return
         dialect = next((name for suffix, name in _SUFFIXES.items() if seen.path.endswith(suffix)), None)
         if dialect is None:
-            connection.send(404, _JSON, b'{"error":{"message":"No such path.","code":"not_found"}}')
+            connection.send(404, _JSON, _NOT_FOUND)
         elif script is None:
             connection.refuse(refuse(dialect, Fail("invalid-key")))
         else:
@@ -362,6 +365,10 @@ class ScriptedProvider:
         step = script.peek(seen.at) if script else Fail("invalid-key")
         if isinstance(step, Html):
             connection.send(step.status, "text/html; charset=utf-8", _HTML)
+        elif seen.path not in _MODEL_LISTS:
+            connection.send(404, _JSON, _NOT_FOUND)
+        elif isinstance(step, Raw):
+            self._send_raw(connection, step)
         elif isinstance(step, Fail) and step.kind in _KEY_FAULTS:
             connection.refuse(refuse(dialect, step))
         elif not isinstance(step, Hang):

@@ -30,7 +30,7 @@ from rooroute.scripted_provider import (
 
 PATHS: dict[str, str] = {
     "openai": "/chat/completions",
-    "anthropic": "/messages",
+    "anthropic": "/v1/messages",
     "gemini": "/models/scripted-model:streamGenerateContent?alt=sse",
 }
 HEADERS = {"openai": "authorization", "anthropic": "x-api-key", "gemini": "x-goog-api-key"}
@@ -195,13 +195,23 @@ async def test_unknown_keys_are_refused_unless_there_is_a_script_for_any(provide
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_model_lists_judge_the_key_and_consume_nothing(dialect: DialectName, provider: Any, client: Any) -> None:
     provider.script("k", Answer())
-    url, prefix = provider.base_url(dialect) + "/models", "Bearer " if dialect == "openai" else ""
+    url, prefix = (
+        provider.base_url(dialect) + ("/v1/models" if dialect == "anthropic" else "/models"),
+        "Bearer " if dialect == "openai" else "",
+    )
     listed = await client.get(url, headers={HEADERS[dialect]: prefix + "k"})
     assert "scripted-model" in listed.text
     provider.script("k", Fail("invalid-key"), Answer())
     for _ in range(2):
         refused = await client.get(url, headers={HEADERS[dialect]: prefix + "k"})
         assert refused.status_code in (400, 401)
+
+
+async def test_paths_that_no_vendor_has_are_not_found(provider: Any, client: Any) -> None:
+    provider.script("k", Answer())
+    base = provider.base_url("openai")
+    assert (await client.get(base + "/nope/models", headers={"authorization": "Bearer k"})).status_code == 404
+    assert (await client.post(base + "/nope", json={}, headers={"authorization": "Bearer k"})).status_code == 404
 
 
 async def test_answers_with_delays_arrive_piece_by_piece(provider: Any, client: Any) -> None:
