@@ -118,6 +118,12 @@ class Keychain:
             case _:
                 await self._ask_vault(profile_id, lambda vault: _delete(vault, name))
 
+    def use_client(self, client: ClientStore | None) -> None:
+        """Keep secrets with the editor from now on where this machine has no keyring; None takes that back."""
+        self._client = client
+        self._opened = None
+        self._known.clear()
+
     def forget(self, profile_id: str) -> None:
         """Read this profile's secrets anew next time: another window has saved them."""
         for name in [name for name in self._known if name.startswith(f"{profile_id}/")]:
