@@ -165,6 +165,7 @@ class AnthropicDialect:
     """The dialect ``anthropic``. ``options.promptCache`` sets cache marks."""
 
     name = "anthropic"
+    continues = True
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         options = target.profile.options

@@ -65,6 +65,10 @@ class Dialect(Protocol):
     def name(self) -> str:
         """Marks the signatures this dialect made, so that they go back to nobody else."""
 
+    @property
+    def continues(self) -> bool:
+        """Whether a last message of the assistant is taken as the beginning of the answer, to be continued from there."""
+
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         """The streaming request. Raises ``errors.InvalidInput`` naming the field when this dialect cannot say what was asked."""
 

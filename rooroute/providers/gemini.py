@@ -156,6 +156,7 @@ class GeminiDialect:
     """The dialect ``gemini``."""
 
     name = "gemini"
+    continues = True
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         body = merged(gemini_request.body_of(target.model, request), request.provider_options)

@@ -51,6 +51,7 @@ class ChatCompletions:
     """
 
     name: str = "openai"
+    continues: bool = False
     key: KeyPlace = BEARER
     max_tokens: str = "max_tokens"
     include_usage: bool = True

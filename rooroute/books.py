@@ -1,0 +1,200 @@
+"""The books of one request: what each attempt taught goes into the shared state, what it was into the ledger, and why into the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rooroute.attempt import Attempt
+from rooroute.chat import ChatRequest, CompletionOptions, Usage
+from rooroute.ledger import OK, AttemptRecord
+from rooroute.outcome import Failure, Fault
+from rooroute.ports import Ports
+from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.roster import CHARACTERS_A_TOKEN, estimated_tokens
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.figures import Policy, policy_for
+from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.pool import Decision, Use
+from rooroute.routing.settling import Ending, another_ready, settle
+from rooroute.unanswered import attempt_json, timestamp
+
+
+class Books:
+    """One request's. ``attempts`` are its attempts so far, in order; the unreachable ones are kept back until it is known whether the
+    network itself is down."""
+
+    def __init__(
+        self, ports: Ports, request: ChatRequest, options: CompletionOptions, pool: Pool, session: str
+    ) -> None:
+        self._ports, self._request, self._options = ports, request, options
+        self._pool, self._session = pool, session
+        self._began_at = ports.now()
+        self._unreachable: list[tuple[Candidate, Failure, float, Policy]] = []
+        self.attempts: list[AttemptRecord] = []
+
+    def policy(self, configuration: Configuration, candidate: Candidate, everybody: Sequence[Candidate]) -> Policy:
+        """How this candidate's failure is to be punished."""
+        lone = sum(each.enabled for each in everybody) == 1
+        return policy_for(configuration.profiles[candidate.profile_id], self._pool, configuration.defaults, lone=lone)
+
+    async def settle(
+        self,
+        candidate: Candidate,
+        outcome: Failure | Ending,
+        *,
+        sent_at: float,
+        policy: Policy,
+        everybody: Sequence[Candidate] = (),
+        leases: tuple[ProbeLease, ...] = (),
+        offline: bool = False,
+    ) -> None:
+        """Write what the attempt taught, if it taught anything; most teach nothing, and nothing is written."""
+        jitter = self._ports.jitter()
+
+        def decide(snapshot: Snapshot) -> tuple[Change, None]:
+            now = self._ports.now()
+            failed = isinstance(outcome, Failure)
+            ready = failed and another_ready(outcome, candidate, everybody, snapshot, now, policy)  # type: ignore[arg-type]
+            change = settle(
+                candidate,
+                outcome,
+                snapshot,
+                leases=leases,
+                started_at=sent_at,
+                now=now,
+                policy=policy,
+                jitter=jitter,
+                others_ready=ready,
+                offline=offline,
+            )
+            return change, None
+
+        if leases or decide(self._ports.state.snapshot())[0]:
+            await self._ports.state.update(decide)
+            self._ports.changed()
+
+    def keep_back(self, candidate: Candidate, failure: Failure, sent_at: float, policy: Policy) -> None:
+        """A host could not be reached. Whether that is its fault is known when others were tried."""
+        self._unreachable.append((candidate, failure, sent_at, policy))
+
+    def hosts_lost(self) -> int:
+        """How many unrelated hosts could not be reached, if nobody at all was."""
+        reached = any(record.status is not None for record in self.attempts)
+        return 0 if reached else len({candidate.endpoint for candidate, *_ in self._unreachable})
+
+    async def blame_unreachable(self) -> None:
+        """Mark the hosts that could not be reached, unless unrelated ones failed alike: then the network is down and nobody is blamed."""
+        offline = self.hosts_lost() > 1
+        for candidate, failure, sent_at, policy in self._unreachable:
+            await self.settle(candidate, failure, sent_at=sent_at, policy=policy, offline=offline)
+
+    def note(
+        self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, sent_at: float
+    ) -> None:
+        """Put one attempt into the ledger."""
+        usage = attempt.usage or self._estimate(attempt)
+        record = AttemptRecord(
+            request_id=self._options.request_id,
+            n=len(self.attempts) + 1,
+            at=sent_at,
+            pool_id=self._pool.id,
+            profile_id=profile.id,
+            model=candidate.model,
+            verdict=OK if failure is None else failure.fault.value,
+            status=attempt.status,
+            detail=None if failure is None else failure.message,
+            first_token_s=attempt.first_token,
+            duration_s=attempt.duration,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_input_tokens=usage.cached_input_tokens or 0,
+            cache_write_tokens=usage.cache_write_tokens or 0,
+            reasoning_tokens=usage.reasoning_tokens or 0,
+            estimated=usage.estimated,
+            cost=cost_of(profile, usage),
+            session=self._session,
+            tags=profile.tags,
+        )
+        self.attempts.append(record)
+        self._ports.state.record_attempt(record)
+
+    def _estimate(self, attempt: Attempt) -> Usage:
+        """Tokens where the provider told none; an attempt that delivered nothing is taken to have cost nothing."""
+        if not attempt.committed:
+            return Usage()
+        return Usage(
+            estimated_tokens(self._request), -(-attempt.output_characters // CHARACTERS_A_TOKEN), estimated=True
+        )
+
+    def total_usage(self) -> Usage:
+        """What all attempts used together, failed partials included."""
+
+        def total(field: str) -> int:
+            return sum(getattr(each, field) for each in self.attempts)
+
+        return Usage(
+            input_tokens=total("input_tokens"),
+            output_tokens=total("output_tokens"),
+            cached_input_tokens=total("cached_input_tokens") or None,
+            cache_write_tokens=total("cache_write_tokens") or None,
+            reasoning_tokens=total("reasoning_tokens") or None,
+            estimated=any(each.estimated for each in self.attempts),
+        )
+
+    def total_cost(self) -> float | None:
+        """USD of all attempts whose profile has a price; None where none has."""
+        costs = [each.cost for each in self.attempts if each.cost is not None]
+        return sum(costs) if costs else None
+
+    def attempts_json(self) -> list[dict[str, Any]]:
+        """The attempts in protocol spelling."""
+        return [attempt_json(each) for each in self.attempts]
+
+    def record_why(self, first: Decision | None, waited: float) -> None:
+        """Leave behind why this request went where it went; never what it said."""
+        if first is None:
+            return
+        ranked = first.ranked if isinstance(first, Use) else ()
+        order = [*ranked, *(each for each in self._pool.profiles if each not in ranked)]
+        reasons = {each: first.excluded.get(each, "is not in the configuration") for each in order}
+        document = {
+            "request": {
+                "id": self._options.request_id,
+                "at": timestamp(self._began_at),
+                "pool": self._pool.id,
+                "session": self._session,
+                "model": self._options.model,
+                "waitedSeconds": round(waited, 3),
+            },
+            "candidates": [
+                {"profileId": each, "rank": ranked.index(each) + 1}
+                if each in ranked
+                else {"profileId": each, "excludedBy": reasons[each]}
+                for each in order
+            ],
+            "strategy": self._pool.strategy.value,
+            "attempts": self.attempts_json(),
+        }
+        self._ports.state.record_request(self._options.request_id, self._began_at, document)
+
+
+def cost_of(profile: Profile, usage: Usage) -> float | None:
+    """USD by the profile's own prices; None where it has none. Cached input without a price of its own costs like any other."""
+    price = profile.price
+    if price is None:
+        return None
+    cached, written = usage.cached_input_tokens or 0, usage.cache_write_tokens or 0
+    plain = max(0, usage.input_tokens - cached - written)
+    per_million = (
+        plain * price.input
+        + cached * (price.input if price.cache_read is None else price.cache_read)
+        + written * (price.input if price.cache_write is None else price.cache_write)
+        + usage.output_tokens * price.output
+    )
+    return per_million / 1_000_000
+
+
+def unreachable(failure: Failure) -> bool:
+    """Whether a failure may be the network's."""
+    return failure.fault is Fault.NETWORK

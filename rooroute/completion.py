@@ -1,0 +1,488 @@
+"""THE STORY of one request: pick, ask, stream, judge, remember; again if it may.
+
+What may happen in which state is decided by ``routing``; what an answer means by ``providers``; this module tells them what happened
+and does what they say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final, assert_never
+
+from rooroute.attempt import Attempt, Delivery, Sink
+from rooroute.books import Books, unreachable
+from rooroute.chat import ChatRequest, CompletionOptions, Message
+from rooroute.errors import (
+    Cancelled,
+    ContentFiltered,
+    ContextTooLong,
+    InvalidInput,
+    NotFound,
+    OriginNotApproved,
+    Overloaded,
+    RequestRejected,
+    RoorouteError,
+    SecretUnavailable,
+    StreamInterrupted,
+)
+from rooroute.outcome import Failure, Fault
+from rooroute.portable_history import SignatureMemory, for_dialect
+from rooroute.ports import Ports
+from rooroute.profiles import OnInterrupt, Profile
+from rooroute.providers.dialect import HttpRequest
+from rooroute.providers.table import target_for, vendor_of
+from rooroute.roster import candidates, estimated_tokens, pool_of
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.figures import FIGURES, Policy
+from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
+from rooroute.routing.settling import Ending, another_ready, ask_again, renew
+from rooroute.routing.shown import sentence, shown_state
+from rooroute.routing.window import Window
+from rooroute.session import in_tool_loop, revert_for, session_of
+from rooroute.unanswered import titles_of, unanswered
+
+MAX_REQUESTS: Final = 1_000
+_REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
+    Fault.REQUEST: RequestRejected,
+    Fault.CONTEXT: ContextTooLong,
+    Fault.POLICY: ContentFiltered,
+}
+_CANCELLED: Final = Failure(Fault.CANCELLED, "The request was cancelled.")
+
+
+class Completions:
+    """Every request of this window. ``complete`` is one coroutine per request; nothing here outlives it but the window's memory."""
+
+    def __init__(self, ports: Ports, window: Window) -> None:
+        self._ports = ports
+        self._window = window
+        self._memory = SignatureMemory()
+        self._live: dict[str, _Story] = {}
+
+    async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
+        """Get ``request`` answered. The result is in protocol spelling, its ``message`` a ``chat.Message``.
+
+        Raises the errors of the tree: ``Unanswered`` when nobody could, ``RequestRejected`` when the request itself is wrong,
+        ``StreamInterrupted`` when the answer broke off after its first delta, ``Cancelled`` when the task was cancelled.
+        """
+        if len(self._live) >= MAX_REQUESTS:
+            raise Overloaded(f"More than {MAX_REQUESTS:,} requests are under way; ask again when some have ended.")
+        story = _Story(self._ports, self._window, self._memory, request, options, sink)
+        self._live[options.request_id] = story
+        try:
+            return await story.tell()
+        finally:
+            del self._live[options.request_id]
+
+    def retry_now(self, request_id: str) -> None:
+        """Try now what the waiting request waits for. Raises NotFound when it does not wait."""
+        self._waiting(request_id).retry_now()
+
+    def skip(self, request_id: str) -> None:
+        """Stop waiting for the profile being waited for. Raises NotFound when the request does not wait."""
+        self._waiting(request_id).skip()
+
+    def look_again(self) -> None:
+        """Tell waiting requests that somebody may have come back."""
+        for story in self._live.values():
+            story.nudge.set()
+
+    def _waiting(self, request_id: str) -> _Story:
+        story = self._live.get(request_id)
+        if story is None or story.waiting_for is None:
+            raise NotFound(f"No request {request_id!r} is waiting now.", field="requestId")
+        return story
+
+
+class _Story:
+    """One request from its first candidate to its answer or its error."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        window: Window,
+        memory: SignatureMemory,
+        request: ChatRequest,
+        options: CompletionOptions,
+        sink: Sink,
+    ) -> None:
+        self._ports, self._window, self._memory = ports, window, memory
+        self._request, self._options, self._sink = request, options, sink
+        self._delivery = Delivery(sink)
+        self._configuration = ports.configuration()
+        self._pool = pool_of(self._configuration, options.pool, options.profile, options.fallback)
+        self._session = session_of(request, options.session)
+        self._books = Books(ports, request, options, self._pool, self._session)
+        self._owner = f"{ports.owner}/{options.request_id}"
+        self._began = ports.monotonic()
+        self._waited = 0.0
+        self._tried: set[tuple[str, str]] = set()
+        self._asked: dict[str, int] = {}
+        self._unfit: dict[str, str] = {}
+        self._unfit_errors: list[RoorouteError] = []
+        self._faults: list[Fault] = []
+        self._settling: set[asyncio.Future[None]] = set()
+        self._early: str | None = None
+        self._first: Decision | None = None
+        self._continued = ""
+        self.nudge = asyncio.Event()
+        self.waiting_for: Wait | None = None
+
+    async def tell(self) -> dict[str, Any]:
+        try:
+            while True:
+                decision = await self._pick()
+                match decision:
+                    case Use():
+                        if (answer := await self._ask(decision)) is not None:
+                            return answer
+                    case Wait():
+                        await self._wait_in_line(decision)
+                    case Nobody():
+                        raise self._give_up(decision)
+                    case _:
+                        assert_never(decision)
+        except asyncio.CancelledError:
+            raise Cancelled(_CANCELLED.message, **self._so_far()) from None
+        finally:
+            await asyncio.shield(self._close_books())
+
+    async def _close_books(self) -> None:
+        if self._settling:
+            await asyncio.wait(self._settling)
+        await self._books.blame_unreachable()
+        self._books.record_why(self._first, self._waited)
+
+    # --- pick ---
+
+    def _candidates(self) -> tuple[Candidate, ...]:
+        found = candidates(self._configuration, self._pool, self._ports.credentials, self._request, self._options.model)
+        if not self._unfit:
+            return found
+        return tuple(replace(each, excluded=self._unfit.get(each.profile_id, each.excluded)) for each in found)
+
+    async def _pick(self) -> Decision:
+        """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update."""
+        ask, everybody = self._wish(), self._candidates()
+        decision = acquire(ask, everybody, self._ports.state.snapshot(), self._ports.now())
+        if isinstance(decision, Use) and decision.probe:
+
+            def take(snapshot: Snapshot) -> tuple[Change, Decision]:
+                sure = acquire(ask, everybody, snapshot, self._ports.now())
+                return (sure.change if isinstance(sure, Use) else Change()), sure
+
+            decision = await self._ports.state.update(take)
+        self._first = self._first or decision
+        if isinstance(decision, Use):
+            if decision.pointer_lost:
+                self._window.lose_pointer(self._pool.id)
+            if len(self._books.attempts) >= self._most_attempts(everybody):
+                await self._let_go(decision)
+                return self._spent(everybody)
+        return decision
+
+    def _wish(self) -> Ask:
+        stay = self._window.stay(self._pool.id, self._session)
+        most = self._pool.max_wait if self._pool.max_wait is not None else self._configuration.defaults.max_wait
+        late = self._late() and bool(self._books.attempts)
+        return Ask(
+            owner=self._owner,
+            pool_id=self._pool.id,
+            strategy=self._pool.strategy,
+            revert=revert_for(self._pool, self._request),
+            max_wait=0.0 if late else max(0.0, most - self._waited),
+            tried=frozenset(self._tried),
+            pointer=self._options.profile or self._window.pointers.get(self._pool.id),
+            sticky=stay.profile_id if stay else None,
+            sticky_since=stay.since if stay else 0.0,
+            in_tool_loop=in_tool_loop(self._request),
+            retry_now=self._early,
+        )
+
+    def _most_attempts(self, everybody: tuple[Candidate, ...]) -> int:
+        return self._pool.max_attempts or len(everybody) + 1
+
+    def _late(self) -> bool:
+        """Whether so much time has passed that nothing but a profile never asked yet is worth another attempt."""
+        return self._ports.monotonic() - self._began - self._waited > self._pool.max_elapsed
+
+    def _spent(self, everybody: tuple[Candidate, ...]) -> Nobody:
+        """The budget of attempts is spent; somebody resting may still have a time of return."""
+        snapshot, now = self._ports.state.snapshot(), self._ports.now()
+        soonest = ready_at([each for each in everybody if each.profile_id in self._asked], snapshot, now)
+        shown = tuple(shown_state(each, snapshot, now) for each in everybody)
+        returning = soonest if soonest is not None and soonest > now else None
+        return Nobody(NobodyKind.ATTEMPTS_EXHAUSTED, returning, shown)
+
+    # --- ask ---
+
+    async def _ask(self, use: Use) -> dict[str, Any] | None:
+        """One attempt at ``use.candidate``; the result, or None when another one may be made."""
+        profile = self._configuration.profiles[use.candidate.profile_id]
+        message = await self._prepare(use, profile)
+        if message is None:
+            return None
+        row, sent_at = vendor_of(profile), self._ports.now()
+        attempt = Attempt(row.dialect, self._delivery, self._ports.monotonic, self._committer(use, sent_at))
+        self._sink.attempt(len(self._books.attempts) + 1, profile.id, use.candidate.model, use.why)
+        self._ports.state.note_selected(profile.id, sent_at)
+        self._asked[profile.id] = self._asked.get(profile.id, 0) + 1
+        keeper = asyncio.ensure_future(self._keep(use.probe)) if use.probe else None
+        failure: Failure | None = _CANCELLED
+        try:
+            failure = await attempt.run(
+                self._ports.upstream, message, profile.timeouts, profile.proxy, sent_at, self._sink
+            )
+        finally:
+            if keeper is not None:
+                keeper.cancel()
+            self._books.note(profile, use.candidate, attempt, failure, sent_at)
+            if failure is _CANCELLED:
+                await asyncio.shield(self._let_go(use))
+        self._early = None
+        if failure is not None:
+            await self._after(use, failure, attempt, sent_at)
+            return None
+        await self._settle(use, Ending.CLEAN_END, sent_at)
+        return self._answer(profile, use.candidate, attempt)
+
+    async def _prepare(self, use: Use, profile: Profile) -> HttpRequest | None:
+        """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
+        try:
+            secrets = await self._ports.credentials.resolve(profile)
+            if self._ports.credentials.domain(profile) != use.candidate.domain:  # learnt just now: marks may lie there
+                await self._let_go(use)
+                return None
+            dialect = vendor_of(profile).dialect
+            target = target_for(profile, use.candidate.model, secrets)
+            return dialect.build(target, for_dialect(self._wanted(), dialect.name, self._memory))
+        except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
+            self._unfit[profile.id] = wrong.message.removeprefix(f"{profile.title} ").rstrip(".")
+            self._unfit_errors.append(wrong)
+            await self._let_go(use)
+            return None
+        except BaseException:
+            await asyncio.shield(self._let_go(use))
+            raise
+
+    def _wanted(self) -> ChatRequest:
+        """What to send: the request and, in the middle of a continued answer, what was delivered of it."""
+        if not self._continued:
+            return self._request
+        return replace(self._request, messages=(*self._request.messages, Message("assistant", self._continued)))
+
+    def _committer(self, use: Use, sent_at: float) -> Callable[[], None]:
+        """At the first token: whoever waits for this probe may go ahead. A task of its own, off the delivery's path."""
+
+        def committed() -> None:
+            if use.probe:
+                task = asyncio.ensure_future(self._settle(use, Ending.FIRST_TOKEN, sent_at))
+                self._settling.add(task)
+                task.add_done_callback(self._settling.discard)
+
+        return committed
+
+    async def _keep(self, leases: tuple[ProbeLease, ...]) -> None:
+        """Renew the leases while their request lives."""
+        while True:
+            await asyncio.sleep(FIGURES.lease / 3)
+            await self._ports.state.update(lambda snapshot: (renew(leases, snapshot, self._ports.now()), None))
+
+    async def _let_go(self, use: Use) -> None:
+        if use.probe:
+            await self._settle(use, Ending.ABORTED, self._ports.now())
+
+    async def _settle(self, use: Use, outcome: Failure | Ending, sent_at: float) -> None:
+        await self._books.settle(
+            use.candidate,
+            outcome,
+            sent_at=sent_at,
+            policy=self._policy(use.candidate),
+            everybody=self._candidates() if isinstance(outcome, Failure) else (),
+            leases=use.probe,
+        )
+
+    def _policy(self, candidate: Candidate) -> Policy:
+        return self._books.policy(self._configuration, candidate, self._candidates())
+
+    # --- judge ---
+
+    async def _after(self, use: Use, failure: Failure, attempt: Attempt, sent_at: float) -> None:
+        """What a failure means for the request: the next profile, or the end (raised)."""
+        self._tried.add((use.candidate.profile_id, use.candidate.model))
+        self._faults.append(failure.fault)
+        if unreachable(failure):
+            self._books.keep_back(use.candidate, failure, sent_at, self._policy(use.candidate))
+            await self._let_go(use)
+        else:
+            await self._settle(use, failure, sent_at)
+        if failure.fault in _REJECTED:
+            self._rejected(use, failure)
+        elif attempt.committed:
+            self._go_on_or_stop(use, failure)
+        else:
+            await self._once_more(use.candidate, failure)
+
+    def _rejected(self, use: Use, failure: Failure) -> None:
+        """The caller's own fault ends the request; only "too long" may try a profile known to have a larger window."""
+        if not self._delivery.empty:
+            raise self._broken_off(use, failure)
+        if failure.fault is Fault.CONTEXT and self._only_larger(use.candidate, failure):
+            return
+        title = self._configuration.profiles[use.candidate.profile_id].title
+        raise _REJECTED[failure.fault](f"{title} refused the request: {failure.message}", **self._so_far())
+
+    async def _once_more(self, candidate: Candidate, failure: Failure) -> None:
+        """Clear the way for a second call to the same profile where that may help and costs no untried one its attempt."""
+        others = another_ready(
+            failure,
+            candidate,
+            [each for each in self._candidates() if each.profile_id not in self._asked],
+            self._ports.state.snapshot(),
+            self._ports.now(),
+            self._policy(candidate),
+        )
+        pause = ask_again(failure, self._asked[candidate.profile_id], others)
+        if pause is None or self._late() or not self._room_to_ask_again():
+            return
+        if failure.fault is Fault.CREDENTIAL:
+            self._ports.credentials.forget(candidate.profile_id)
+        self._tried.discard((candidate.profile_id, candidate.model))
+        if pause:
+            await asyncio.sleep(pause * (0.5 + self._ports.jitter()))
+
+    def _room_to_ask_again(self) -> bool:
+        everybody = self._candidates()
+        untried = sum(
+            each.enabled and each.excluded is None and each.profile_id not in self._asked for each in everybody
+        )
+        return len(self._books.attempts) + untried < self._most_attempts(everybody)
+
+    def _only_larger(self, candidate: Candidate, failure: Failure) -> bool:
+        """Leave out whoever is not known to have a larger window. Whether anybody is left."""
+        profiles = self._configuration.profiles
+        refused = profiles[candidate.profile_id].context_window or failure.max_tokens_allowed or 0
+        needed = max(estimated_tokens(self._request), refused)
+        for each in self._candidates():
+            window = profiles[each.profile_id].context_window
+            if window is None or window <= needed:
+                self._unfit.setdefault(each.profile_id, "is not known to have a window large enough")
+        return any(each.excluded is None and each.enabled for each in self._candidates())
+
+    def _go_on_or_stop(self, use: Use, failure: Failure) -> None:
+        """The answer broke off in the middle. Never a second attempt once a tool call went out: it may have been run."""
+        wish = self._options.on_interrupt or self._pool.on_interrupt
+        if self._delivery.has_calls or (following := self._next()) is None:
+            raise self._broken_off(use, failure)
+        if wish is OnInterrupt.RESTART:
+            self._continued = ""
+            self._delivery.reset(len(self._books.attempts) + 1)
+        elif wish is OnInterrupt.CONTINUE and self._may_continue(following):
+            self._continued = self._delivery.text_so_far()
+        else:
+            raise self._broken_off(use, failure)
+
+    def _may_continue(self, profile_id: str) -> bool:
+        """Whether that profile can go on from the delivered text: prose alone, of which nothing would be trimmed on the way."""
+        text = self._delivery.text_so_far()
+        if self._delivery.has_thinking or text != text.rstrip():
+            return False
+        return vendor_of(self._configuration.profiles[profile_id]).dialect.continues
+
+    def _next(self) -> str | None:
+        """Who would be asked next."""
+        everybody = self._candidates()
+        if len(self._books.attempts) >= self._most_attempts(everybody):
+            return None
+        decision = acquire(self._wish(), everybody, self._ports.state.snapshot(), self._ports.now())
+        return decision.candidate.profile_id if isinstance(decision, Use) else None
+
+    # --- wait ---
+
+    async def _wait_in_line(self, wait: Wait) -> None:
+        """Wait until somebody may be back, the user is impatient, or another window's doing changes the picture."""
+        began = self._ports.monotonic()
+        self.waiting_for = wait
+        self.nudge.clear()
+        self._sink.waiting(wait.until, self._ports.now(), wait.profile_ids)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, wait.until - self._ports.now())):
+                    await self.nudge.wait()
+        finally:
+            self.waiting_for = None
+            self._waited += self._ports.monotonic() - began
+        self._configuration = self._ports.configuration()
+        self._tried.clear()
+
+    def retry_now(self) -> None:
+        """The user wants the first in line tried before its time."""
+        if self.waiting_for is not None:
+            self._early = self.waiting_for.profile_ids[0]
+        self.nudge.set()
+
+    def skip(self) -> None:
+        """The user does not want to wait for the first in line."""
+        if self.waiting_for is not None:
+            self._unfit[self.waiting_for.profile_ids[0]] = "was skipped by hand"
+        self.nudge.set()
+
+    # --- end ---
+
+    def _answer(self, profile: Profile, candidate: Candidate, attempt: Attempt) -> dict[str, Any]:
+        message = self._delivery.message(complete=True)
+        self._memory.remember(message)
+        self._window.answered(self._pool.id, self._session, profile.id, self._ports.now(), self._pool.strategy)
+        self._ports.state.note_working(self._pool.id, profile.id)
+        usage, cost = self._books.total_usage(), self._books.total_cost()
+        self._sink.usage(usage)
+        return {
+            "requestId": self._options.request_id,
+            "profileId": profile.id,
+            "model": candidate.model,
+            "finishReason": attempt.finish,
+            "message": message,
+            "usage": usage,
+            **({} if cost is None else {"cost": cost}),
+            "attempts": self._books.attempts_json(),
+        }
+
+    def _give_up(self, nobody: Nobody) -> RoorouteError:
+        if len(self._unfit_errors) == 1 and not self._books.attempts and len(self._candidates()) == 1:
+            return self._unfit_errors[0]
+        return unanswered(
+            nobody,
+            now=self._ports.now(),
+            request_id=self._options.request_id,
+            titles=titles_of(self._configuration.profiles.values()),
+            attempts=self._books.attempts,
+            faults=self._faults,
+            hosts_lost=self._books.hosts_lost(),
+        )
+
+    def _broken_off(self, use: Use, failure: Failure) -> StreamInterrupted:
+        profiles = self._configuration.profiles
+        following = self._next()
+        hint = f" Ask again to have {profiles[following].title} answer." if following else ""
+        why = sentence(failure.fault, failure.message).rstrip(".")
+        return StreamInterrupted(
+            f"{profiles[use.candidate.profile_id].title} broke off in the middle of its answer ({why}); what came is kept.{hint}",
+            **self._so_far(),
+            fault=failure.fault.value,
+            **({"nextProfileId": following} if following else {}),
+        )
+
+    def _so_far(self) -> dict[str, Any]:
+        """What an error owes the caller: the attempts, what they used, and the part of the answer that was delivered."""
+        data: dict[str, Any] = {
+            "requestId": self._options.request_id,
+            "attempts": self._books.attempts_json(),
+            "usage": self._books.total_usage(),
+        }
+        if not self._delivery.empty:
+            data["message"] = self._delivery.message(complete=False)
+        return data

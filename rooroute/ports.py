@@ -1,0 +1,62 @@
+"""What the story of a request needs from outside, as protocols; the composition root hands in the adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from rooroute.attempt import Upstream
+from rooroute.ledger import AttemptRecord
+from rooroute.profiles import Configuration, Profile
+from rooroute.routing.marks import Change, Snapshot
+from rooroute.secret import Secret
+
+T = TypeVar("T")
+
+
+class State(Protocol):
+    """What all windows share."""
+
+    def snapshot(self) -> Snapshot:
+        """The picture at hand; never waits."""
+
+    async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
+        """Run ``decide`` on fresh data, in one short transaction with the writing of its change; it may run more than once."""
+
+    def note_selected(self, profile_id: str, at: float) -> None: ...
+
+    def note_working(self, pool_id: str, profile_id: str) -> None: ...
+
+    def record_attempt(self, record: AttemptRecord) -> None: ...
+
+    def record_request(self, request_id: str, at: float, document: Mapping[str, Any]) -> None: ...
+
+
+class Credentials(Protocol):
+    """Secrets, and what can be said of them without reading them."""
+
+    async def resolve(self, profile: Profile) -> Mapping[str, Secret]:
+        """Raises SecretUnavailable or OriginNotApproved."""
+
+    def forget(self, profile_id: str) -> None: ...
+
+    def fingerprint(self, profile: Profile) -> str: ...
+
+    def domain(self, profile: Profile) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside. ``now`` is UTC epoch seconds, ``monotonic`` seconds, ``jitter`` a random number in [0, 1); ``owner`` names this
+    process towards other windows; ``changed`` is called when this window changed something that a user sees."""
+
+    now: Callable[[], float]
+    monotonic: Callable[[], float]
+    jitter: Callable[[], float]
+    configuration: Callable[[], Configuration]
+    state: State
+    credentials: Credentials
+    upstream: Upstream
+    owner: str
+    changed: Callable[[], None]
