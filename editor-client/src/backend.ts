@@ -1,0 +1,208 @@
+/** The backend process as the rest of the extension sees it: found, started, asked, restarted, and listened to. */
+import { execFile } from "node:child_process";
+import fs from "node:fs/promises";
+import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+import { type Candidate, choose, type Choice, type Probe, PROBE_SCRIPT } from "./interpreter";
+import { environmentPython } from "./install";
+import { type Methods, type Progress, PROTOCOL_VERSION, type StatusChanged } from "./protocol";
+import { offerSecretStorage } from "./secrets";
+import { applyChange, type Snapshot, snapshotOf } from "./status";
+
+export type BackendState =
+  | { kind: "idle" | "starting" | "running" }
+  /** The restart policy gave up, or the user stopped it. */
+  | { kind: "stopped" }
+  | { kind: "failed"; message: string; remedy: "install" | "setting" | "update" | "log" };
+
+const PROBE_DEADLINE_MS = 15_000;
+/** State.Running and State.Starting of vscode-languageclient. */
+const RUNNING = 2;
+const STARTING = 3;
+
+export class Backend implements vscode.Disposable {
+  private readonly stateChanged = new vscode.EventEmitter<BackendState>();
+  private readonly statusChanged = new vscode.EventEmitter<Snapshot>();
+  readonly onDidChangeState = this.stateChanged.event;
+  readonly onDidChangeStatus = this.statusChanged.event;
+  private current: BackendState = { kind: "idle" };
+  private snapshot: Snapshot | undefined;
+  private client: LanguageClient | undefined;
+  private starting: Promise<void> | undefined;
+  private readying: Promise<void> | undefined;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  get state(): BackendState {
+    return this.current;
+  }
+
+  get status(): Snapshot | undefined {
+    return this.snapshot;
+  }
+
+  /** Starts the backend if nothing of it is running; never throws, the outcome is the state. */
+  start(): Promise<void> {
+    this.starting ??= this.open().finally(() => (this.starting = undefined));
+    return this.starting;
+  }
+
+  async restart(): Promise<void> {
+    await this.starting;
+    await this.close();
+    await this.start();
+  }
+
+  /** Sends one request. Waits for a start that is under way; errors are the backend's own, with its sentence as message. */
+  async request<M extends keyof Methods>(method: M, params: Methods[M]["params"], token?: vscode.CancellationToken): Promise<Methods[M]["result"]> {
+    if (!this.client || this.current.kind !== "running") await this.start();
+    const client = this.client;
+    if (!client || this.current.kind !== "running") throw new Error(this.current.kind === "failed" ? this.current.message : "rooroute's server is not running; restart it.");
+    return client.sendRequest<Methods[M]["result"]>(`rooroute/${method}`, params, token);
+  }
+
+  /** Hears the progress of one request until the returned thing is disposed. */
+  async listen(token: string, heard: (value: Progress["value"]) => void): Promise<vscode.Disposable> {
+    if (!this.client) await this.start();
+    const { listen } = await import("./connection.js");
+    return this.client ? listen(this.client, token, (value) => heard(value as Progress["value"])) : { dispose: () => undefined };
+  }
+
+  async refresh(): Promise<void> {
+    const status = await this.request("status", {});
+    this.snapshot = snapshotOf(status, Date.now());
+    this.statusChanged.fire(this.snapshot);
+  }
+
+  private become(state: BackendState): void {
+    this.current = state;
+    void vscode.commands.executeCommand("setContext", "rooroute.running", state.kind === "running");
+    this.stateChanged.fire(state);
+  }
+
+  private async open(): Promise<void> {
+    this.become({ kind: "starting" });
+    try {
+      const storage = this.context.globalStorageUri.fsPath;
+      await fs.mkdir(storage, { recursive: true });
+      const choice = await this.choose(storage);
+      if (choice.kind === "problem") return this.become({ kind: "failed", message: choice.message, remedy: choice.remedy });
+      this.log.info(`starting ${choice.command} ${choice.args.join(" ")} (${choice.origin})`);
+      await this.connect(choice, storage);
+    } catch (error) {
+      this.log.error(error instanceof Error ? error : String(error));
+      const why = error instanceof Error ? error.message : String(error);
+      this.become({ kind: "failed", message: `rooroute's server did not start: ${why}`, remedy: "log" });
+    }
+  }
+
+  private async connect(choice: Choice & { kind: "found" }, cwd: string): Promise<void> {
+    const { connect } = await import("./connection.js");
+    const client = connect({
+      command: choice.command,
+      args: choice.args,
+      cwd,
+      log: this.log,
+      initializationOptions: {
+        rooroute: {
+          protocolVersion: PROTOCOL_VERSION,
+          client: `vscode/${this.context.extension.packageJSON.version}`,
+          ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor" ? { secretStore: "client" } : {}),
+        },
+      },
+      onGaveUp: () => this.become({ kind: "stopped" }),
+    });
+    client.onNotification("rooroute/statusChanged", (change: StatusChanged) => this.changed(change));
+    offerSecretStorage(client, this.context.secrets);
+    client.onDidChangeState(({ newState }) => {
+      // The enum itself lives in the bundle that is loaded late. A restart by the policy comes by here too.
+      if (this.client !== client) return;
+      if (newState === RUNNING) this.readying = this.ready(client);
+      else if (newState === STARTING) this.become({ kind: "starting" });
+    });
+    this.client = client;
+    await client.start();
+    await this.readying;
+  }
+
+  /** Runs after every start, the first and each by the restart policy. */
+  private async ready(client: LanguageClient): Promise<void> {
+    const told: { protocolVersion?: string } = client.initializeResult?.capabilities.experimental?.rooroute ?? {};
+    const [theirs] = (told.protocolVersion ?? "").split(".");
+    const [ours] = PROTOCOL_VERSION.split(".");
+    if (theirs !== ours) {
+      const version = client.initializeResult?.serverInfo?.version ?? "of an unknown version";
+      await this.close();
+      const message = `rooroute ${version} speaks protocol ${told.protocolVersion ?? "of an unknown version"}, this extension ${PROTOCOL_VERSION}; update the older of the two.`;
+      return this.become({ kind: "failed", message, remedy: "update" });
+    }
+    if (this.current.kind !== "running") this.become({ kind: "running" });
+    await this.refresh().catch((error: unknown) => this.log.error(String(error)));
+  }
+
+  private changed(change: StatusChanged): void {
+    if (!this.snapshot) return;
+    this.snapshot = applyChange(this.snapshot, change, Date.now());
+    this.statusChanged.fire(this.snapshot);
+  }
+
+  private async choose(storage: string): Promise<Choice> {
+    const setting = vscode.workspace.getConfiguration("rooroute").get<string>("path", "").trim();
+    const candidates = setting ? [{ path: setting, origin: "the setting rooroute.path" }] : await this.candidates(storage);
+    return choose(candidates, setting !== "", (candidate) => probe(candidate, storage));
+  }
+
+  private async candidates(storage: string): Promise<Candidate[]> {
+    const found: Candidate[] = [];
+    const selected = await selectedEnvironment();
+    if (selected) found.push({ path: selected, origin: "the selected Python environment" });
+    found.push({ path: process.platform === "win32" ? "python" : "python3", origin: "the machine's own Python" });
+    const own = environmentPython(storage);
+    if (await fs.stat(own).catch(() => undefined)) found.push({ path: own, origin: "installed by this extension" });
+    return found;
+  }
+
+  private async close(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.snapshot = undefined;
+    this.current = { kind: "idle" };
+    // A client that never came up cannot be stopped, and one that hangs is killed by the client after its own two seconds.
+    await client?.dispose().catch((error: unknown) => this.log.debug(String(error)));
+  }
+
+  async stop(): Promise<void> {
+    await this.close();
+  }
+
+  dispose(): void {
+    this.stateChanged.dispose();
+    this.statusChanged.dispose();
+  }
+}
+
+/** What the Python extension has selected; never in a workspace nobody trusts, whose own environment it may be. */
+async function selectedEnvironment(): Promise<string | undefined> {
+  if (!vscode.workspace.isTrusted) return undefined;
+  const python = vscode.extensions.getExtension<{ environments?: { getActiveEnvironmentPath(): { path: string } } }>("ms-python.python");
+  if (!python) return undefined;
+  const exports = python.isActive ? python.exports : await python.activate();
+  const path = exports.environments?.getActiveEnvironmentPath().path;
+  return path && path !== "python" ? path : undefined;
+}
+
+/** Asks an interpreter what it is. It runs in our own folder, so that nothing of a workspace can be imported. */
+function probe(candidate: Candidate, cwd: string): Promise<Probe> {
+  return new Promise((resolve) => {
+    execFile(candidate.path, ["-c", PROBE_SCRIPT], { cwd, timeout: PROBE_DEADLINE_MS }, (error, stdout) => {
+      try {
+        resolve(JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Probe);
+      } catch {
+        resolve({ error: error ? (("code" in error && error.code === "ENOENT" ? "it is not there" : error.message.split("\n")[0]) ?? "") : "it answered nothing" });
+      }
+    });
+  });
+}

@@ -1,0 +1,118 @@
+/** One streamed request, with what the user sees around it: the countdown of a wait, and who answered instead. */
+import { randomUUID } from "node:crypto";
+import * as vscode from "vscode";
+import type { Backend } from "./backend";
+import type { AttemptBegun, Complete, Completed, Progress, Reset, TextArrived, ThinkingArrived, ToolCallArrived, Waiting as WaitingSeen } from "./protocol";
+import { countdown, plain } from "./words";
+
+export type Delta = TextArrived | ThinkingArrived | ToolCallArrived | Reset;
+
+/** The request that ran last in this window, for "Explain Last Request". */
+let last: string | undefined;
+export const lastRequest = (): string | undefined => last;
+
+export class Completions {
+  private readonly toldOf = new Map<string, number>();
+
+  constructor(private readonly backend: Backend) {}
+
+  /**
+   * Streams one request. `deliver` is called in order with what arrived; it must be quick.
+   * Throws what the backend answered; a cancellation throws too.
+   */
+  async stream(params: Complete, deliver: (delta: Delta) => void, token: vscode.CancellationToken): Promise<Completed> {
+    const partialResultToken = randomUUID();
+    const wait = new Waiting();
+    const linked = new vscode.CancellationTokenSource();
+    const follow = token.onCancellationRequested(() => linked.cancel());
+    wait.onCancel = () => linked.cancel();
+    const attempts: AttemptBegun[] = [];
+    const listening = await this.backend.listen(partialResultToken, (progress: Progress["value"]) => {
+      switch (progress.kind) {
+        case "attempt":
+          last = progress.requestId;
+          attempts.push(progress);
+          return wait.over();
+        case "waiting":
+          last = progress.requestId;
+          return wait.until(progress, this.backend.status);
+        case "usage":
+        case "stage":
+          return;
+        default:
+          deliver(progress);
+      }
+    });
+    try {
+      const result = await this.backend.request("complete", { ...params, partialResultToken }, linked.token);
+      last = result.requestId;
+      this.tellOfFallback(attempts);
+      return result;
+    } finally {
+      wait.over();
+      listening.dispose();
+      follow.dispose();
+      linked.dispose();
+    }
+  }
+
+  /** At most once in ten minutes for the same two profiles, and never when muted. */
+  private tellOfFallback(attempts: AttemptBegun[]): void {
+    const first = attempts[0];
+    const answered = attempts.at(-1);
+    if (!first || !answered || first.profileId === answered.profileId) return;
+    const notices = vscode.workspace.getConfiguration("rooroute.notices");
+    const pair = JSON.stringify([first.profileId, answered.profileId]);
+    if (!notices.get("fallback", true) || Date.now() - (this.toldOf.get(pair) ?? 0) < 10 * 60_000) return;
+    this.toldOf.set(pair, Date.now());
+    const name = (id: string) => plain(this.backend.status?.profiles.find((profile) => profile.id === id)?.name ?? id);
+    const why = answered.why ? `: ${plain(answered.why)}` : "";
+    void vscode.window.showInformationMessage(`${name(answered.profileId)} answered instead of ${name(first.profileId)}${why}`, "Explain", "Mute").then((button) => {
+      if (button === "Explain") return vscode.commands.executeCommand("rooroute.explain");
+      if (button === "Mute") return notices.update("fallback", false, vscode.ConfigurationTarget.Global);
+      return undefined;
+    });
+  }
+}
+
+/** The notification while a request waits for somebody's cooldown. Its links act on the request; its own button cancels it. */
+class Waiting {
+  onCancel = (): void => undefined;
+  private close: (() => void) | undefined;
+  private ends: number | undefined;
+  private names = "";
+  private requestId = "";
+
+  until(progress: WaitingSeen, status: Backend["status"]): void {
+    this.requestId = progress.requestId;
+    this.ends = progress.until ? Date.now() + (Date.parse(progress.until) - Date.parse(progress.now)) : undefined;
+    this.names = progress.profileIds.map((id) => plain(status?.profiles.find((profile) => profile.id === id)?.name ?? id)).join(", ");
+    if (!this.close) this.open();
+  }
+
+  over(): void {
+    this.close?.();
+    this.close = undefined;
+  }
+
+  private open(): void {
+    const acts = encodeURIComponent(JSON.stringify([this.requestId]));
+    const links = `[Retry now](command:rooroute.wait.retryNow?${acts}) · [Next](command:rooroute.wait.skip?${acts})`;
+    const options = { location: vscode.ProgressLocation.Notification, cancellable: true, title: "rooroute" };
+    void vscode.window.withProgress(options, (progress, token) => {
+      token.onCancellationRequested(() => this.onCancel());
+      const tick = () => {
+        const back = this.ends === undefined ? "" : `, back in ${countdown((this.ends - Date.now()) / 1000)}`;
+        progress.report({ message: `waiting for ${this.names}${back}. ${links}` });
+      };
+      tick();
+      const timer = setInterval(tick, 1000);
+      return new Promise<void>((resolve) => {
+        this.close = () => {
+          clearInterval(timer);
+          resolve();
+        };
+      });
+    });
+  }
+}

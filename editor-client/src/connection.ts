@@ -1,0 +1,54 @@
+/** The language client, in a bundle of its own that is loaded only after the window is open. */
+import type * as vscode from "vscode";
+import { CloseAction, type ErrorHandler, LanguageClient, ProgressType, RevealOutputChannelOn, TransportKind } from "vscode-languageclient/node";
+
+export interface ConnectOptions {
+  command: string;
+  args: string[];
+  cwd: string;
+  log: vscode.LogOutputChannel;
+  initializationOptions: object;
+  /** Called once, when the client's restart policy gives up. */
+  onGaveUp: () => void;
+}
+
+/** A trace line without what was sent or received: params may hold a key on its way to the keyring. */
+function headlinesOnly(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
+  const brief = (message: string) => message.split("\n", 1)[0] ?? "";
+  return new Proxy(log, {
+    get(target, property) {
+      if (property === "trace") return (message: string) => target.trace(brief(String(message)));
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+export function connect(options: ConnectOptions): LanguageClient {
+  const run = { command: options.command, args: options.args, transport: TransportKind.stdio, options: { cwd: options.cwd } };
+  let policy: ErrorHandler | undefined;
+  const client: LanguageClient = new LanguageClient("rooroute", "rooroute", run, {
+    documentSelector: [],
+    outputChannel: options.log,
+    traceOutputChannel: headlinesOnly(options.log),
+    revealOutputChannelOn: RevealOutputChannelOn.Never,
+    initializationOptions: options.initializationOptions,
+    // Failing to start is told once, by us, with a button.
+    initializationFailedHandler: () => false,
+    errorHandler: {
+      error: (...what) => ({ ...policy!.error(...what), handled: true }) as ReturnType<ErrorHandler["error"]>,
+      closed: async () => {
+        const verdict = await policy!.closed();
+        if (verdict.action === CloseAction.DoNotRestart) options.onGaveUp();
+        return { ...verdict, handled: true };
+      },
+    },
+  });
+  policy = client.createDefaultErrorHandler();
+  return client;
+}
+
+/** Hears the progress of one request until the returned thing is disposed. */
+export function listen(client: LanguageClient, token: string, heard: (value: unknown) => void): vscode.Disposable {
+  return client.onProgress(new ProgressType<unknown>(), token, heard);
+}

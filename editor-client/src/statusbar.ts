@@ -1,0 +1,108 @@
+/** The one item in the status bar: who answers, and when whoever rests is back. */
+import * as vscode from "vscode";
+import type { Backend, BackendState } from "./backend";
+import type { Snapshot } from "./status";
+import { currentOf, defaultPool, membersOf, secondsLeft } from "./status";
+import { countdown, inMarkdown, plain } from "./words";
+
+export interface View {
+  text: string;
+  /** Markdown; everything from outside is escaped. */
+  tooltip: string;
+  warning: boolean;
+  /** Whether the text changes with the clock. */
+  ticking: boolean;
+  command: string;
+}
+
+const OPEN = "rooroute.settings";
+
+function whileNotRunning(state: BackendState): View {
+  const view = (text: string, tooltip: string, warning: boolean, command: string): View => ({ text, tooltip, warning, ticking: false, command });
+  switch (state.kind) {
+    case "failed":
+      return view("$(error) rooroute", `${inMarkdown(state.message)}\n\nClick to mend it.`, true, "rooroute.restart");
+    case "stopped":
+      return view("$(debug-disconnect) rooroute stopped", "rooroute's server is not running. Click to start it.", true, "rooroute.restart");
+    default:
+      return view("$(loading~spin) rooroute", "rooroute's server is starting.", false, "rooroute.log");
+  }
+}
+
+/** What the item shows. Pure, so that every state of it can be tested. */
+export function statusView(state: BackendState, snapshot: Snapshot | undefined, now: number): View {
+  if (state.kind !== "running" || !snapshot) return whileNotRunning(state);
+  const pool = defaultPool(snapshot);
+  if (!pool || snapshot.profiles.length === 0)
+    return { text: "$(add) rooroute", tooltip: "No profile is saved yet. Click to add the first one.", warning: false, ticking: false, command: "rooroute.add" };
+  const members = membersOf(pool, snapshot);
+  const resting = members
+    .map((profile) => ({ profile, left: secondsLeft(profile, snapshot, now) }))
+    .filter(({ left }) => left > 0)
+    .sort((a, b) => a.left - b.left);
+  const ready = members.some((profile) => profile.state === "active" || (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0));
+  const current = currentOf(pool, snapshot);
+  const first = resting[0];
+  const back = first ? `${first.profile.name} back in ${countdown(first.left)}` : "";
+  const lead = ready ? (current?.name ?? pool.name ?? pool.id) : first ? "" : "nobody can answer";
+  const text = [lead, back].filter(Boolean).join(" · ");
+  return {
+    text: `${ready ? "$(arrow-swap)" : "$(warning)"} ${plain(text)}`,
+    tooltip: tooltip(pool.name ?? pool.id, members, snapshot, now),
+    warning: !ready,
+    ticking: resting.length > 0,
+    command: OPEN,
+  };
+}
+
+function tooltip(pool: string, members: ReturnType<typeof membersOf>, snapshot: Snapshot, now: number): string {
+  const lines = members.slice(0, 12).map((profile) => {
+    const left = secondsLeft(profile, snapshot, now);
+    const state =
+      profile.state === "active"
+        ? "$(pass) Active"
+        : profile.state === "cooldown"
+          ? `$(clock) Cooldown ${countdown(left)}`
+          : profile.state === "failed"
+            ? `$(error) Failed: ${inMarkdown([profile.reason, profile.remedy].filter(Boolean).join(" "))}`
+            : "$(circle-slash) Disabled";
+    return `- ${inMarkdown(profile.name)}: ${state}`;
+  });
+  if (members.length > 12) lines.push(`- and ${members.length - 12} more`);
+  const head = `**rooroute, pool ${inMarkdown(pool)}**`;
+  const foot = "[Settings](command:rooroute.settings) · [Rotate key now](command:rooroute.rotate) · [Explain last request](command:rooroute.explain)";
+  return [head, lines.join("\n"), foot].join("\n\n");
+}
+
+export class StatusBar implements vscode.Disposable {
+  private readonly item = vscode.window.createStatusBarItem("rooroute", vscode.StatusBarAlignment.Right, 100);
+  private readonly subscriptions: vscode.Disposable[];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly backend: Backend) {
+    this.item.name = "rooroute";
+    this.subscriptions = [backend.onDidChangeState(() => this.draw()), backend.onDidChangeStatus(() => this.draw())];
+    this.draw();
+    this.item.show();
+  }
+
+  /** Draws, and only while something counts down comes back a second later: idle means no timer at all. */
+  private draw(): void {
+    clearTimeout(this.timer);
+    const view = statusView(this.backend.state, this.backend.status, Date.now());
+    this.item.text = view.text;
+    this.item.command = view.command;
+    const tooltip = new vscode.MarkdownString(view.tooltip, true);
+    tooltip.isTrusted = { enabledCommands: ["rooroute.settings", "rooroute.rotate", "rooroute.explain"] };
+    this.item.tooltip = tooltip;
+    this.item.backgroundColor = view.warning ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
+    this.item.accessibilityInformation = { label: `rooroute: ${view.text.replace(/\$\([^)]*\)\s*/g, "")}`, role: "button" };
+    if (view.ticking) this.timer = setTimeout(() => this.draw(), 1000);
+  }
+
+  dispose(): void {
+    clearTimeout(this.timer);
+    for (const subscription of this.subscriptions) subscription.dispose();
+    this.item.dispose();
+  }
+}

@@ -1,0 +1,359 @@
+/** The wizard for a new profile, and the same form for one that is there. */
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import type { AskedField, Preset } from "../src/catalogue";
+import type { ProviderInfo, Stage } from "../src/protocol";
+import { ago } from "../src/words";
+import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
+import { Refused, request, start } from "./host";
+import { icon, stagesOf } from "./parts";
+import { act, defaultPoolOf, draw, nowThere, saved, say, ui } from "./ui";
+
+const blank = (): Draft => ({
+  editing: undefined,
+  configRevision: undefined,
+  provider: undefined,
+  preset: undefined,
+  profile: { id: "", provider: "" },
+  apiKey: "",
+  pools: new Set(),
+  models: undefined,
+  modelsNote: "",
+  test: undefined,
+  wrong: new Map(),
+  ask: undefined,
+  busy: false,
+  filter: "",
+});
+
+async function providers(): Promise<ProviderInfo[]> {
+  ui.providers ??= (await request("providers", {})).providers;
+  return ui.providers;
+}
+
+const focusSoon = (selector: string) => setTimeout(() => document.querySelector<HTMLElement>(selector)?.focus(), 60);
+
+export async function openWizard(): Promise<void> {
+  await act(async () => {
+    await providers();
+    ui.draft = blank();
+    say("Choose a provider.");
+    focusSoon("#catalogue-filter");
+  });
+}
+
+export async function openEditor(id: string): Promise<void> {
+  await act(async () => {
+    const [all, { profile, configRevision }] = await Promise.all([providers(), request("profiles/get", { id })]);
+    const provider = all.find((one) => one.id === profile.provider);
+    if (!provider) throw new Error(`${profile.name ?? id} names a provider that is not in the catalogue; mend it in the configuration file.`);
+    ui.draft = { ...blank(), editing: id, configRevision, provider, profile: { ...profile, name: profile.name ?? id } };
+    focusSoon("#field-name");
+  });
+}
+
+function leave(): void {
+  const back = ui.draft?.editing;
+  ui.draft = undefined;
+  draw();
+  focusSoon(back ? `[data-id="${CSS.escape(back)}"] .disclose` : "#add");
+}
+
+function choose(draft: Draft, provider: ProviderInfo, preset: Preset | undefined): void {
+  const taken = ui.snapshot?.profiles.flatMap((profile) => [profile.id, profile.name]) ?? [];
+  const pool = ui.snapshot && defaultPoolOf(ui.snapshot);
+  draft.provider = provider;
+  draft.preset = preset;
+  draft.profile = { id: "", provider: provider.id, name: idFor(preset?.name ?? provider.name, taken), ...(preset ? { baseUrl: preset.baseUrl } : {}) };
+  draft.pools = new Set(pool?.saved ? [pool.id] : []);
+  draw();
+  focusSoon("#field-name");
+}
+
+function chosenPools(draft: Draft): TemplateResult | typeof nothing {
+  const pools = ui.snapshot?.pools.filter((pool) => pool.saved) ?? [];
+  if (draft.editing !== undefined || pools.length === 0) return nothing;
+  return html`<fieldset>
+    <legend>Pools it joins, at the end</legend>
+    ${pools.map(
+      (pool) =>
+        html`<vscode-checkbox
+          label=${pool.name}
+          ?checked=${draft.pools.has(pool.id)}
+          @change=${(event: Event) => ((event.target as HTMLInputElement).checked ? draft.pools.add(pool.id) : draft.pools.delete(pool.id))}
+        ></vscode-checkbox>`,
+    )}
+  </fieldset>`;
+}
+
+/** The first step: who is asked. */
+function catalogue(draft: Draft): TemplateResult {
+  const rows = (ui.providers ?? []).flatMap((provider) => [
+    { provider, preset: undefined as Preset | undefined, name: provider.name, note: "" },
+    ...presetsOf(provider).map((preset) => ({ provider, preset: preset as Preset | undefined, name: preset.name, note: preset.needsKey === false ? "local, no key" : provider.name })),
+  ]);
+  const wanted = draft.filter.toLowerCase();
+  const shown = rows.filter((row) => `${row.name} ${row.note}`.toLowerCase().includes(wanted));
+  return html`<section class="form" aria-labelledby="form-title">
+    <h1 id="form-title">Add a profile</h1>
+    <p>Who answers? <span class="quiet">Step 1 of 2</span></p>
+    <div class="field">
+      <vscode-label for="catalogue-filter">Find a provider</vscode-label>
+      <vscode-textfield id="catalogue-filter" .value=${draft.filter} @input=${(event: Event) => ((draft.filter = (event.target as HTMLInputElement).value), draw())}></vscode-textfield>
+    </div>
+    <ul class="catalogue" aria-label="Providers">
+      ${repeat(
+        shown,
+        (row) => `${row.provider.id}/${row.preset?.id ?? ""}`,
+        (row) =>
+          html`<li>
+            <button class="choice" data-provider="${row.provider.id}${row.preset ? `/${row.preset.id}` : ""}" @click=${() => choose(draft, row.provider, row.preset)}>
+              <span>${row.name}</span> <span class="quiet">${row.note}</span>
+            </button>
+          </li>`,
+      )}
+    </ul>
+    ${shown.length ? nothing : html`<p>No provider of that name; “OpenAI-compatible server” takes any address.</p>`}
+    <div class="buttons"><vscode-button secondary @click=${leave}>Cancel</vscode-button></div>
+  </section>`;
+}
+
+function set(draft: Draft, path: string, value: unknown): void {
+  draft.profile = withValue(draft.profile, path, value);
+  draft.wrong.delete(path);
+  draft.test = undefined;
+  draft.ask = undefined;
+}
+
+function setKey(draft: Draft, value: string): void {
+  draft.apiKey = value.trim();
+  draft.wrong.delete("apiKey");
+  draft.test = undefined;
+}
+
+const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
+
+function control(draft: Draft, field: AskedField): TemplateResult {
+  const id = `field-${field.name}`;
+  const value = valueAt(draft.profile, field.name);
+  const wrong = draft.wrong.has(field.name);
+  switch (field.kind) {
+    case "secret":
+      return html`<vscode-textfield
+        id=${id}
+        type="password"
+        autocomplete="off"
+        placeholder=${draft.editing !== undefined ? "unchanged" : (field.placeholder ?? "")}
+        ?required=${field.required && draft.editing === undefined && draft.preset?.needsKey !== false}
+        ?invalid=${wrong}
+        .value=${draft.apiKey}
+        @input=${(event: Event) => setKey(draft, textIn(event))}
+        @change=${() => void fetchModels(draft, false)}
+      ></vscode-textfield>`;
+    case "boolean":
+      return html`<vscode-checkbox id=${id} label=${field.label} ?checked=${value === true} @change=${(event: Event) => set(draft, field.name, (event.target as HTMLInputElement).checked || undefined)}></vscode-checkbox>`;
+    case "model":
+      return model(draft, field);
+    default:
+      return html`<vscode-textfield
+        id=${id}
+        type=${field.kind === "number" ? "number" : field.kind === "url" ? "url" : "text"}
+        placeholder=${field.placeholder ?? ""}
+        ?required=${field.required}
+        ?invalid=${wrong}
+        .value=${String(value ?? "")}
+        @input=${(event: Event) => set(draft, field.name, field.kind === "number" && textIn(event) ? Number(textIn(event)) : textIn(event).trim())}
+      ></vscode-textfield>`;
+  }
+}
+
+/** The model's name, and below it what the provider offers that fits what was typed. */
+function model(draft: Draft, field: AskedField): TemplateResult {
+  const id = `field-${field.name}`;
+  const value = String(valueAt(draft.profile, field.name) ?? "");
+  return html`<div class="with-button">
+      ${
+        draft.models?.length
+          ? html`<vscode-single-select id=${id} combobox creatable filter="contains" position="below" .value=${value} @change=${(event: Event) => (set(draft, field.name, textIn(event)), draw())}>
+              ${value && !draft.models.some((one) => one.id === value) ? html`<vscode-option value=${value} selected>${value}</vscode-option>` : nothing}
+              ${repeat(
+                draft.models,
+                (one) => one.id,
+                (one) => html`<vscode-option value=${one.id} ?selected=${one.id === value} description=${one.name ?? ""}>${one.id}</vscode-option>`,
+              )}
+            </vscode-single-select>`
+          : html`<vscode-textfield id=${id} placeholder=${field.placeholder ?? ""} .value=${value} @input=${(event: Event) => set(draft, field.name, textIn(event).trim())}></vscode-textfield>`
+      }
+      <vscode-button secondary icon="refresh" id="models-refresh" title="Fetch the models this key may use" aria-label="Fetch the models" @click=${() => void fetchModels(draft, true)}></vscode-button>
+    </div>
+    <div class="help" role="status">${draft.modelsNote}</div>`;
+}
+
+function target(draft: Draft) {
+  const unchanged = draft.editing !== undefined && !draft.apiKey;
+  const profile = { ...draft.profile, id: draft.editing ?? (draft.profile.id || idFor(draft.profile.name ?? "", [])) };
+  return { profile, ...(unchanged || !draft.apiKey ? {} : { apiKey: draft.apiKey }) };
+}
+
+async function fetchModels(draft: Draft, asked: boolean): Promise<void> {
+  const lacks = missing(draft);
+  lacks.delete("name");
+  lacks.delete("model");
+  if (lacks.size) {
+    if (asked) draft.modelsNote = [...lacks.values()].join(" ");
+    return draw();
+  }
+  draft.modelsNote = "Fetching the models…";
+  draw();
+  try {
+    const { models, fetchedAt, stale } = await request("profiles/models", { ...target(draft), refresh: asked });
+    draft.models = models;
+    draft.modelsNote = `${models.length} models${stale ? `, as they were ${ago(fetchedAt, nowThere())}` : ""}.`;
+  } catch (error) {
+    draft.modelsNote = `The models could not be fetched: ${(error as Error).message} Type the model's name.`;
+  }
+  draw();
+}
+
+function test(draft: Draft): Promise<boolean> {
+  const running = start("profiles/test", { ...target(draft), level: "auth" }, (value) => {
+    const { kind, ...stage } = value as Stage & { kind: string };
+    if (kind === "stage") draft.test?.stages.push(stage);
+    draw();
+  });
+  draft.test = { stages: [], cancel: running.cancel };
+  draw();
+  return running.result
+    .then(
+      (result) => {
+        draft.test = { stages: result.stages, ok: result.ok, cancel: () => undefined };
+        return result.ok;
+      },
+      (error: Error) => {
+        refused(draft, error);
+        draft.test = { stages: draft.test?.stages ?? [], error: error.message, ok: false, cancel: () => undefined };
+        return false;
+      },
+    )
+    .finally(draw);
+}
+
+/** Puts the backend's sentence beside the field it is about, if it is about one of ours. */
+function refused(draft: Draft, error: unknown): void {
+  if (!(error instanceof Refused) || !error.field) return;
+  const path = error.field.replace(/^profile\./, "");
+  if (draft.provider && ["name", "notes", ...fieldsOf(draft.provider).map((field) => field.name)].includes(path)) draft.wrong.set(path, error.message);
+}
+
+function complain(draft: Draft): boolean {
+  draft.wrong = missing(draft);
+  const [first] = draft.wrong.keys();
+  if (first === undefined) return false;
+  say([...draft.wrong.values()].join(" "));
+  focusSoon(`#field-${CSS.escape(first)}`);
+  return true;
+}
+
+async function save(draft: Draft, options: { enabled: boolean; tested: boolean; approved?: boolean }): Promise<void> {
+  if (draft.busy || complain(draft)) return draw();
+  draft.busy = true;
+  draft.ask = undefined;
+  draw();
+  try {
+    if (options.tested && draft.test?.ok !== true && !(await test(draft))) {
+      if (draft.wrong.size === 0) draft.ask = { message: "The connection does not work yet.", yes: "Save anyway", act: () => void save(draft, { ...options, tested: false }) };
+      return;
+    }
+    await commit(draft, options);
+  } finally {
+    draft.busy = false;
+    draw();
+  }
+}
+
+async function commit(draft: Draft, options: { enabled: boolean; tested: boolean; approved?: boolean }): Promise<void> {
+  const taken = ui.snapshot?.profiles.map((profile) => profile.id) ?? [];
+  const id = draft.editing ?? idFor(draft.profile.name ?? "", taken);
+  try {
+    await request("profiles/save", {
+      profile: { ...draft.profile, id, enabled: options.enabled },
+      ...(draft.apiKey ? { apiKey: draft.apiKey } : {}),
+      ...(draft.configRevision ? { configRevision: draft.configRevision } : {}),
+      ...(options.approved ? { approveOrigin: true } : {}),
+    });
+  } catch (error) {
+    return overrule(draft, options, error);
+  }
+  draft.apiKey = "";
+  for (const pool of ui.snapshot?.pools.filter((one) => draft.pools.has(one.id) && one.saved) ?? [])
+    await act(() => request("pools/save", { pool: { ...saved(pool), profiles: [...pool.profiles.filter((member) => member !== id), id] } }));
+  say(`${draft.profile.name} is saved${options.enabled ? "" : ", and stays disabled until you enable it"}.`);
+  ui.open.add(id);
+  leave();
+}
+
+function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  refused(draft, error);
+  const kind = error instanceof Refused ? error.kind : undefined;
+  if (kind === "originNotApproved") draft.ask = { message, yes: "Send the key there", act: () => void save(draft, { ...options, tested: false, approved: true }) };
+  else if (kind === "conflict")
+    draft.ask = {
+      message,
+      yes: "Save over it",
+      act: () => {
+        draft.configRevision = undefined;
+        void save(draft, { ...options, tested: false });
+      },
+    };
+  else ui.trouble = message;
+}
+
+const MORE: AskedField[] = [
+  { name: "cooldown", label: "Cooldown in seconds", kind: "number", help: "How long it rests after a limit where the provider names no time. Empty: the pool's." },
+  { name: "notes", label: "Notes", kind: "text" },
+];
+
+function field(draft: Draft, asked: AskedField): TemplateResult {
+  const wrong = draft.wrong.get(asked.name);
+  return html`<div class="field">
+    ${asked.kind === "boolean" ? nothing : html`<vscode-label for="field-${asked.name}" ?required=${asked.required}>${asked.label}</vscode-label>`} ${control(draft, asked)}
+    ${asked.help ? html`<div class="help">${asked.help}</div>` : nothing} ${wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing}
+  </div>`;
+}
+
+function buttons(draft: Draft): TemplateResult {
+  const enabled = draft.profile.enabled !== false;
+  return html`<div class="buttons">
+    <vscode-button id="save" ?disabled=${draft.busy} @click=${() => void save(draft, { enabled: draft.editing === undefined || enabled, tested: true })}>${draft.editing === undefined ? "Test and save" : "Save"}</vscode-button>
+    ${draft.editing === undefined ? html`<vscode-button id="save-inactive" secondary ?disabled=${draft.busy} @click=${() => void save(draft, { enabled: false, tested: false })}>Save without activating</vscode-button>` : nothing}
+    <vscode-button id="test" secondary ?disabled=${draft.busy} @click=${() => complain(draft) || void test(draft)}>Test connection</vscode-button>
+    <vscode-button secondary @click=${leave}>Cancel</vscode-button>
+  </div>`;
+}
+
+export function form(draft: Draft): TemplateResult {
+  const provider = draft.provider;
+  if (!provider) return catalogue(draft);
+  const asked: AskedField[] = [{ name: "name", label: "Name", kind: "text", required: true }, ...fieldsOf(provider), ...MORE];
+  const page = draft.preset?.documentation ?? provider.documentation;
+  return html`<section class="form" aria-labelledby="form-title">
+    <h1 id="form-title">${draft.editing === undefined ? `Add a profile: ${draft.preset?.name ?? provider.name}` : `Edit ${draft.profile.name}`}</h1>
+    ${draft.editing === undefined ? html`<p class="quiet">Step 2 of 2</p>` : nothing} ${page ? html`<p><a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a></p>` : nothing}
+    ${repeat(
+      asked,
+      (one) => one.name,
+      (one) => field(draft, one),
+    )}
+    ${chosenPools(draft)} ${draft.test ? stagesOf(draft.test) : nothing}
+    ${
+      draft.ask
+        ? html`<div class="notice" role="alertdialog" aria-label=${draft.ask.message}>
+            <p>${icon("warning")} ${draft.ask.message}</p>
+            <vscode-button id="overrule" @click=${draft.ask.act}>${draft.ask.yes}</vscode-button>
+          </div>`
+        : nothing
+    }
+    ${buttons(draft)}
+  </section>`;
+}

@@ -1,0 +1,158 @@
+/** The panel: draws the state it is given, posts what the user wants. */
+import "@vscode-elements/elements/dist/vscode-badge/index.js";
+import "@vscode-elements/elements/dist/vscode-button/index.js";
+import "@vscode-elements/elements/dist/vscode-checkbox/index.js";
+import "@vscode-elements/elements/dist/vscode-label/index.js";
+import "@vscode-elements/elements/dist/vscode-option/index.js";
+import "@vscode-elements/elements/dist/vscode-progress-ring/index.js";
+import "@vscode-elements/elements/dist/vscode-single-select/index.js";
+import "@vscode-elements/elements/dist/vscode-textfield/index.js";
+import { html, nothing, render, type TemplateResult } from "lit";
+import type { Destination, PanelCommand, ToPanel } from "../src/messages";
+import { countdown } from "../src/words";
+import { form, openWizard } from "./form";
+import { hear, keep, kept, send } from "./host";
+import { icon } from "./parts";
+import { poolsView } from "./pools";
+import { profilesView, rotate } from "./profiles";
+import { act, draw, nowThere, paintWith, ui } from "./ui";
+
+const root = document.getElementById("panel")!;
+const command = (name: PanelCommand) => () => send({ type: "command", command: name });
+
+function tab(id: "profiles" | "pools", label: string): TemplateResult {
+  const select = () => {
+    ui.tab = id;
+    draw();
+  };
+  const key = (event: KeyboardEvent) => {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    ui.tab = id === "profiles" ? "pools" : "profiles";
+    draw();
+    setTimeout(() => document.getElementById(`tab-${ui.tab}`)?.focus(), 40);
+  };
+  const on = ui.tab === id;
+  return html`<button role="tab" id="tab-${id}" class="tab" aria-selected=${on ? "true" : "false"} aria-controls="view" tabindex=${on ? 0 : -1} @click=${select} @keydown=${key}>${label}</button>`;
+}
+
+function helpless(): TemplateResult {
+  const { kind, message, remedy } = ui.backend;
+  if (kind === "idle" || kind === "starting") return html`<p class="empty"><vscode-progress-ring></vscode-progress-ring> The server is starting…</p>`;
+  return html`<div class="empty">
+    <p>${icon("error")} ${message ?? "The server is not running."}</p>
+    <div class="buttons">
+      ${remedy === "install" || remedy === "update" ? html`<vscode-button @click=${command("rooroute.install")}>${remedy === "install" ? "Install" : "Update"}</vscode-button>` : nothing}
+      <vscode-button secondary @click=${command("rooroute.restart")}>Restart server</vscode-button>
+      <vscode-button secondary @click=${command("rooroute.log")}>Show log</vscode-button>
+    </div>
+  </div>`;
+}
+
+const STORES = {
+  keyring: "Keys are kept in the operating system's keyring.",
+  session: "This machine has no keyring: keys last for this session only. Refer to an environment variable as ${NAME}, or set rooroute.secretStore to editor.",
+  client: "Keys are kept in the editor's secret storage.",
+} as const;
+
+function problems(): TemplateResult | typeof nothing {
+  const found = ui.snapshot?.problems ?? [];
+  if (found.length === 0) return nothing;
+  return html`<section class="notice" aria-label="Needs attention">
+    <ul>
+      ${found.map((problem) => html`<li>${icon("warning")} ${problem.message} ${problem.remedy ?? ""}${problem.line ? html` <span class="quiet">line ${problem.line}</span>` : nothing}</li>`)}
+    </ul>
+    <vscode-button secondary @click=${command("rooroute.config")}>Open configuration file</vscode-button>
+  </section>`;
+}
+
+function undoBar(): TemplateResult | typeof nothing {
+  const undo = ui.undo;
+  if (!undo) return nothing;
+  const take = async () => {
+    ui.undo = undefined;
+    await act(undo.act);
+  };
+  return html`<div class="notice undo" role="status">
+    <p>${undo.name} is removed.</p>
+    <vscode-button id="undo" @click=${() => void take()}>Undo</vscode-button>
+    <vscode-button secondary @click=${() => ((ui.undo = undefined), draw())}>Dismiss</vscode-button>
+  </div>`;
+}
+
+function trouble(): TemplateResult | typeof nothing {
+  if (!ui.trouble) return nothing;
+  return html`<div class="notice bad" role="alert">
+    <p>${icon("error")} ${ui.trouble}</p>
+    <vscode-button secondary @click=${() => ((ui.trouble = undefined), draw())}>Dismiss</vscode-button>
+  </div>`;
+}
+
+function whole(): TemplateResult {
+  const snapshot = ui.snapshot;
+  const said = html`<div class="unseen" role="status" aria-live="polite">${ui.said}</div>`;
+  if (!snapshot || ui.backend.kind !== "running") return html`${said}${helpless()}`;
+  if (ui.draft) return html`${said}${trouble()}${form(ui.draft)}`;
+  return html`${said}
+    <header>
+      <div class="buttons">
+        <vscode-button id="add" icon="add" @click=${() => void openWizard()}>Add profile</vscode-button>
+        ${snapshot.profiles.length ? html`<vscode-button id="rotate" secondary icon="sync" @click=${() => void rotate(undefined)}>Rotate key now</vscode-button>` : nothing}
+        <vscode-button secondary icon="go-to-file" @click=${command("rooroute.config")}>Configuration file</vscode-button>
+      </div>
+    </header>
+    ${trouble()}${undoBar()}${problems()}
+    <div role="tablist" class="tabs" aria-label="rooroute">${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}</div>
+    <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">${ui.tab === "profiles" ? profilesView() : poolsView()}</div>
+    <footer class="quiet">${STORES[snapshot.secretStore]}</footer>`;
+}
+
+let clock: number | undefined;
+
+/** Fills in what counts down, and comes back only while something does. */
+function tick(): void {
+  clearTimeout(clock);
+  const counting = root.querySelectorAll<HTMLElement>(".countdown");
+  const now = nowThere();
+  let soonest = Infinity;
+  for (const element of counting) {
+    const left = (Date.parse(element.dataset["until"] ?? "") - now) / 1000;
+    const text = left > 0 ? countdown(left) : "ready";
+    if (element.textContent !== text) element.textContent = text;
+    if (left > 0) soonest = Math.min(soonest, left % 1 || 1);
+  }
+  if (counting.length && soonest !== Infinity && !document.hidden) clock = window.setTimeout(tick, soonest * 1000 + 5);
+}
+
+document.addEventListener("visibilitychange", tick);
+
+paintWith(() => {
+  render(whole(), root);
+  tick();
+  keep({ tab: ui.tab, filter: ui.filter, open: [...ui.open] });
+});
+
+function show(destination: Destination): void {
+  if (destination.view === "wizard") void openWizard();
+  if (destination.view !== "profile") return;
+  ui.draft = undefined;
+  ui.tab = "profiles";
+  ui.filter = "";
+  ui.open.add(destination.id);
+  draw();
+  setTimeout(() => document.querySelector<HTMLElement>(`[data-id="${CSS.escape(destination.id)}"] .disclose`)?.focus(), 60);
+}
+
+hear((message: ToPanel) => {
+  if (message.type === "show") return show(message.destination);
+  if (message.type !== "state") return;
+  ui.snapshot = message.snapshot;
+  ui.backend = message.backend;
+  draw();
+});
+
+const before = kept();
+ui.tab = before.tab;
+ui.filter = before.filter;
+ui.open = new Set(before.open);
+draw();
+send({ type: "ready" });

@@ -1,0 +1,98 @@
+/** Small things drawn in several places. */
+import { html, nothing, svg, type TemplateResult } from "lit";
+import type { ProfileStatus, Stage } from "../src/protocol";
+import { compact, duration } from "../src/words";
+
+export const icon = (name: string): TemplateResult => html`<span class="codicon codicon-${name}" aria-hidden="true"></span>`;
+
+const STATES = {
+  active: ["pass", "Active"],
+  cooldown: ["watch", "Cooldown"],
+  failed: ["error", "Failed"],
+  disabled: ["circle-slash", "Disabled"],
+} as const;
+
+/** The countdown's text is filled in by the clock, so that a tick touches nothing else. */
+export function stateOf(profile: ProfileStatus): TemplateResult {
+  const [glyph, word] = STATES[profile.state];
+  const probing = profile.state === "cooldown" && profile.probing;
+  return html`<span class="state ${profile.state}">
+    ${icon(glyph)}${probing ? "Trying again" : word}
+    ${profile.state === "cooldown" && profile.until && !probing ? html`<span class="countdown" data-until=${profile.until}></span>` : nothing}
+  </span>`;
+}
+
+/** A share as a bar. */
+export function meter(share: number, label: string): TemplateResult {
+  const width = Math.round(share * 40);
+  return html`<svg class="picture" role="img" aria-label=${label} viewBox="0 0 40 8" width="40" height="8">
+    <title>${label}</title>
+    ${svg`<rect class="rest" width="40" height="8" rx="2" /><rect class="part" width=${width} height="8" rx="2" />`}
+  </svg>`;
+}
+
+/** Median and 95th percentile of the time to the first token on a logarithmic scale from 0.1 to 30 seconds. */
+function range(median: number, p95: number, label: string): TemplateResult {
+  const at = (ms: number) => (Math.min(1, Math.max(0, Math.log10(ms / 100) / Math.log10(300))) * 76 + 2).toFixed(1);
+  return html`<svg class="picture" role="img" aria-label=${label} viewBox="0 0 80 10" width="80" height="10">
+    <title>${label}</title>
+    ${svg`<line class="rest" x1="2" x2="78" y1="5" y2="5" /><line class="part" x1=${at(median)} x2=${at(p95)} y1="5" y2="5" /><circle class="part" cx=${at(median)} cy="5" r="4" />`}
+  </svg>`;
+}
+
+export function figures(profile: ProfileStatus): TemplateResult | typeof nothing {
+  const stats = profile.stats;
+  if (!stats || stats.requests === 0) return nothing;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 0)} s`;
+  const share = stats.successRate ?? 0;
+  const rate = `${Math.round(share * 100)} % of ${compact(stats.requests)} ${stats.requests === 1 ? "attempt" : "attempts"} succeeded`;
+  const first =
+    typeof stats.medianFirstTokenMs === "number" && typeof stats.p95FirstTokenMs === "number"
+      ? `First token after ${seconds(stats.medianFirstTokenMs)} in the middle, ${seconds(stats.p95FirstTokenMs)} at the 95th percentile`
+      : "";
+  const tokens = stats.inputTokens + stats.outputTokens;
+  const tokenWords = `${compact(stats.inputTokens)} tokens in, ${compact(stats.outputTokens)} out`;
+  return html`<ul class="figures" aria-label="Figures">
+    <li>${meter(share, rate)} <span aria-hidden="true">${Math.round(share * 100)} % of ${compact(stats.requests)}</span></li>
+    ${first ? html`<li>${range(stats.medianFirstTokenMs!, stats.p95FirstTokenMs!, first)} <span aria-hidden="true">${seconds(stats.medianFirstTokenMs!)} – ${seconds(stats.p95FirstTokenMs!)}</span></li>` : nothing}
+    ${tokens ? html`<li>${meter(stats.outputTokens / tokens, tokenWords)} <span aria-hidden="true">${compact(stats.inputTokens)} in, ${compact(stats.outputTokens)} out</span></li>` : nothing}
+  </ul>`;
+}
+
+const HOMES: Record<ProfileStatus["secret"], string> = {
+  keyring: "in the operating system's keyring",
+  environment: "read from an environment variable",
+  session: "in memory, for this session only: this machine has no keyring",
+  client: "in the editor's secret storage",
+  missing: "missing: enter it again",
+  notNeeded: "not needed",
+};
+
+export const secretHome = (profile: ProfileStatus): string => HOMES[profile.secret];
+
+export interface TestRun {
+  stages: Stage[];
+  /** undefined while it runs. */
+  ok?: boolean;
+  /** Why it could not be run at all. */
+  error?: string;
+  cancel(): void;
+}
+
+export function stagesOf(run: TestRun): TemplateResult {
+  const end = run.error ?? (run.ok === undefined ? "Testing…" : run.ok ? "The connection works." : "The connection does not work.");
+  return html`<div class="stages" role="status">
+    <ol>
+      ${run.stages.map(
+        (stage) =>
+          html`<li class=${stage.ok ? "good" : "bad"}>
+            ${icon(stage.ok ? "pass" : "error")} <strong>${stage.name}</strong> <span class="quiet">${Math.round(stage.durationMs)} ms</span>
+            ${stage.detail ? html`<div>${stage.detail}</div>` : nothing}${stage.remedy ? html`<div class="remedy">${stage.remedy}</div>` : nothing}
+          </li>`,
+      )}
+    </ol>
+    <p class=${run.error || run.ok === false ? "bad" : ""}>${run.ok === undefined && !run.error ? html`<vscode-progress-ring></vscode-progress-ring>` : nothing}${end}</p>
+  </div>`;
+}
+
+export const age = (instant: string | null | undefined, now: number): string => (instant ? duration(Math.max(1, (now - Date.parse(instant)) / 1000)) : "");

@@ -1,0 +1,90 @@
+/** What the panel shows at the moment. The backend's state is replaced whole; the rest is where the user is. */
+import type { ToPanel } from "../src/messages";
+import type { Pool, PoolStatus, ProviderInfo } from "../src/protocol";
+import type { Snapshot } from "../src/status";
+import type { Draft } from "./draft";
+import type { TestRun } from "./parts";
+
+export interface Ui {
+  snapshot: Snapshot | undefined;
+  backend: (ToPanel & { type: "state" })["backend"];
+  tab: "profiles" | "pools";
+  filter: string;
+  /** Profiles whose details are shown. */
+  open: Set<string>;
+  /** The wizard, or a profile being edited. */
+  draft: Draft | undefined;
+  /** The profile or pool whose removal waits for a yes. */
+  removing: string | undefined;
+  /** The profile whose key is being replaced. */
+  replacing: string | undefined;
+  undo: { name: string; act: () => Promise<unknown> } | undefined;
+  trouble: string | undefined;
+  /** Read out by screen readers. */
+  said: string;
+  tests: Map<string, TestRun>;
+  /** An order the user has just made and the backend has not confirmed yet, by pool. */
+  order: Map<string, string[]>;
+  providers: ProviderInfo[] | undefined;
+  newPool: boolean;
+}
+
+export const ui: Ui = {
+  snapshot: undefined,
+  backend: { kind: "idle" },
+  tab: "profiles",
+  filter: "",
+  open: new Set(),
+  draft: undefined,
+  removing: undefined,
+  replacing: undefined,
+  undo: undefined,
+  trouble: undefined,
+  said: "",
+  tests: new Map(),
+  order: new Map(),
+  providers: undefined,
+  newPool: false,
+};
+
+let drawing = false;
+let painter: () => void = () => undefined;
+export const paintWith = (paint: () => void): void => void (painter = paint);
+
+/** Draws once before the next frame, however often it is called. */
+export function draw(): void {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    painter();
+  });
+}
+
+export function say(text: string): void {
+  ui.said = text;
+  draw();
+}
+
+/** Runs what a button asked for; a refusal is shown in the backend's own sentence. */
+export async function act(what: () => Promise<unknown>): Promise<boolean> {
+  ui.trouble = undefined;
+  try {
+    await what();
+    return true;
+  } catch (error) {
+    ui.trouble = error instanceof Error ? error.message : String(error);
+    return false;
+  } finally {
+    draw();
+  }
+}
+
+export const defaultPoolOf = (snapshot: Snapshot): PoolStatus | undefined =>
+  snapshot.pools.find((pool) => pool.id === (snapshot.defaultPool ?? "default")) ?? snapshot.pools[0];
+
+/** A pool as it can be saved. One that exists only because nothing was saved becomes a real one by its first change. */
+export const saved = (pool: PoolStatus): Pool => pool.saved ?? { id: pool.id, name: pool.name, profiles: pool.profiles, strategy: pool.strategy };
+export const orderOf = (pool: PoolStatus): string[] => ui.order.get(pool.id) ?? pool.profiles;
+export const nameOf = (id: string): string => ui.snapshot?.profiles.find((profile) => profile.id === id)?.name ?? id;
+export const nowThere = (): number => Date.now() + (ui.snapshot?.clockOffset ?? 0);
