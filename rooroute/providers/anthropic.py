@@ -44,6 +44,7 @@ class AnthropicDecoder(StreamDecoder):
         self._signatures: dict[int, str] = {}
 
     def read(self, document: dict[str, Any], name: bytes) -> None:
+        """One document of the stream; see ``StreamDecoder``."""
         kind = document.get("type")
         if kind == "content_block_delta":
             delta = document.get("delta")
@@ -55,6 +56,7 @@ class AnthropicDecoder(StreamDecoder):
             reader(self, document)
 
     def read_whole(self, document: dict[str, Any]) -> None:
+        """The whole answer in one document; see ``StreamDecoder``."""
         if document.get("type") != "message":
             self.read(document, b"")
             return
@@ -168,6 +170,7 @@ class AnthropicDialect:
     continues = True
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
+        """The streaming request; see ``Dialect``."""
         options = target.profile.options
         body = anthropic_request.body_of(target.model, request, prompt_cache=options.get("promptCache") is True)
         merged(body, request.provider_options)["stream"] = True
@@ -175,9 +178,11 @@ class AnthropicDialect:
         return post(address(target, path), target, _KEY, body, {"anthropic-version": _VERSION})
 
     def decoder(self, content_type: str, now: float) -> AnthropicDecoder:
+        """A fresh decoder; see ``Dialect``."""
         return AnthropicDecoder(content_type, now)
 
     def classify(self, answer: ErrorAnswer, now: float) -> Failure:
+        """What a non-2xx answer means; see ``Dialect``."""
         return judge(anthropic_errors.ROWS, evidence_of(answer, now))
 
 

@@ -105,4 +105,4 @@ ROWS: Final = (
     Row(Fault.REQUEST, codes=frozenset({"invalid_request_error"})),
     Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_rate_limit_hint),
 )
-"""Typed code first; where one code covers several causes (``invalid_request_error`` above all), the sentence refines it."""
+"""Typed code first; where one code covers several causes (above all ``invalid_request_error``), the sentence tells."""

@@ -15,7 +15,7 @@ Block: TypeAlias = dict[str, Any]
 Version: TypeAlias = tuple[int, int]
 
 REDACTED: Final = "redacted:"
-"""Stands before the data of a redacted_thinking block where a signature is carried; a signature itself is base64 and has no colon."""
+"""Stands before the data of a redacted_thinking block, carried like a signature; those are base64 and hold no colon."""
 
 _VERSION: Final = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?")
 _NEWEST: Final = (99, 0)
@@ -42,7 +42,7 @@ _CACHE_MARK: Final = {"type": "ephemeral"}
 
 
 def version_of(model: str) -> Version | None:
-    """Generation of a Claude model; the newest for a Claude without a number; None for another's model behind this dialect."""
+    """Generation of a Claude model; the newest for one without a number; None for another's model behind this dialect."""
     found = _VERSION.search(model)
     if found:
         return int(found[1]), int(found[2] or 0)
@@ -144,7 +144,7 @@ def _tool_use(call: ToolCall) -> Block:
 
 
 def tool_id(given: str) -> str:
-    """An id as ``^[a-zA-Z0-9_-]+$`` demands it; other vendors' ids may hold dots and colons. Different ids stay different."""
+    """An id as ``^[a-zA-Z0-9_-]+$`` demands it; others' ids may hold dots and colons. Different ids stay different."""
     return re.sub(r"[^a-zA-Z0-9_-]", lambda c: f"-{ord(c[0]):x}-", given) or "-"
 
 
@@ -194,9 +194,10 @@ def _add_thinking(body: Block, request: ChatRequest, version: Version | None) ->
 
 
 def _may_think(turns: list[Block]) -> bool:
-    """Whether a budget may be given: a running tool loop that began without (this vendor's) thinking cannot take it up, nor can a prefill.
+    """Whether a budget may be given.
 
-    "a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)"
+    Not in a running tool loop that began without (this vendor's) thinking, and not with a prefill: "a final `assistant`
+    message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks)".
     """
     if turns[-1]["role"] == "assistant":
         return False
@@ -225,7 +226,10 @@ def _add_sampling(body: Block, request: ChatRequest, version: Version | None) ->
 
 
 def _add_response_format(body: Block, system: list[Block], request: ChatRequest, version: Version | None) -> None:
-    """A schema is enforced where the model can (https://platform.claude.com/docs/en/build-with-claude/structured-outputs), else asked for."""
+    """A schema is enforced where the model can, else asked for.
+
+    https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+    """
     wanted = request.response_format
     if not wanted:
         return
@@ -240,8 +244,11 @@ def _add_response_format(body: Block, system: list[Block], request: ChatRequest,
 
 
 def _mark_for_cache(body: Block) -> None:
-    """Marks at the end of what stays the same: tools and system prompt, and the last two turns of the user's, so that the next request
-    finds this one's prefix (https://platform.claude.com/docs/en/build-with-claude/prompt-caching; at most four marks)."""
+    """Marks at the end of what stays the same: tools and system prompt, and the last two turns of the user's, so that the
+    next request finds this one's prefix. At most four are allowed.
+
+    https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+    """
     for steady in ("system", "tools"):
         if body.get(steady):
             body[steady][-1]["cache_control"] = _CACHE_MARK

@@ -45,7 +45,7 @@ _NOT_YET: Final = "FINISH_REASON_UNSPECIFIED"
 
 
 class GeminiDecoder(StreamDecoder):
-    """Candidates in, events out. A finishReason proves the end, but usage may follow it: the end of the body finishes."""
+    """Candidates in, events out. A finishReason proves the end, but usage may follow it: the body's end finishes."""
 
     ROWS = gemini_errors.ROWS
 
@@ -57,6 +57,7 @@ class GeminiDecoder(StreamDecoder):
         self._began = False
 
     def read(self, document: dict[str, Any], name: bytes) -> None:
+        """One document of the stream; see ``StreamDecoder``."""
         candidates = document.get("candidates")
         if isinstance(candidates, list) and candidates:
             self._candidate(mapping_of(candidates[0]), text_of(document.get("responseId")))
@@ -69,6 +70,7 @@ class GeminiDecoder(StreamDecoder):
             self._see_usage(usage)
 
     def read_whole(self, document: dict[str, Any]) -> None:
+        """The whole answer in one document; see ``StreamDecoder``."""
         self.read(document, b"")
 
     def _candidate(self, candidate: Mapping[str, Any], response_id: str) -> None:
@@ -159,6 +161,7 @@ class GeminiDialect:
     continues = True
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
+        """The streaming request; see ``Dialect``."""
         body = merged(gemini_request.body_of(target.model, request), request.provider_options)
         kind, _, model = target.model.partition("/")
         if kind not in _KINDS:
@@ -167,9 +170,11 @@ class GeminiDialect:
         return post(address(target, path, {"alt": "sse"}), target, _KEY, body)
 
     def decoder(self, content_type: str, now: float) -> GeminiDecoder:
+        """A fresh decoder; see ``Dialect``."""
         return GeminiDecoder(content_type, now)
 
     def classify(self, answer: ErrorAnswer, now: float) -> Failure:
+        """What a non-2xx answer means; see ``Dialect``."""
         return judge(gemini_errors.ROWS, evidence_of(answer, now))
 
 

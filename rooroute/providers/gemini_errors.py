@@ -50,7 +50,7 @@ ROWS: Final = (
     Row(
         Fault.PERMISSION,
         codes=frozenset({"resource_exhausted"}),
-        text=pattern(r"\blimit: 0(?![\d.])"),
+        text=pattern(r"\blimit: 0\b"),
         scope=Scope.DOMAIN,
         per_model=True,
     ),

@@ -13,7 +13,7 @@ from rooroute.providers import arguments
 Block: TypeAlias = dict[str, Any]
 
 ON_TEXT: Final = "text:"
-"""Stands before a signature that sat on a text part rather than on a thought; a signature itself is base64 and has no colon."""
+"""Stands before a signature that sat on a text part, not on a thought; signatures are base64 and hold no colon."""
 
 OWN_ID: Final = "rooroute-"
 """Begins the ids of calls that Gemini gave none; they are never sent back to it."""
@@ -35,7 +35,7 @@ _TOOL_MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 
 
 def version_of(model: str) -> tuple[int, int] | None:
-    """Generation of a Gemini model; the newest for an alias without a number; None for another model behind this dialect."""
+    """Generation of a Gemini model; the newest for an alias without a number; None for another model."""
     found = _VERSION.search(model)
     if found:
         return int(found[1]), int(found[2] or 0)
@@ -117,7 +117,7 @@ def _user_part(part: Part) -> Block | None:
 
 
 def _model_parts(message: Message, *, signed_calls: bool) -> list[Block]:
-    """An earlier answer: signed thoughts, text, the signature that closed the text, calls. Unsigned thoughts mean nothing to the API."""
+    """An earlier answer: signed thoughts, text, the signature that closed it, calls. Unsigned thoughts mean nothing."""
     parts: list[Block] = []
     closing: list[Block] = []
     for part in (TextPart(message.content),) if isinstance(message.content, str) else message.content:
@@ -132,7 +132,7 @@ def _model_parts(message: Message, *, signed_calls: bool) -> list[Block]:
 
 
 def _function_calls(calls: tuple[ToolCall, ...], *, signed: bool) -> list[Block]:
-    """The calls of one answer. Of parallel calls only the first is signed; where none is, a model that insists is told so."""
+    """The calls of one answer. Of parallel calls the first is signed; where none is, a model that insists is told so."""
     parts = [_function_call(call) for call in calls]
     if signed and parts and not any(call.signature for call in calls):
         parts[0]["thoughtSignature"] = _NO_SIGNATURE
