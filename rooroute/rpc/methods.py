@@ -233,15 +233,6 @@ METHODS: Final[Mapping[str, Method]] = {
     "rooroute/stats": Method(m.Stats, m.StatsRows, stats, "Counts, times, tokens and cost."),
 }
 
-COMMANDS: Final[Mapping[str, tuple[str, str | None]]] = {
-    "rooroute.server.rotateNow": ("rooroute/rotate", "pool"),
-    "rooroute.server.status": ("rooroute/status", None),
-    "rooroute.server.reset": ("rooroute/profiles/reset", "id"),
-    "rooroute.server.enable": ("rooroute/profiles/setEnabled", "id"),
-    "rooroute.server.disable": ("rooroute/profiles/setEnabled", "id"),
-    "rooroute.server.test": ("rooroute/profiles/test", "id"),
-}
-
 
 def _secrets(api_key: str | None, slots: Mapping[str, str]) -> dict[str, str]:
     return {**slots, **({"apiKey": api_key} if api_key is not None else {})}
