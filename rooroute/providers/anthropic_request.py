@@ -42,7 +42,7 @@ _CACHE_MARK: Final = {"type": "ephemeral"}
 
 
 def version_of(model: str) -> Version | None:
-    """Generation of a Claude model; the newest for one without a number; None for another's model behind this dialect."""
+    """Generation of a Claude model; the newest for one without a number; None for another maker's."""
     found = _VERSION.search(model)
     if found:
         return int(found[1]), int(found[2] or 0)
@@ -244,8 +244,9 @@ def _add_response_format(body: Block, system: list[Block], request: ChatRequest,
 
 
 def _mark_for_cache(body: Block) -> None:
-    """Marks at the end of what stays the same: tools and system prompt, and the last two turns of the user's, so that the
-    next request finds this one's prefix. At most four are allowed.
+    """Marks at the end of what stays the same: tools and system prompt, and the last two turns of the user's.
+
+    So the next request finds this one's prefix. At most four are allowed.
 
     https://platform.claude.com/docs/en/build-with-claude/prompt-caching
     """

@@ -9,7 +9,7 @@ from typing import Any
 def as_object(text: str) -> dict[str, Any]:
     """The arguments as an object.
 
-    A call that was never whole JSON (cut off by a limit) stays sayable, so that the conversation it stands in can go on.
+    A call that was never whole JSON (cut off by a limit) stays sayable, so that its conversation can go on.
     """
     if not text.strip():
         return {}

@@ -11,8 +11,9 @@ from rooroute.outcome import Failure, Fault
 from rooroute.providers import gemini_errors, gemini_request, wire_json
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
 from rooroute.providers.envelope import KeyPlace, address, merged, post, segment
-from rooroute.providers.failures import evidence_of, judge, plain
+from rooroute.providers.failures import evidence_of, judge
 from rooroute.providers.gemini_request import ON_TEXT, OWN_ID
+from rooroute.providers.redaction import plain
 from rooroute.providers.stream import StreamDecoder, count, holds_content, mapping_of, text_of
 
 # A key in the query would reach logs and proxies; this header does the same.

@@ -132,7 +132,7 @@ def _model_parts(message: Message, *, signed_calls: bool) -> list[Block]:
 
 
 def _function_calls(calls: tuple[ToolCall, ...], *, signed: bool) -> list[Block]:
-    """The calls of one answer. Of parallel calls the first is signed; where none is, a model that insists is told so."""
+    """The calls of one answer. The first of parallel ones is signed; where none is, a model that insists is told."""
     parts = [_function_call(call) for call in calls]
     if signed and parts and not any(call.signature for call in calls):
         parts[0]["thoughtSignature"] = _NO_SIGNATURE

@@ -31,8 +31,10 @@ from rooroute.chat import (
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Fault, Scope
 from rooroute.providers.anthropic import ANTHROPIC
+from rooroute.providers.anthropic_errors import ROWS
 from rooroute.providers.anthropic_request import version_of
 from rooroute.providers.dialect import ErrorAnswer
+from rooroute.providers.failures import evidence_of
 from tests.providers.decoding import (
     NOW,
     RECORDED,
@@ -651,3 +653,13 @@ def test_the_servers_clock_decides_how_long_a_date_is_away() -> None:
     headers = {"date": "Tue, 31 Mar 2026 23:59:00 GMT"}
     answer = ErrorAnswer(400, headers, json.dumps(error("invalid_request_error", LIMITS)).encode())
     assert ANTHROPIC.classify(answer, NOW).hint == 60.0
+
+
+def test_every_row_is_shown_by_a_recorded_error() -> None:
+    """A row that no recorded body reaches is a guess."""
+    reached: set[int | None] = set()
+    for case in ERRORS:
+        status, headers, body, _ = case.values
+        evidence = evidence_of(ErrorAnswer(status, headers, json.dumps(body).encode()), NOW)  # type: ignore[arg-type]
+        reached.add(next((at for at, row in enumerate(ROWS) if row.fits(evidence)), None))
+    assert [row for at, row in enumerate(ROWS) if at not in reached] == []

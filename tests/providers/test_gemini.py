@@ -29,7 +29,9 @@ from rooroute.chat import (
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Fault, Scope
 from rooroute.providers.dialect import ErrorAnswer
+from rooroute.providers.failures import evidence_of
 from rooroute.providers.gemini import GEMINI
+from rooroute.providers.gemini_errors import ROWS
 from rooroute.providers.gemini_request import OWN_ID
 from tests.providers.decoding import (
     NOW,
@@ -687,6 +689,23 @@ ERRORS = [
         id="a-gateways-504-is-an-overload",
     ),
     pytest.param(
+        499,
+        {"message": "client closed request"},
+        {"fault": Fault.CANCELLED},
+        id="a-gateways-499-is-ours-too",
+    ),
+    pytest.param(
+        403,
+        error(
+            403,
+            "PERMISSION_DENIED",
+            "This API method requires billing to be enabled. Please enable billing on project #123 then retry.",
+            reason("BILLING_DISABLED"),
+        ),
+        {"fault": Fault.BILLING, "scope": Scope.DOMAIN},
+        id="disabled-billing-is-billing",
+    ),
+    pytest.param(
         429,
         [exhausted(EXCEEDED, violated(DAY), retry("22s"))],
         {"fault": Fault.QUOTA, "daily": True, "hint": 22.0},
@@ -712,3 +731,13 @@ def test_errors(status: int, body: Any, expected: dict[str, Any]) -> None:
     failure = GEMINI.classify(ErrorAnswer(status, {}, json.dumps(body).encode()), NOW)
     assert {name: getattr(failure, name) for name in expected} == expected
     assert failure.message
+
+
+def test_every_row_is_shown_by_a_recorded_error() -> None:
+    """A row that no recorded body reaches is a guess."""
+    reached: set[int | None] = set()
+    for case in ERRORS:
+        status, body, _ = case.values
+        evidence = evidence_of(ErrorAnswer(status, {}, json.dumps(body).encode()), NOW)  # type: ignore[arg-type]
+        reached.add(next((at for at, row in enumerate(ROWS) if row.fits(evidence)), None))
+    assert [row for at, row in enumerate(ROWS) if at not in reached] == []
