@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -11,10 +12,11 @@ import httpcore
 from rooroute.errors import InvalidInput, OriginNotApproved
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import HttpRequest
-from rooroute.secret import origin_of
+from rooroute.secret import Secret, origin_of
 from rooroute.version import VERSION
 
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+_TARGET_SAFE: Final = "/?:@!$&'()*+,;=-._~%[]{}|^`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +44,55 @@ def engine_request(message: Message, timeouts: Timeouts) -> httpcore.Request:
 
 
 def reveal(request: HttpRequest) -> Message:
+    """The request as it goes on the wire.
+
+    Raises ``OriginNotApproved`` when a secret was saved for another origin than the URL's, ``InvalidInput`` for a URL or a header that
+    cannot be sent.
+    """
     try:
         origin = origin_of(request.url)
     except ValueError as wrong:
         raise InvalidInput(f"The base URL cannot be used: {wrong}.", field="profile.baseUrl") from None
+    shown_headers = _shown(request.secret_headers, origin)
+    shown_query = _shown(request.secret_query, origin)
     parts = urlsplit(request.url)
-    target = quote(
-        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe="/?:@!$&'()*+,;=-._~%[]{}|^`\"<>"
-    )
-    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in _OURS}
-    try:
-        shown = {
-            name.lower(): prefix + secret.reveal(origin) for name, (prefix, secret) in request.secret_headers.items()
-        }
-        query = {name: prefix + secret.reveal(origin) for name, (prefix, secret) in request.secret_query.items()}
-    except PermissionError as refused:
-        raise OriginNotApproved(
-            f"The key was {refused}; save it again for this address or correct the base URL."
-        ) from None
-    if query:
-        target += ("&" if "?" in target else "?") + urlencode(query, quote_via=quote)
-    host, _, port = origin.partition("://")[2].rpartition(":")
+    place = origin.partition("://")[2]
+    host = place.rpartition(":")[0]
+    query = "&".join(filter(None, (parts.query, urlencode(shown_query, quote_via=quote))))
+    target = quote((parts.path or "/") + (f"?{query}" if query else ""), safe=_TARGET_SAFE)
     wire = {
-        "host": parts.netloc.lower().rstrip("."),
+        "host": host if parts.port is None else place,
         "user-agent": f"rooroute/{VERSION}",
         "accept": "*/*",
         "accept-encoding": "identity",
-        **headers,
-        **shown,
+        **{name.lower(): value for name, value in request.headers.items() if name.lower() not in _OURS},
+        **{name.lower(): value for name, value in shown_headers.items()},
     }
     if request.body or request.method not in ("GET", "HEAD"):
         wire["content-length"] = str(len(request.body))
     return Message(
         request.method,
         httpcore.URL(
-            scheme=parts.scheme.encode(), host=host.strip("[]").encode(), port=int(port), target=target.encode()
+            scheme=parts.scheme.encode(), host=host.strip("[]").encode(), port=parts.port, target=target.encode()
         ),
-        [(name.encode(), value.encode("latin-1", "replace")) for name, value in wire.items()],
+        [_line(name, value) for name, value in wire.items()],
         request.body,
-        f"{host}:{port}",
+        place,
     )
+
+
+def _shown(values: Mapping[str, tuple[str, Secret]], origin: str) -> dict[str, str]:
+    try:
+        return {name: prefix + secret.reveal(origin) for name, (prefix, secret) in values.items()}
+    except PermissionError as refused:
+        reason = f"The key was {refused}; save it again for this address or correct the base URL."
+        raise OriginNotApproved(reason) from None
+
+
+def _line(name: str, value: str) -> tuple[bytes, bytes]:
+    if not (name.isascii() and value.isascii()):
+        shown = name.encode("ascii", "replace").decode()
+        raise InvalidInput(
+            f"The header {shown} holds a character that no HTTP header can carry.", field="profile.headers"
+        )
+    return name.encode(), value.encode()
