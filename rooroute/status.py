@@ -1,0 +1,237 @@
+"""What a user sees, as JSON values in protocol spelling: of each profile, of each pool, and what has changed since the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from rooroute.ledger import OK, AttemptRecord, Figures
+from rooroute.ports import Credentials
+from rooroute.profiles import Configuration, Pool, Problem, Profile
+from rooroute.roster import candidate, candidates
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.marks import Mark, Snapshot
+from rooroute.routing.pool import Ask, Nobody, Use, Wait, acquire
+from rooroute.routing.shown import Shown, ShownState, shown_state
+from rooroute.unanswered import timestamp
+
+Json: TypeAlias = dict[str, Any]
+
+_HOLDERS_TOLD: Final = frozenset({"endpoint", "profile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything a status is drawn from, at ``now`` (UTC epoch seconds). ``figures`` and ``last_errors`` are by profile id;
+    ``pointers`` are this window's rotations by pool id; ``homes`` says where each profile's secret lives."""
+
+    now: float
+    configuration: Configuration
+    snapshot: Snapshot
+    credentials: Credentials
+    homes: Mapping[str, str]
+    figures: Mapping[str, Figures] = field(default_factory=dict)
+    last_errors: Mapping[str, str] = field(default_factory=dict)
+    pointers: Mapping[str, str] = field(default_factory=dict)
+
+
+def last_errors(records: Sequence[AttemptRecord]) -> dict[str, str]:
+    """The latest failure's sentence of each profile, by id; ``records`` are oldest first."""
+    return {each.profile_id: each.detail for each in records if each.verdict != OK and each.detail}
+
+
+def _present(value: Json) -> Json:
+    return {name: each for name, each in value.items() if each is not None}
+
+
+def figures_json(figures: Figures) -> Json:
+    """Figures in protocol spelling, times in milliseconds."""
+
+    def ms(seconds: float | None) -> float | None:
+        return None if seconds is None else round(seconds * 1000, 1)
+
+    return _present(
+        {
+            "requests": figures.requests,
+            "successRate": figures.success_rate,
+            "medianFirstTokenMs": ms(figures.first_token_median_s),
+            "p95FirstTokenMs": ms(figures.first_token_p95_s),
+            "inputTokens": figures.input_tokens,
+            "outputTokens": figures.output_tokens,
+            "cost": figures.cost,
+        }
+    )
+
+
+def stats_row(figures: Figures) -> Json:
+    """One row of ``rooroute/stats``."""
+    row = figures_json(figures)
+    for name, seconds in (
+        ("p90FirstTokenMs", figures.first_token_p90_s),
+        ("p99FirstTokenMs", figures.first_token_p99_s),
+    ):
+        if seconds is not None:
+            row[name] = round(seconds * 1000, 1)
+    return {"key": figures.key, **row, "successes": figures.succeeded}
+
+
+def _mark_json(mark: Mark) -> Json:
+    return _present(
+        {
+            "scope": mark.key.scope.value,
+            "holder": mark.key.holder if mark.key.scope.value in _HOLDERS_TOLD else None,
+            "model": mark.key.model,
+            "state": mark.state.value,
+            "fault": mark.fault.value,
+            "reason": mark.reason or None,
+            "since": timestamp(mark.since),
+            "until": None if mark.until is None else timestamp(mark.until),
+            "hinted": mark.hinted or None,
+        }
+    )
+
+
+def _needs_attention(shown: Shown, home: str, candidate: Candidate, profile: Profile) -> Shown:
+    """A profile that cannot be asked for want of a key or a setting shows as failed, whatever its marks say."""
+    if shown.state in (ShownState.DISABLED, ShownState.FAILED):
+        return shown
+    if home == "missing":
+        lack = (
+            f"The environment variable of its key {profile.api_key} is not set."
+            if profile.api_key
+            else "It has no key."
+        )
+        return Shown(profile.id, ShownState.FAILED, lack, None, "Add its key to the profile.", marks=shown.marks)
+    if candidate.excluded is not None:
+        return Shown(
+            profile.id, ShownState.FAILED, f"It {candidate.excluded}.", None, "Edit the profile.", marks=shown.marks
+        )
+    return shown
+
+
+def profile_status(picture: Picture, profile: Profile) -> Json:
+    """One ``ProfileStatus``."""
+    seen = candidate(profile, picture.credentials)
+    home = picture.homes.get(profile.id, "missing")
+    shown = _needs_attention(shown_state(seen, picture.snapshot, picture.now), home, seen, profile)
+    used = picture.snapshot.last_selected.get(profile.id)
+    figures = picture.figures.get(profile.id)
+    return _present(
+        {
+            "id": profile.id,
+            "name": profile.title,
+            "provider": profile.provider,
+            "model": profile.model,
+            "state": shown.state.value,
+            "reason": shown.reason,
+            "until": None if shown.until is None else timestamp(shown.until),
+            "remedy": shown.remedy,
+            "probing": shown.probing or None,
+            "secret": home,
+            "lastUsed": None if used is None else timestamp(used),
+            "lastError": picture.last_errors.get(profile.id),
+            "marks": [_mark_json(each) for each in shown.marks],
+            "stats": None if figures is None else figures_json(figures),
+        }
+    )
+
+
+def unreadable_status(profile_id: str, problem: Problem) -> Json:
+    """An entry of the file that does not parse: kept, shown, and not asked."""
+    return {
+        "id": profile_id,
+        "name": profile_id,
+        "provider": "",
+        "state": "failed",
+        "reason": problem.message,
+        "remedy": problem.remedy or "Mend the entry in the configuration file.",
+        "secret": "missing",
+        "marks": [],
+    }
+
+
+def pool_status(picture: Picture, pool: Pool) -> Json:
+    """One ``PoolStatus``: who would answer now, else when somebody will."""
+    everybody = candidates(picture.configuration, pool, picture.credentials)
+    ask = Ask(
+        owner="", pool_id=pool.id, strategy=pool.strategy, revert=pool.revert, pointer=picture.pointers.get(pool.id)
+    )
+    decision = acquire(ask, everybody, picture.snapshot, picture.now)
+    status: Json = {
+        "id": pool.id,
+        "name": pool.title,
+        "strategy": pool.strategy.value,
+        "profiles": list(pool.profiles),
+    }
+    match decision:
+        case Use(candidate):
+            return {**status, "state": "active", "current": candidate.profile_id}
+        case Wait(until):
+            return {**status, "state": "cooldown", "until": timestamp(until)}
+        case Nobody(_, soonest, shown):
+            state = "empty" if not everybody else "cooldown" if soonest is not None else "failed"
+            first = next((each for each in shown if each.reason), None)
+            why = None if first is None or first.fault is None else first.reason
+            back = None if soonest is None else timestamp(soonest)
+            return {**status, "state": state, **_present({"until": back, "reason": why})}
+
+
+def visible_pools(configuration: Configuration) -> Iterable[Pool]:
+    """The pools of the file, and the one that stands for all profiles where there is none."""
+    if configuration.pools:
+        return configuration.pools.values()
+    pool = configuration.pool(None)
+    return (pool,) if pool is not None else ()
+
+
+def problem_json(problem: Problem) -> Json:
+    """One ``Problem``."""
+    return _present(
+        {
+            "message": problem.message,
+            "field": problem.field,
+            "remedy": problem.remedy,
+            "profileId": problem.profile_id,
+            "line": problem.line,
+        }
+    )
+
+
+def status(picture: Picture, secret_store: str, problems: Sequence[Problem]) -> Json:
+    """The whole of ``rooroute/status``."""
+    configuration = picture.configuration
+    profiles = [profile_status(picture, each) for each in configuration.profiles.values()]
+    profiles += [unreadable_status(each, problem) for each, problem in configuration.unreadable.items()]
+    return {
+        "now": timestamp(picture.now),
+        "configRevision": configuration.revision,
+        "stateRevision": picture.snapshot.revision,
+        "secretStore": secret_store,
+        "profiles": profiles,
+        "pools": [pool_status(picture, each) for each in visible_pools(configuration)],
+        "problems": [problem_json(each) for each in problems],
+    }
+
+
+def difference(before: Json, after: Json) -> Json | None:
+    """The params of ``rooroute/statusChanged``, or None when nothing that a user sees has changed."""
+
+    def changed(kind: str) -> tuple[list[Json], list[str]]:
+        old = {each["id"]: each for each in before[kind]}
+        new = {each["id"]: each for each in after[kind]}
+        return [each for name, each in new.items() if old.get(name) != each], [each for each in old if each not in new]
+
+    profiles, profiles_gone = changed("profiles")
+    pools, pools_gone = changed("pools")
+    same = before["configRevision"] == after["configRevision"] and before["problems"] == after["problems"]
+    if same and not (profiles or pools or profiles_gone or pools_gone):
+        return None
+    return {
+        "now": after["now"],
+        "configRevision": after["configRevision"],
+        "stateRevision": after["stateRevision"],
+        "profiles": profiles,
+        "pools": pools,
+        "removed": {"profiles": profiles_gone, "pools": pools_gone},
+    }
