@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ class Answer:
 
     def __init__(self, response: httpcore.Response, patience: Patience, place: str) -> None:
         self.status = response.status
-        self.headers = _lower(response.headers)
+        self.headers: Mapping[str, str] = _lower(response.headers)
         self.patience = patience
         self.finished = False
         self._place = place
