@@ -68,7 +68,8 @@ class TestActive:
         assert stage.state == "watched"
 
     @pytest.mark.parametrize(
-        ("fault", "status"), [(Fault.OVERLOAD, 529), (Fault.TRANSIENT, 503), (Fault.OVERLOAD, 429), (Fault.OVERLOAD, None)]
+        ("fault", "status"),
+        [(Fault.OVERLOAD, 529), (Fault.TRANSIENT, 503), (Fault.OVERLOAD, 429), (Fault.OVERLOAD, None)],
     )
     def test_one_overload_rests_when_somebody_else_is_ready(self, fault: Fault, status: int | None) -> None:
         stage = Stage()
