@@ -94,7 +94,9 @@ class _PrivateFile(RotatingFileHandler):
 
     def _open(self) -> Any:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-        return open(os.open(self.baseFilename, flags, 0o600), self.mode, encoding="utf-8", errors="backslashreplace")
+        return os.fdopen(
+            os.open(self.baseFilename, flags, 0o600), self.mode, encoding="utf-8", errors="backslashreplace"
+        )
 
 
 class _Dropping(QueueHandler):
