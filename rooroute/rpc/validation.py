@@ -76,9 +76,13 @@ def _invalid(model: type[BaseModel], error: ErrorDetails) -> InvalidInput:
         return InvalidInput(f"There is no field {field}; {_suggestion(model, path)}.", field=field)
     if kind in _MISSING:
         return InvalidInput(f"{field} is missing; add it.", field=field)
-    context = {name: str(value).replace("<", "").replace(">", "") for name, value in (error.get("ctx") or {}).items()}
+    context = {name: _shown(value) for name, value in (error.get("ctx") or {}).items()}
     remedy = _REMEDIES.get(kind, "has a value that cannot be used").format_map(context)
     return InvalidInput(f"{field} {remedy}.", field=field)
+
+
+def _shown(limit: Any) -> str:
+    return f"{limit:g}" if isinstance(limit, float) else str(limit).replace("<", "").replace(">", "")
 
 
 def _suggestion(model: type[BaseModel], path: list[int | str]) -> str:
