@@ -6,7 +6,11 @@ import { fileURLToPath } from "node:url";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const PREFIX = "rooroute/";
 
-const nameOf = (ref) => ref.split("/").at(-1).replace(/[^A-Za-z0-9_]/g, "_");
+const nameOf = (ref) =>
+  ref
+    .split("/")
+    .at(-1)
+    .replace(/[^A-Za-z0-9_]/g, "_");
 const key = (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));
 
 /** One JSON Schema as a TypeScript type. */
@@ -43,7 +47,9 @@ function record(schema) {
 
 function object(schema) {
   const required = new Set(schema.required ?? []);
-  const fields = Object.entries(schema.properties).map(([name, field]) => `${comment(field, "  ")}  ${key(name)}${required.has(name) ? "" : "?"}: ${type(field)};\n`);
+  const fields = Object.entries(schema.properties).map(
+    ([name, field]) => `${comment(field, "  ")}  ${key(name)}${required.has(name) ? "" : "?"}: ${type(field)};\n`,
+  );
   if (schema.additionalProperties === true) fields.push("  [more: string]: unknown;\n");
   return `{\n${fields.join("")}}`;
 }
@@ -51,20 +57,28 @@ function object(schema) {
 function comment(schema, indent) {
   if (!schema?.description) return "";
   const lines = schema.description.replace(/\*\//g, "* /").split("\n");
-  return lines.length === 1 ? `${indent}/** ${lines[0]} */\n` : `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join("\n")}\n${indent} */\n`;
+  return lines.length === 1
+    ? `${indent}/** ${lines[0]} */\n`
+    : `${indent}/**\n${lines.map((line) => `${indent} * ${line}`.trimEnd()).join("\n")}\n${indent} */\n`;
 }
 
 export function generate(document) {
   const out = ["/* Generated from protocol/openrpc.json by `npm run generate`. Do not edit. */\n"];
-  out.push(`export const PROTOCOL_VERSION = ${JSON.stringify(document.info["x-protocolVersion"] ?? document.info.version)};\n`);
+  out.push(
+    `export const PROTOCOL_VERSION = ${JSON.stringify(document.info["x-protocolVersion"] ?? document.info.version)};\n`,
+  );
   for (const [name, schema] of Object.entries(document.components.schemas))
-    out.push(`${comment(schema, "")}export ${schema.properties ? `interface ${nameOf(name)} ${object(schema)}` : `type ${nameOf(name)} = ${type(schema)};`}\n`);
+    out.push(
+      `${comment(schema, "")}export ${schema.properties ? `interface ${nameOf(name)} ${object(schema)}` : `type ${nameOf(name)} = ${type(schema)};`}\n`,
+    );
   const methods = document.methods.filter((method) => method.name.startsWith(PREFIX) && method.result);
   const rows = methods.map((method) => {
     const short = method.name.slice(PREFIX.length);
     return `${comment({ description: method.summary }, "  ")}  ${JSON.stringify(short)}: { params: ${params(method)}; result: ${type(method.result.schema)} };\n`;
   });
-  out.push(`/** The requests a client may send, by their name after "${PREFIX}". */\nexport interface Methods {\n${rows.join("")}}\n`);
+  out.push(
+    `/** The requests a client may send, by their name after "${PREFIX}". */\nexport interface Methods {\n${rows.join("")}}\n`,
+  );
   return out.join("\n");
 }
 
@@ -75,7 +89,10 @@ function params(method) {
   if (method.params.length === 0) return "Record<string, never>";
   const [first] = method.params;
   if (method.params.length === 1 && first.name === "params") return type(first.schema);
-  return object({ properties: Object.fromEntries(method.params.map((param) => [param.name, param.schema])), required: method.params.filter((param) => param.required).map((param) => param.name) });
+  return object({
+    properties: Object.fromEntries(method.params.map((param) => [param.name, param.schema])),
+    required: method.params.filter((param) => param.required).map((param) => param.name),
+  });
 }
 
 export const TARGET = path.join(root, "src/protocol.ts");

@@ -22,7 +22,8 @@ export class Inserter implements vscode.Disposable {
   ) {
     this.watch = vscode.workspace.onDidChangeTextDocument((event) => {
       if (event.document !== document || this.ours > 0) return;
-      for (const change of event.contentChanges) if (change.rangeOffset < this.offset) this.offset += change.text.length - change.rangeLength;
+      for (const change of event.contentChanges)
+        if (change.rangeOffset < this.offset) this.offset += change.text.length - change.rangeLength;
     });
   }
 
@@ -68,7 +69,8 @@ interface Place {
 
 async function place(where: "tab" | "cursor"): Promise<Place> {
   const editor = vscode.window.activeTextEditor;
-  if (where === "cursor" && editor) return { document: editor.document, offset: editor.document.offsetAt(editor.selection.end) };
+  if (where === "cursor" && editor)
+    return { document: editor.document, offset: editor.document.offsetAt(editor.selection.end) };
   const document = await vscode.workspace.openTextDocument({ language: "markdown", content: "" });
   await vscode.window.showTextDocument(document, { preview: false });
   return { document, offset: 0 };
@@ -81,7 +83,10 @@ export async function ask(backend: Backend, completions: Completions): Promise<v
   const snapshot = backend.status!;
   const pool = defaultPool(snapshot);
   if (!pool || !snapshot.profiles.length) {
-    const button = await vscode.window.showInformationMessage("No profile is saved yet; add the first one.", "Add Profile…");
+    const button = await vscode.window.showInformationMessage(
+      "No profile is saved yet; add the first one.",
+      "Add Profile…",
+    );
     if (button) await vscode.commands.executeCommand("rooroute.add");
     return;
   }
@@ -92,7 +97,9 @@ export async function ask(backend: Backend, completions: Completions): Promise<v
   };
   const question = await vscode.window.showInputBox({
     title: `Ask ${plain(pool.name ?? pool.id)}`,
-    prompt: selected ? `The selection goes along: ${cost(selected)}.` : "Enter sends it; the next step says what it will cost.",
+    prompt: selected
+      ? `The selection goes along: ${cost(selected)}.`
+      : "Enter sends it; the next step says what it will cost.",
     placeHolder: selected ? "What is to be done with the selection?" : "Your question",
     ignoreFocusOut: true,
   });
@@ -100,9 +107,14 @@ export async function ask(backend: Backend, completions: Completions): Promise<v
   const prompt = selected ? `${question}\n\n${selected}` : question;
   const places = [
     { label: "$(go-to-file) In a new tab", where: "tab" as const },
-    ...(editor ? [{ label: "$(insert) At the cursor", description: "in the file you are in", where: "cursor" as const }] : []),
+    ...(editor
+      ? [{ label: "$(insert) At the cursor", description: "in the file you are in", where: "cursor" as const }]
+      : []),
   ];
-  const target = await vscode.window.showQuickPick(places, { title: `Where does the answer go? ${cost(prompt)}`, ignoreFocusOut: true });
+  const target = await vscode.window.showQuickPick(places, {
+    title: `Where does the answer go? ${cost(prompt)}`,
+    ignoreFocusOut: true,
+  });
   if (!target) return;
   const { document, offset } = await place(target.where);
   await answer(completions, backend, pool.id, prompt, document, offset, target.where === "tab");

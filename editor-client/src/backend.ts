@@ -57,10 +57,17 @@ export class Backend implements vscode.Disposable {
   }
 
   /** Sends one request. Waits for a start that is under way; errors are the backend's own, with its sentence as message. */
-  async request<M extends keyof Methods>(method: M, params: Methods[M]["params"], token?: vscode.CancellationToken): Promise<Methods[M]["result"]> {
+  async request<M extends keyof Methods>(
+    method: M,
+    params: Methods[M]["params"],
+    token?: vscode.CancellationToken,
+  ): Promise<Methods[M]["result"]> {
     if (!this.client || this.current.kind !== "running") await this.start();
     const client = this.client;
-    if (!client || this.current.kind !== "running") throw new Error(this.current.kind === "failed" ? this.current.message : "rooroute's server is not running; restart it.");
+    if (!client || this.current.kind !== "running")
+      throw new Error(
+        this.current.kind === "failed" ? this.current.message : "rooroute's server is not running; restart it.",
+      );
     return client.sendRequest<Methods[M]["result"]>(`rooroute/${method}`, params, token);
   }
 
@@ -68,7 +75,9 @@ export class Backend implements vscode.Disposable {
   async listen(token: string, heard: (value: Progress["value"]) => void): Promise<vscode.Disposable> {
     if (!this.client) await this.start();
     const { listen } = await import("./connection.js");
-    return this.client ? listen(this.client, token, (value) => heard(value as Progress["value"])) : { dispose: () => undefined };
+    return this.client
+      ? listen(this.client, token, (value) => heard(value as Progress["value"]))
+      : { dispose: () => undefined };
   }
 
   async refresh(): Promise<void> {
@@ -89,7 +98,8 @@ export class Backend implements vscode.Disposable {
       const storage = this.context.globalStorageUri.fsPath;
       await fs.mkdir(storage, { recursive: true });
       const choice = await this.choose(storage);
-      if (choice.kind === "problem") return this.become({ kind: "failed", message: choice.message, remedy: choice.remedy });
+      if (choice.kind === "problem")
+        return this.become({ kind: "failed", message: choice.message, remedy: choice.remedy });
       this.log.info(`starting ${choice.command} ${choice.args.join(" ")} (${choice.origin})`);
       await this.connect(choice, storage);
     } catch (error) {
@@ -110,7 +120,9 @@ export class Backend implements vscode.Disposable {
         rooroute: {
           protocolVersion: PROTOCOL_VERSION,
           client: `vscode/${this.context.extension.packageJSON.version}`,
-          ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor" ? { secretStore: "client" } : {}),
+          ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor"
+            ? { secretStore: "client" }
+            : {}),
         },
       },
       onGaveUp: () => this.become({ kind: "stopped" }),
@@ -151,7 +163,9 @@ export class Backend implements vscode.Disposable {
 
   private async choose(storage: string): Promise<Choice> {
     const setting = vscode.workspace.getConfiguration("rooroute").get<string>("path", "").trim();
-    const candidates = setting ? [{ path: setting, origin: "the setting rooroute.path" }] : await this.candidates(storage);
+    const candidates = setting
+      ? [{ path: setting, origin: "the setting rooroute.path" }]
+      : await this.candidates(storage);
     return choose(candidates, setting !== "", (candidate) => probe(candidate, storage));
   }
 
@@ -187,7 +201,9 @@ export class Backend implements vscode.Disposable {
 /** What the Python extension has selected; never in a workspace nobody trusts, whose own environment it may be. */
 async function selectedEnvironment(): Promise<string | undefined> {
   if (!vscode.workspace.isTrusted) return undefined;
-  const python = vscode.extensions.getExtension<{ environments?: { getActiveEnvironmentPath(): { path: string } } }>("ms-python.python");
+  const python = vscode.extensions.getExtension<{ environments?: { getActiveEnvironmentPath(): { path: string } } }>(
+    "ms-python.python",
+  );
   if (!python) return undefined;
   const exports = python.isActive ? python.exports : await python.activate();
   const path = exports.environments?.getActiveEnvironmentPath().path;
@@ -201,7 +217,11 @@ function probe(candidate: Candidate, cwd: string): Promise<Probe> {
       try {
         resolve(JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Probe);
       } catch {
-        resolve({ error: error ? (("code" in error && error.code === "ENOENT" ? "it is not there" : error.message.split("\n")[0]) ?? "") : "it answered nothing" });
+        resolve({
+          error: error
+            ? (("code" in error && error.code === "ENOENT" ? "it is not there" : error.message.split("\n")[0]) ?? "")
+            : "it answered nothing",
+        });
       }
     });
   });

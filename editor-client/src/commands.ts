@@ -35,7 +35,12 @@ async function current(backend: Backend): Promise<Snapshot> {
   return backend.status!;
 }
 
-async function pick(backend: Backend, title: string, fits: (profile: ProfileStatus) => boolean, none: string): Promise<ProfileStatus | undefined> {
+async function pick(
+  backend: Backend,
+  title: string,
+  fits: (profile: ProfileStatus) => boolean,
+  none: string,
+): Promise<ProfileStatus | undefined> {
   const snapshot = await current(backend);
   const items = snapshot.profiles.filter(fits).map((profile) => ({
     label: plain(profile.name),
@@ -61,36 +66,67 @@ async function switchTo(around: Surroundings): Promise<void> {
   const snapshot = await current(around.backend);
   const pool = defaultPool(snapshot);
   const members = new Set(pool ? membersOf(pool, snapshot).map((profile) => profile.id) : []);
-  const profile = await pick(around.backend, "Switch to which profile?", (one) => members.has(one.id), "No profile is in this pool yet; add one in the settings.");
+  const profile = await pick(
+    around.backend,
+    "Switch to which profile?",
+    (one) => members.has(one.id),
+    "No profile is in this pool yet; add one in the settings.",
+  );
   if (profile) await rotate(around, profile.id);
 }
 
 async function test({ backend, panel }: Surroundings): Promise<void> {
-  const profile = await pick(backend, "Test which profile's connection?", () => true, "No profile is saved yet; add the first one.");
+  const profile = await pick(
+    backend,
+    "Test which profile's connection?",
+    () => true,
+    "No profile is saved yet; add the first one.",
+  );
   if (!profile) return;
-  const options = { location: vscode.ProgressLocation.Notification, title: `Testing ${plain(profile.name)}`, cancellable: true };
-  const result = await vscode.window.withProgress(options, (_, token) => backend.request("profiles/test", { id: profile.id, level: "auth" }, token));
+  const options = {
+    location: vscode.ProgressLocation.Notification,
+    title: `Testing ${plain(profile.name)}`,
+    cancellable: true,
+  };
+  const result = await vscode.window.withProgress(options, (_, token) =>
+    backend.request("profiles/test", { id: profile.id, level: "auth" }, token),
+  );
   if (result.ok) {
     const total = Math.round(result.stages.reduce((sum, stage) => sum + stage.durationMs, 0));
-    void vscode.window.showInformationMessage(`${plain(profile.name)} answers: ${result.stages.map((stage) => stage.name).join(", ")} in ${total} ms.`);
+    void vscode.window.showInformationMessage(
+      `${plain(profile.name)} answers: ${result.stages.map((stage) => stage.name).join(", ")} in ${total} ms.`,
+    );
     return;
   }
   const broken = result.stages.find((stage) => !stage.ok);
   const why = [broken?.detail, broken?.remedy].filter(Boolean).join(" ");
-  const button = await vscode.window.showWarningMessage(`${plain(profile.name)} does not answer at the stage “${broken?.name ?? "start"}”: ${plain(why)}`, "Edit Profile");
+  const button = await vscode.window.showWarningMessage(
+    `${plain(profile.name)} does not answer at the stage “${broken?.name ?? "start"}”: ${plain(why)}`,
+    "Edit Profile",
+  );
   if (button) panel.open({ view: "profile", id: profile.id });
 }
 
 async function reset({ backend }: Surroundings): Promise<void> {
   const marked = (profile: ProfileStatus) => profile.state === "cooldown" || profile.state === "failed";
-  const profile = await pick(backend, "Reset which profile?", marked, "No profile is resting or failed; nothing needs a reset.");
+  const profile = await pick(
+    backend,
+    "Reset which profile?",
+    marked,
+    "No profile is resting or failed; nothing needs a reset.",
+  );
   if (!profile) return;
   await backend.request("profiles/reset", { id: profile.id });
   void vscode.window.showInformationMessage(`${plain(profile.name)} can be asked again.`);
 }
 
 async function toggle({ backend }: Surroundings): Promise<void> {
-  const profile = await pick(backend, "Enable or disable which profile?", () => true, "No profile is saved yet; add the first one.");
+  const profile = await pick(
+    backend,
+    "Enable or disable which profile?",
+    () => true,
+    "No profile is saved yet; add the first one.",
+  );
   if (!profile) return;
   const enabled = profile.state === "disabled";
   await backend.request("profiles/setEnabled", { id: profile.id, enabled });
@@ -104,10 +140,21 @@ async function showStatus({ backend, panel }: Surroundings): Promise<void> {
   const items = snapshot.profiles.map((profile) => ({
     label: `${profile.id === pool?.current ? "$(arrow-right) " : ""}${plain(profile.name)}`,
     description: stateWords(profile, snapshot, now),
-    detail: [profile.provider, profile.model, `used ${ago(profile.lastUsed, now + snapshot.clockOffset)}`, profile.remedy].filter(Boolean).map((text) => plain(text!)).join(" · "),
+    detail: [
+      profile.provider,
+      profile.model,
+      `used ${ago(profile.lastUsed, now + snapshot.clockOffset)}`,
+      profile.remedy,
+    ]
+      .filter(Boolean)
+      .map((text) => plain(text!))
+      .join(" · "),
     profile,
   }));
-  const chosen = await vscode.window.showQuickPick(items, { title: "rooroute", placeHolder: items.length ? "Choose a profile to see all of it" : "No profile is saved yet" });
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: "rooroute",
+    placeHolder: items.length ? "Choose a profile to see all of it" : "No profile is saved yet",
+  });
   if (chosen) panel.open({ view: "profile", id: chosen.profile.id });
 }
 
@@ -115,20 +162,27 @@ async function explain({ backend }: Surroundings, request?: string): Promise<voi
   const requestId = request ?? lastRequest();
   if (!requestId) return void vscode.window.showInformationMessage("No request has run in this window yet.");
   const [why, snapshot] = [await backend.request("why", { requestId }), await current(backend)];
-  const document = await vscode.workspace.openTextDocument({ language: "markdown", content: whyDocument(why, snapshot) });
+  const document = await vscode.workspace.openTextDocument({
+    language: "markdown",
+    content: whyDocument(why, snapshot),
+  });
   await vscode.window.showTextDocument(document, { preview: true });
 }
 
 async function openConfig({ backend }: Surroundings): Promise<void> {
   const { configPath } = await current(backend);
-  if (!configPath) throw new Error("The server did not say where the configuration file lies; `rooroute doctor` names it.");
+  if (!configPath)
+    throw new Error("The server did not say where the configuration file lies; `rooroute doctor` names it.");
   const uri = vscode.Uri.file(configPath);
   const there = await vscode.workspace.fs.stat(uri).then(
     () => true,
     () => false,
   );
   if (there) return void (await vscode.window.showTextDocument(uri));
-  const button = await vscode.window.showInformationMessage(`There is no configuration file yet; saving the first profile writes ${configPath}.`, "Add Profile…");
+  const button = await vscode.window.showInformationMessage(
+    `There is no configuration file yet; saving the first profile writes ${configPath}.`,
+    "Add Profile…",
+  );
   if (button) await vscode.commands.executeCommand("rooroute.add");
 }
 
@@ -137,7 +191,11 @@ async function tell(error: unknown, { backend }: Surroundings): Promise<void> {
   if (error instanceof vscode.CancellationError || (error as { code?: number }).code === -32800) return;
   const { message, data } = error as { message?: string; data?: ErrorData };
   const failed = data?.profiles?.find((profile) => profile.state === "failed");
-  const buttons = failed ? ["Edit Profile", "Open Settings"] : data?.kind === "noProfiles" ? ["Add Profile…"] : ["Show Log"];
+  const buttons = failed
+    ? ["Edit Profile", "Open Settings"]
+    : data?.kind === "noProfiles"
+      ? ["Add Profile…"]
+      : ["Show Log"];
   backend.log.error(message ?? String(error));
   const button = await vscode.window.showErrorMessage(plain(message ?? String(error)), ...buttons);
   if (button === "Edit Profile" && failed) await vscode.commands.executeCommand("rooroute.profile", failed.id);

@@ -2,7 +2,17 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { Backend } from "./backend";
-import type { AttemptBegun, Complete, Completed, Progress, Reset, TextArrived, ThinkingArrived, ToolCallArrived, Waiting as WaitingSeen } from "./protocol";
+import type {
+  AttemptBegun,
+  Complete,
+  Completed,
+  Progress,
+  Reset,
+  TextArrived,
+  ThinkingArrived,
+  ToolCallArrived,
+  Waiting as WaitingSeen,
+} from "./protocol";
 import { countdown, plain } from "./words";
 
 export type Delta = TextArrived | ThinkingArrived | ToolCallArrived | Reset;
@@ -67,11 +77,17 @@ export class Completions {
     this.toldOf.set(pair, Date.now());
     const name = (id: string) => plain(this.backend.status?.profiles.find((profile) => profile.id === id)?.name ?? id);
     const why = answered.why ? `: ${plain(answered.why)}` : "";
-    void vscode.window.showInformationMessage(`${name(answered.profileId)} answered instead of ${name(first.profileId)}${why}`, "Explain", "Mute").then((button) => {
-      if (button === "Explain") return vscode.commands.executeCommand("rooroute.explain");
-      if (button === "Mute") return notices.update("fallback", false, vscode.ConfigurationTarget.Global);
-      return undefined;
-    });
+    void vscode.window
+      .showInformationMessage(
+        `${name(answered.profileId)} answered instead of ${name(first.profileId)}${why}`,
+        "Explain",
+        "Mute",
+      )
+      .then((button) => {
+        if (button === "Explain") return vscode.commands.executeCommand("rooroute.explain");
+        if (button === "Mute") return notices.update("fallback", false, vscode.ConfigurationTarget.Global);
+        return undefined;
+      });
   }
 }
 
@@ -86,7 +102,9 @@ class Waiting {
   until(progress: WaitingSeen, status: Backend["status"]): void {
     this.requestId = progress.requestId;
     this.ends = progress.until ? Date.now() + (Date.parse(progress.until) - Date.parse(progress.now)) : undefined;
-    this.names = progress.profileIds.map((id) => plain(status?.profiles.find((profile) => profile.id === id)?.name ?? id)).join(", ");
+    this.names = progress.profileIds
+      .map((id) => plain(status?.profiles.find((profile) => profile.id === id)?.name ?? id))
+      .join(", ");
     if (!this.close) this.open();
   }
 

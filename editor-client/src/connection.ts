@@ -1,6 +1,13 @@
 /** The language client, in a bundle of its own that is loaded only after the window is open. */
 import type * as vscode from "vscode";
-import { CloseAction, type ErrorHandler, LanguageClient, ProgressType, RevealOutputChannelOn, TransportKind } from "vscode-languageclient/node";
+import {
+  CloseAction,
+  type ErrorHandler,
+  LanguageClient,
+  ProgressType,
+  RevealOutputChannelOn,
+  TransportKind,
+} from "vscode-languageclient/node";
 
 export interface ConnectOptions {
   command: string;
@@ -25,7 +32,12 @@ function headlinesOnly(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
 }
 
 export function connect(options: ConnectOptions): LanguageClient {
-  const run = { command: options.command, args: options.args, transport: TransportKind.stdio, options: { cwd: options.cwd } };
+  const run = {
+    command: options.command,
+    args: options.args,
+    transport: TransportKind.stdio,
+    options: { cwd: options.cwd },
+  };
   let policy: ErrorHandler | undefined;
   const client: LanguageClient = new LanguageClient("rooroute", "rooroute", run, {
     documentSelector: [],

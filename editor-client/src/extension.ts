@@ -14,7 +14,13 @@ export function activate(context: vscode.ExtensionContext): void {
   backend = new Backend(context, log);
   const completions = new Completions(backend);
   const panel = new SettingsPanel(context.extensionUri, backend);
-  context.subscriptions.push(log, backend, panel, new StatusBar(backend), ...registerCommands({ context, backend, completions, panel }));
+  context.subscriptions.push(
+    log,
+    backend,
+    panel,
+    new StatusBar(backend),
+    ...registerCommands({ context, backend, completions, panel }),
+  );
   // An editor of a vendor that left language models out still has everything else.
   if (typeof vscode.lm?.registerLanguageModelChatProvider === "function") {
     const models = new PoolModels(backend, completions);
@@ -27,7 +33,8 @@ export function activate(context: vscode.ExtensionContext): void {
       void vscode.commands.executeCommand("setContext", "rooroute.hasPool", snapshot.profiles.length > 1);
     }),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration("rooroute.path") || event.affectsConfiguration("rooroute.secretStore")) void backend?.restart();
+      if (event.affectsConfiguration("rooroute.path") || event.affectsConfiguration("rooroute.secretStore"))
+        void backend?.restart();
     }),
   );
   setImmediate(() => void backend?.start());
@@ -48,7 +55,8 @@ const HELP: Record<string, [string, () => unknown]> = {
 /** A sentence and the buttons that mend it, when the backend cannot run. */
 async function offerHelp(state: Backend["state"]): Promise<void> {
   if (state.kind !== "failed" && state.kind !== "stopped") return;
-  const message = state.kind === "failed" ? state.message : "rooroute's server stopped again and again and was left alone.";
+  const message =
+    state.kind === "failed" ? state.message : "rooroute's server stopped again and again and was left alone.";
   const offers = state.kind === "failed" ? [...new Set([state.remedy, "log"])] : ["restart", "log"];
   const buttons = offers.map((offer) => HELP[offer]!);
   const chosen = await vscode.window.showErrorMessage(message, ...buttons.map(([label]) => label));

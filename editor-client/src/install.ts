@@ -9,15 +9,30 @@ export function environmentPython(storage: string): string {
   return path.join(storage, "environment", ...bin);
 }
 
-function run(command: string, args: string[], cwd: string, token: vscode.CancellationToken, log: vscode.LogOutputChannel): Promise<void> {
+function run(
+  command: string,
+  args: string[],
+  cwd: string,
+  token: vscode.CancellationToken,
+  log: vscode.LogOutputChannel,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = execFile(command, args, { cwd, timeout: 15 * 60_000, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-      cancelled.dispose();
-      if (stdout) log.info(stdout.trimEnd());
-      if (!error) return resolve();
-      log.error(stderr.trimEnd() || error.message);
-      reject(token.isCancellationRequested ? new vscode.CancellationError() : new Error(stderr.trim().split("\n").at(-1) || error.message));
-    });
+    const child = execFile(
+      command,
+      args,
+      { cwd, timeout: 15 * 60_000, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        cancelled.dispose();
+        if (stdout) log.info(stdout.trimEnd());
+        if (!error) return resolve();
+        log.error(stderr.trimEnd() || error.message);
+        reject(
+          token.isCancellationRequested
+            ? new vscode.CancellationError()
+            : new Error(stderr.trim().split("\n").at(-1) || error.message),
+        );
+      },
+    );
     const cancelled = token.onCancellationRequested(() => child.kill());
   });
 }
@@ -32,16 +47,31 @@ export async function installBackend(context: vscode.ExtensionContext, log: vsco
       async (progress, token) => {
         fs.mkdirSync(storage, { recursive: true });
         progress.report({ message: "making a Python environment…" });
-        await run(process.platform === "win32" ? "python" : "python3", ["-m", "venv", "--clear", path.join(storage, "environment")], storage, token, log);
+        await run(
+          process.platform === "win32" ? "python" : "python3",
+          ["-m", "venv", "--clear", path.join(storage, "environment")],
+          storage,
+          token,
+          log,
+        );
         progress.report({ message: `installing ${wanted}…` });
-        await run(environmentPython(storage), ["-m", "pip", "install", "--disable-pip-version-check", "--upgrade", wanted], storage, token, log);
+        await run(
+          environmentPython(storage),
+          ["-m", "pip", "install", "--disable-pip-version-check", "--upgrade", wanted],
+          storage,
+          token,
+          log,
+        );
       },
     );
     return true;
   } catch (error) {
     if (error instanceof vscode.CancellationError) return false;
     const why = error instanceof Error ? error.message : String(error);
-    const answer = await vscode.window.showErrorMessage(`rooroute could not be installed: ${why}. Python 3.11 or newer with venv and pip is needed.`, "Show Log");
+    const answer = await vscode.window.showErrorMessage(
+      `rooroute could not be installed: ${why}. Python 3.11 or newer with venv and pip is needed.`,
+      "Show Log",
+    );
     if (answer) log.show();
     return false;
   }

@@ -47,21 +47,35 @@ function oldEnough(version: string): boolean {
 function whyNot(candidate: Candidate, probe: Probe): string {
   const named = `${candidate.path} (${candidate.origin})`;
   if (probe.error !== undefined) return `${named} cannot be started: ${probe.error}`;
-  if (probe.python && !oldEnough(probe.python)) return `${named} is Python ${probe.python}; rooroute needs ${OLDEST_PYTHON.join(".")} or newer`;
+  if (probe.python && !oldEnough(probe.python))
+    return `${named} is Python ${probe.python}; rooroute needs ${OLDEST_PYTHON.join(".")} or newer`;
   return `${named} has no rooroute package`;
 }
 
 /** The first candidate that can run the backend; a chosen one (the setting) stands alone, so that a wrong setting is never papered over. */
-export async function choose(candidates: readonly Candidate[], chosen: boolean, probe: (candidate: Candidate) => Promise<Probe>): Promise<Choice> {
+export async function choose(
+  candidates: readonly Candidate[],
+  chosen: boolean,
+  probe: (candidate: Candidate) => Promise<Probe>,
+): Promise<Choice> {
   const reasons: string[] = [];
   for (const candidate of candidates) {
-    if (isRooroute(candidate.path)) return { kind: "found", command: candidate.path, args: SERVE, origin: candidate.origin, version: "" };
+    if (isRooroute(candidate.path))
+      return { kind: "found", command: candidate.path, args: SERVE, origin: candidate.origin, version: "" };
     const result = await probe(candidate);
     if (result.rooroute && result.python && oldEnough(result.python))
       // -P keeps the working directory off the module path: a folder named rooroute in a workspace must never be run.
-      return { kind: "found", command: candidate.path, args: ["-P", "-m", "rooroute", ...SERVE], origin: candidate.origin, version: result.rooroute };
+      return {
+        kind: "found",
+        command: candidate.path,
+        args: ["-P", "-m", "rooroute", ...SERVE],
+        origin: candidate.origin,
+        version: result.rooroute,
+      };
     reasons.push(whyNot(candidate, result));
   }
-  const message = reasons.length ? `rooroute's backend was not found: ${reasons.join("; ")}.` : "No Python was found to run rooroute's backend.";
+  const message = reasons.length
+    ? `rooroute's backend was not found: ${reasons.join("; ")}.`
+    : "No Python was found to run rooroute's backend.";
   return { kind: "problem", message, remedy: chosen ? "setting" : "install" };
 }

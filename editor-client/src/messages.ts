@@ -39,4 +39,7 @@ export type FromPanel =
   | { type: "cancel"; n: number }
   | { type: "command"; command: PanelCommand };
 
-export type PanelRequest = <M extends PanelMethod>(method: M, params: Methods[M]["params"]) => Promise<Methods[M]["result"]>;
+export type PanelRequest = <M extends PanelMethod>(
+  method: M,
+  params: Methods[M]["params"],
+) => Promise<Methods[M]["result"]>;

@@ -16,10 +16,17 @@ interface Offer extends vscode.LanguageModelChatInformation {
 const ASSUMED_INPUT = 128_000;
 const ASSUMED_OUTPUT = 8_192;
 
-const known = (values: (number | null | undefined)[]) => values.filter((value): value is number => typeof value === "number" && value > 0);
+const known = (values: (number | null | undefined)[]) =>
+  values.filter((value): value is number => typeof value === "number" && value > 0);
 
 /** What the members have in common: the smallest window, and an ability only if no member is known to lack it. */
-function offer(id: string, name: string, detail: string, members: readonly ProfileStatus[], target: Offer["target"]): Offer {
+function offer(
+  id: string,
+  name: string,
+  detail: string,
+  members: readonly ProfileStatus[],
+  target: Offer["target"],
+): Offer {
   const windows = known(members.map((member) => member.contextWindow));
   const outputs = known(members.map((member) => member.maxTokens));
   const output = outputs.length ? Math.min(...outputs) : ASSUMED_OUTPUT;
@@ -48,7 +55,11 @@ export function offers(snapshot: Snapshot, perProfile: boolean): Offer[] {
     const members = usable(membersOf(pool, snapshot));
     return members.length ? [offer(pool.id, pool.name ?? pool.id, "rooroute pool", members, { pool: pool.id })] : [];
   });
-  const profiles = perProfile ? usable(snapshot.profiles).map((one) => offer(`profile/${one.id}`, one.name, "rooroute profile", [one], { profile: one.id })) : [];
+  const profiles = perProfile
+    ? usable(snapshot.profiles).map((one) =>
+        offer(`profile/${one.id}`, one.name, "rooroute profile", [one], { profile: one.id }),
+      )
+    : [];
   return [...pools, ...profiles];
 }
 
@@ -72,13 +83,20 @@ const textOf = (parts: readonly unknown[]): string =>
 /** One message of the editor may hold a turn and the results of several tools: the protocol has a message for each. */
 export function toMessages(messages: readonly vscode.LanguageModelChatRequestMessage[]): Message[] {
   return messages.flatMap((message) => {
-    const role = message.role === vscode.LanguageModelChatMessageRole.Assistant ? "assistant" : message.role === vscode.LanguageModelChatMessageRole.User ? "user" : "system";
+    const role =
+      message.role === vscode.LanguageModelChatMessageRole.Assistant
+        ? "assistant"
+        : message.role === vscode.LanguageModelChatMessageRole.User
+          ? "user"
+          : "system";
     const results: Message[] = [];
     const parts: (TextPart | ImagePart)[] = [];
     const toolCalls: NonNullable<Message["toolCalls"]> = [];
     for (const part of message.content as readonly AnyPart[]) {
-      if (typeof part.callId === "string" && Array.isArray(part.content)) results.push({ role: "tool", toolCallId: part.callId, content: textOf(part.content) });
-      else if (typeof part.callId === "string") toolCalls.push({ id: part.callId, name: String(part.name), arguments: JSON.stringify(part.input ?? {}) });
+      if (typeof part.callId === "string" && Array.isArray(part.content))
+        results.push({ role: "tool", toolCallId: part.callId, content: textOf(part.content) });
+      else if (typeof part.callId === "string")
+        toolCalls.push({ id: part.callId, name: String(part.name), arguments: JSON.stringify(part.input ?? {}) });
       else if (typeof part.value === "string") parts.push({ type: "text", text: part.value });
       else if (part.data instanceof Uint8Array && String(part.mimeType).startsWith("image/"))
         parts.push({ type: "image", mimeType: String(part.mimeType), data: Buffer.from(part.data).toString("base64") });
@@ -90,15 +108,30 @@ export function toMessages(messages: readonly vscode.LanguageModelChatRequestMes
   });
 }
 
-function toParams(model: Offer, messages: readonly vscode.LanguageModelChatRequestMessage[], options: vscode.ProvideLanguageModelChatResponseOptions): Complete {
-  const tools = options.tools?.map((tool) => ({ name: tool.name, description: tool.description, parameters: (tool.inputSchema ?? { type: "object", properties: {} }) as Record<string, unknown> }));
+function toParams(
+  model: Offer,
+  messages: readonly vscode.LanguageModelChatRequestMessage[],
+  options: vscode.ProvideLanguageModelChatResponseOptions,
+): Complete {
+  const tools = options.tools?.map((tool) => ({
+    name: tool.name,
+    description: tool.description,
+    parameters: (tool.inputSchema ?? { type: "object", properties: {} }) as Record<string, unknown>,
+  }));
   const wanted = options.modelOptions ?? {};
-  const number = (...names: string[]) => names.map((name) => wanted[name]).find((value): value is number => typeof value === "number");
-  const [temperature, maxTokens, topP] = [number("temperature"), number("maxTokens", "max_tokens"), number("topP", "top_p")];
+  const number = (...names: string[]) =>
+    names.map((name) => wanted[name]).find((value): value is number => typeof value === "number");
+  const [temperature, maxTokens, topP] = [
+    number("temperature"),
+    number("maxTokens", "max_tokens"),
+    number("topP", "top_p"),
+  ];
   return {
     ...model.target,
     messages: toMessages(messages),
-    ...(tools?.length ? { tools, toolChoice: options.toolMode === vscode.LanguageModelChatToolMode.Required ? "required" : "auto" } : {}),
+    ...(tools?.length
+      ? { tools, toolChoice: options.toolMode === vscode.LanguageModelChatToolMode.Required ? "required" : "auto" }
+      : {}),
     ...(temperature === undefined ? {} : { temperature }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(topP === undefined ? {} : { topP }),
@@ -166,7 +199,11 @@ export class PoolModels implements vscode.LanguageModelChatProvider<Offer>, vsco
           if (delta.kind === "text") progress.report(new vscode.LanguageModelTextPart(delta.text));
           if (delta.kind !== "toolCall") return;
           const call = calls.get(delta.index) ?? { id: "", name: "", json: "" };
-          calls.set(delta.index, { id: delta.id ?? call.id, name: delta.name ?? call.name, json: call.json + (delta.argumentsDelta ?? "") });
+          calls.set(delta.index, {
+            id: delta.id ?? call.id,
+            name: delta.name ?? call.name,
+            json: call.json + (delta.argumentsDelta ?? ""),
+          });
         },
         token,
       );
@@ -175,7 +212,10 @@ export class PoolModels implements vscode.LanguageModelChatProvider<Offer>, vsco
       throw toModelError(error);
     }
     // Only whole calls are handed on: the API has no fragments, and an answer that broke off must not run a tool.
-    for (const call of calls.values()) progress.report(new vscode.LanguageModelToolCallPart(call.id, call.name, JSON.parse(call.json || "{}") as object));
+    for (const call of calls.values())
+      progress.report(
+        new vscode.LanguageModelToolCallPart(call.id, call.name, JSON.parse(call.json || "{}") as object),
+      );
   }
 
   /** Local and rough on purpose: it is called for every message of every prompt. */

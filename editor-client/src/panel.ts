@@ -25,7 +25,10 @@ export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSeri
   }
 
   open(destination: Destination = { view: "list" }): void {
-    if (!this.panel) this.adopt(vscode.window.createWebviewPanel(VIEW_TYPE, "rooroute", vscode.ViewColumn.Active, { enableFindWidget: true }));
+    if (!this.panel)
+      this.adopt(
+        vscode.window.createWebviewPanel(VIEW_TYPE, "rooroute", vscode.ViewColumn.Active, { enableFindWidget: true }),
+      );
     else this.panel.reveal();
     this.destination = destination;
     this.go();
@@ -74,7 +77,8 @@ export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSeri
         this.draw();
         return this.go();
       case "command":
-        if ((PANEL_COMMANDS as readonly string[]).includes(message.command)) await vscode.commands.executeCommand(message.command);
+        if ((PANEL_COMMANDS as readonly string[]).includes(message.command))
+          await vscode.commands.executeCommand(message.command);
         return;
       case "cancel":
         return this.running.get(message.n)?.cancel();
@@ -88,14 +92,20 @@ export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSeri
     const source = new vscode.CancellationTokenSource();
     this.running.set(n, source);
     const staged = method === "profiles/test" ? randomUUID() : undefined;
-    const listening = staged ? await this.backend.listen(staged, (value) => this.post({ type: "progress", n, value })) : undefined;
+    const listening = staged
+      ? await this.backend.listen(staged, (value) => this.post({ type: "progress", n, value }))
+      : undefined;
     try {
       const whole = staged ? { ...(params as object), partialResultToken: staged } : params;
       const result = await this.backend.request(method, whole as never, source.token);
       this.post({ type: "answer", n, result });
     } catch (error) {
       const { message, data } = error as { message?: string; data?: { field?: string; kind?: string } };
-      this.post({ type: "answer", n, error: { message: message ?? String(error), field: data?.field, kind: data?.kind } });
+      this.post({
+        type: "answer",
+        n,
+        error: { message: message ?? String(error), field: data?.field, kind: data?.kind },
+      });
     } finally {
       listening?.dispose();
       this.running.delete(n);

@@ -11,7 +11,9 @@ interface Slot {
 const nameOf = ({ profileId, slot }: Slot) => `rooroute:${JSON.stringify([profileId, slot])}`;
 
 export function offerSecretStorage(client: Pick<LanguageClient, "onRequest">, secrets: vscode.SecretStorage): void {
-  client.onRequest("rooroute/secrets/get", async (slot: Slot) => ({ value: (await secrets.get(nameOf(slot))) ?? null }));
+  client.onRequest("rooroute/secrets/get", async (slot: Slot) => ({
+    value: (await secrets.get(nameOf(slot))) ?? null,
+  }));
   client.onRequest("rooroute/secrets/set", async (slot: Slot) => {
     await secrets.store(nameOf(slot), slot.value ?? "");
     return {};

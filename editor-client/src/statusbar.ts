@@ -18,12 +18,23 @@ export interface View {
 const OPEN = "rooroute.settings";
 
 function whileNotRunning(state: BackendState): View {
-  const view = (text: string, tooltip: string, warning: boolean, command: string): View => ({ text, tooltip, warning, ticking: false, command });
+  const view = (text: string, tooltip: string, warning: boolean, command: string): View => ({
+    text,
+    tooltip,
+    warning,
+    ticking: false,
+    command,
+  });
   switch (state.kind) {
     case "failed":
       return view("$(error) rooroute", `${inMarkdown(state.message)}\n\nClick to mend it.`, true, "rooroute.restart");
     case "stopped":
-      return view("$(debug-disconnect) rooroute stopped", "rooroute's server is not running. Click to start it.", true, "rooroute.restart");
+      return view(
+        "$(debug-disconnect) rooroute stopped",
+        "rooroute's server is not running. Click to start it.",
+        true,
+        "rooroute.restart",
+      );
     default:
       return view("$(loading~spin) rooroute", "rooroute's server is starting.", false, "rooroute.log");
   }
@@ -34,13 +45,22 @@ export function statusView(state: BackendState, snapshot: Snapshot | undefined, 
   if (state.kind !== "running" || !snapshot) return whileNotRunning(state);
   const pool = defaultPool(snapshot);
   if (!pool || snapshot.profiles.length === 0)
-    return { text: "$(add) rooroute", tooltip: "No profile is saved yet. Click to add the first one.", warning: false, ticking: false, command: "rooroute.add" };
+    return {
+      text: "$(add) rooroute",
+      tooltip: "No profile is saved yet. Click to add the first one.",
+      warning: false,
+      ticking: false,
+      command: "rooroute.add",
+    };
   const members = membersOf(pool, snapshot);
   const resting = members
     .map((profile) => ({ profile, left: secondsLeft(profile, snapshot, now) }))
     .filter(({ left }) => left > 0)
     .sort((a, b) => a.left - b.left);
-  const ready = members.some((profile) => profile.state === "active" || (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0));
+  const ready = members.some(
+    (profile) =>
+      profile.state === "active" || (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0),
+  );
   const current = currentOf(pool, snapshot);
   const first = resting[0];
   const back = first ? `${first.profile.name} back in ${countdown(first.left)}` : "";
@@ -70,7 +90,8 @@ function tooltip(pool: string, members: ReturnType<typeof membersOf>, snapshot: 
   });
   if (members.length > 12) lines.push(`- and ${members.length - 12} more`);
   const head = `**rooroute, pool ${inMarkdown(pool)}**`;
-  const foot = "[Settings](command:rooroute.settings) · [Rotate key now](command:rooroute.rotate) · [Explain last request](command:rooroute.explain)";
+  const foot =
+    "[Settings](command:rooroute.settings) · [Rotate key now](command:rooroute.rotate) · [Explain last request](command:rooroute.explain)";
   return [head, lines.join("\n"), foot].join("\n\n");
 }
 
@@ -96,7 +117,10 @@ export class StatusBar implements vscode.Disposable {
     tooltip.isTrusted = { enabledCommands: ["rooroute.settings", "rooroute.rotate", "rooroute.explain"] };
     this.item.tooltip = tooltip;
     this.item.backgroundColor = view.warning ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
-    this.item.accessibilityInformation = { label: `rooroute: ${view.text.replace(/\$\([^)]*\)\s*/g, "")}`, role: "button" };
+    this.item.accessibilityInformation = {
+      label: `rooroute: ${view.text.replace(/\$\([^)]*\)\s*/g, "")}`,
+      role: "button",
+    };
     if (view.ticking) this.timer = setTimeout(() => this.draw(), 1000);
   }
 

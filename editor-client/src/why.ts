@@ -17,8 +17,13 @@ export function whyDocument(why: Why, snapshot: Snapshot): string {
     "# Why this profile answered",
     `Strategy: ${inMarkdown(why.strategy)}${why.rule ? `; rule: ${inMarkdown(why.rule)}` : ""}`,
     "## Attempts\n\n" + (attempts.join("\n") || "None was made."),
-    "## Could have been asked, in this order\n\n" + (chosen.map((candidate) => `- ${name(candidate.profileId)}`).join("\n") || "Nobody."),
+    "## Could have been asked, in this order\n\n" +
+      (chosen.map((candidate) => `- ${name(candidate.profileId)}`).join("\n") || "Nobody."),
   ];
-  if (excluded.length) sections.push("## Left out\n\n" + excluded.map((candidate) => `- ${name(candidate.profileId)}: ${inMarkdown(candidate.excludedBy!)}`).join("\n"));
+  if (excluded.length)
+    sections.push(
+      "## Left out\n\n" +
+        excluded.map((candidate) => `- ${name(candidate.profileId)}: ${inMarkdown(candidate.excludedBy!)}`).join("\n"),
+    );
   return sections.join("\n\n") + "\n";
 }

@@ -31,7 +31,9 @@ export const presetsOf = (provider: ProviderInfo): Preset[] => provider.presets 
 
 /** The value at a dotted path; the key itself is not in the profile. */
 export function valueAt(profile: Profile, path: string): unknown {
-  return path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], profile);
+  return path
+    .split(".")
+    .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], profile);
 }
 
 /** A copy with the value at a dotted path set; an empty one is taken out. */
@@ -46,7 +48,12 @@ export function withValue(profile: Profile, path: string, value: unknown): Profi
 
 /** An id that may stand in the configuration: the name without what an id must not hold, and like no other. */
 export function idFor(name: string, taken: readonly string[]): string {
-  const base = name.replace(/[/\\\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, " ").trim().slice(0, 58).trim() || "profile";
+  const base =
+    name
+      .replace(/[/\\\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, " ")
+      .trim()
+      .slice(0, 58)
+      .trim() || "profile";
   let id = base;
   for (let n = 2; taken.includes(id); n++) id = `${base} ${n}`;
   return id;
@@ -57,9 +64,13 @@ export function missing(draft: Draft): Map<string, string> {
   const wrong = new Map<string, string>();
   if (!draft.profile.name?.trim()) wrong.set("name", "Give the profile a name.");
   for (const field of draft.provider ? fieldsOf(draft.provider) : []) {
-    const given = field.name === "apiKey" ? draft.apiKey || (draft.editing !== undefined ? "kept" : "") : valueAt(draft.profile, field.name);
+    const given =
+      field.name === "apiKey"
+        ? draft.apiKey || (draft.editing !== undefined ? "kept" : "")
+        : valueAt(draft.profile, field.name);
     const optional = field.name === "apiKey" && draft.preset?.needsKey === false;
-    if (field.required && !optional && (given === undefined || given === "")) wrong.set(field.name, `${field.label} is needed.`);
+    if (field.required && !optional && (given === undefined || given === ""))
+      wrong.set(field.name, `${field.label} is needed.`);
   }
   return wrong;
 }

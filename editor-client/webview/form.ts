@@ -46,7 +46,10 @@ export async function openEditor(id: string): Promise<void> {
   await act(async () => {
     const [all, { profile, configRevision }] = await Promise.all([providers(), request("profiles/get", { id })]);
     const provider = all.find((one) => one.id === profile.provider);
-    if (!provider) throw new Error(`${profile.name ?? id} names a provider that is not in the catalogue; mend it in the configuration file.`);
+    if (!provider)
+      throw new Error(
+        `${profile.name ?? id} names a provider that is not in the catalogue; mend it in the configuration file.`,
+      );
     ui.draft = { ...blank(), editing: id, configRevision, provider, profile: { ...profile, name: profile.name ?? id } };
     focusSoon("#field-name");
   });
@@ -64,7 +67,12 @@ function choose(draft: Draft, provider: ProviderInfo, preset: Preset | undefined
   const pool = ui.snapshot && defaultPoolOf(ui.snapshot);
   draft.provider = provider;
   draft.preset = preset;
-  draft.profile = { id: "", provider: provider.id, name: idFor(preset?.name ?? provider.name, taken), ...(preset ? { baseUrl: preset.baseUrl } : {}) };
+  draft.profile = {
+    id: "",
+    provider: provider.id,
+    name: idFor(preset?.name ?? provider.name, taken),
+    ...(preset ? { baseUrl: preset.baseUrl } : {}),
+  };
   draft.pools = new Set(pool?.saved ? [pool.id] : []);
   draw();
   focusSoon("#field-name");
@@ -90,7 +98,12 @@ function chosenPools(draft: Draft): TemplateResult | typeof nothing {
 function catalogue(draft: Draft): TemplateResult {
   const rows = (ui.providers ?? []).flatMap((provider) => [
     { provider, preset: undefined as Preset | undefined, name: provider.name, note: "" },
-    ...presetsOf(provider).map((preset) => ({ provider, preset: preset as Preset | undefined, name: preset.name, note: preset.needsKey === false ? "local, no key" : provider.name })),
+    ...presetsOf(provider).map((preset) => ({
+      provider,
+      preset: preset as Preset | undefined,
+      name: preset.name,
+      note: preset.needsKey === false ? "local, no key" : provider.name,
+    })),
   ]);
   const wanted = draft.filter.toLowerCase();
   const shown = rows.filter((row) => `${row.name} ${row.note}`.toLowerCase().includes(wanted));
@@ -99,7 +112,11 @@ function catalogue(draft: Draft): TemplateResult {
     <p>Who answers? <span class="quiet">Step 1 of 2</span></p>
     <div class="field">
       <vscode-label for="catalogue-filter">Find a provider</vscode-label>
-      <vscode-textfield id="catalogue-filter" .value=${draft.filter} @input=${(event: Event) => ((draft.filter = (event.target as HTMLInputElement).value), draw())}></vscode-textfield>
+      <vscode-textfield
+        id="catalogue-filter"
+        .value=${draft.filter}
+        @input=${(event: Event) => ((draft.filter = (event.target as HTMLInputElement).value), draw())}
+      ></vscode-textfield>
     </div>
     <ul class="catalogue" aria-label="Providers">
       ${repeat(
@@ -107,7 +124,11 @@ function catalogue(draft: Draft): TemplateResult {
         (row) => `${row.provider.id}/${row.preset?.id ?? ""}`,
         (row) =>
           html`<li>
-            <button class="choice" data-provider="${row.provider.id}${row.preset ? `/${row.preset.id}` : ""}" @click=${() => choose(draft, row.provider, row.preset)}>
+            <button
+              class="choice"
+              data-provider="${row.provider.id}${row.preset ? `/${row.preset.id}` : ""}"
+              @click=${() => choose(draft, row.provider, row.preset)}
+            >
               <span>${row.name}</span> <span class="quiet">${row.note}</span>
             </button>
           </li>`,
@@ -151,7 +172,12 @@ function control(draft: Draft, field: AskedField): TemplateResult {
         @change=${() => void fetchModels(draft, false)}
       ></vscode-textfield>`;
     case "boolean":
-      return html`<vscode-checkbox id=${id} label=${field.label} ?checked=${value === true} @change=${(event: Event) => set(draft, field.name, (event.target as HTMLInputElement).checked || undefined)}></vscode-checkbox>`;
+      return html`<vscode-checkbox
+        id=${id}
+        label=${field.label}
+        ?checked=${value === true}
+        @change=${(event: Event) => set(draft, field.name, (event.target as HTMLInputElement).checked || undefined)}
+      ></vscode-checkbox>`;
     case "model":
       return model(draft, field);
     default:
@@ -174,17 +200,40 @@ function model(draft: Draft, field: AskedField): TemplateResult {
   return html`<div class="with-button">
       ${
         draft.models?.length
-          ? html`<vscode-single-select id=${id} combobox creatable filter="contains" position="below" .value=${value} @change=${(event: Event) => (set(draft, field.name, textIn(event)), draw())}>
+          ? html`<vscode-single-select
+              id=${id}
+              combobox
+              creatable
+              filter="contains"
+              position="below"
+              .value=${value}
+              @change=${(event: Event) => (set(draft, field.name, textIn(event)), draw())}
+            >
               ${value && !draft.models.some((one) => one.id === value) ? html`<vscode-option value=${value} selected>${value}</vscode-option>` : nothing}
               ${repeat(
                 draft.models,
                 (one) => one.id,
-                (one) => html`<vscode-option value=${one.id} ?selected=${one.id === value} description=${one.name ?? ""}>${one.id}</vscode-option>`,
+                (one) =>
+                  html`<vscode-option value=${one.id} ?selected=${one.id === value} description=${one.name ?? ""}
+                    >${one.id}</vscode-option
+                  >`,
               )}
             </vscode-single-select>`
-          : html`<vscode-textfield id=${id} placeholder=${field.placeholder ?? ""} .value=${value} @input=${(event: Event) => set(draft, field.name, textIn(event).trim())}></vscode-textfield>`
+          : html`<vscode-textfield
+              id=${id}
+              placeholder=${field.placeholder ?? ""}
+              .value=${value}
+              @input=${(event: Event) => set(draft, field.name, textIn(event).trim())}
+            ></vscode-textfield>`
       }
-      <vscode-button secondary icon="refresh" id="models-refresh" title="Fetch the models this key may use" aria-label="Fetch the models" @click=${() => void fetchModels(draft, true)}></vscode-button>
+      <vscode-button
+        secondary
+        icon="refresh"
+        id="models-refresh"
+        title="Fetch the models this key may use"
+        aria-label="Fetch the models"
+        @click=${() => void fetchModels(draft, true)}
+      ></vscode-button>
     </div>
     <div class="help" role="status">${draft.modelsNote}</div>`;
 }
@@ -242,7 +291,8 @@ function test(draft: Draft): Promise<boolean> {
 function refused(draft: Draft, error: unknown): void {
   if (!(error instanceof Refused) || !error.field) return;
   const path = error.field.replace(/^profile\./, "");
-  if (draft.provider && ["name", "notes", ...fieldsOf(draft.provider).map((field) => field.name)].includes(path)) draft.wrong.set(path, error.message);
+  if (draft.provider && ["name", "notes", ...fieldsOf(draft.provider).map((field) => field.name)].includes(path))
+    draft.wrong.set(path, error.message);
 }
 
 function complain(draft: Draft): boolean {
@@ -261,7 +311,12 @@ async function save(draft: Draft, options: { enabled: boolean; tested: boolean; 
   draw();
   try {
     if (options.tested && draft.test?.ok !== true && !(await test(draft))) {
-      if (draft.wrong.size === 0) draft.ask = { message: "The connection does not work yet.", yes: "Save anyway", act: () => void save(draft, { ...options, tested: false }) };
+      if (draft.wrong.size === 0)
+        draft.ask = {
+          message: "The connection does not work yet.",
+          yes: "Save anyway",
+          act: () => void save(draft, { ...options, tested: false }),
+        };
       return;
     }
     await commit(draft, options);
@@ -286,7 +341,11 @@ async function commit(draft: Draft, options: { enabled: boolean; tested: boolean
   }
   draft.apiKey = "";
   for (const pool of ui.snapshot?.pools.filter((one) => draft.pools.has(one.id) && one.saved) ?? [])
-    await act(() => request("pools/save", { pool: { ...saved(pool), profiles: [...pool.profiles.filter((member) => member !== id), id] } }));
+    await act(() =>
+      request("pools/save", {
+        pool: { ...saved(pool), profiles: [...pool.profiles.filter((member) => member !== id), id] },
+      }),
+    );
   say(`${draft.profile.name} is saved${options.enabled ? "" : ", and stays disabled until you enable it"}.`);
   ui.open.add(id);
   leave();
@@ -296,7 +355,12 @@ function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, 
   const message = error instanceof Error ? error.message : String(error);
   refused(draft, error);
   const kind = error instanceof Refused ? error.kind : undefined;
-  if (kind === "originNotApproved") draft.ask = { message, yes: "Send the key there", act: () => void save(draft, { ...options, tested: false, approved: true }) };
+  if (kind === "originNotApproved")
+    draft.ask = {
+      message,
+      yes: "Send the key there",
+      act: () => void save(draft, { ...options, tested: false, approved: true }),
+    };
   else if (kind === "conflict")
     draft.ask = {
       message,
@@ -310,24 +374,37 @@ function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, 
 }
 
 const MORE: AskedField[] = [
-  { name: "cooldown", label: "Cooldown in seconds", kind: "number", help: "How long it rests after a limit where the provider names no time. Empty: the pool's." },
+  {
+    name: "cooldown",
+    label: "Cooldown in seconds",
+    kind: "number",
+    help: "How long it rests after a limit where the provider names no time. Empty: the pool's.",
+  },
   { name: "notes", label: "Notes", kind: "text" },
 ];
 
 function field(draft: Draft, asked: AskedField): TemplateResult {
   const wrong = draft.wrong.get(asked.name);
   return html`<div class="field">
-    ${asked.kind === "boolean" ? nothing : html`<vscode-label for="field-${asked.name}" ?required=${asked.required}>${asked.label}</vscode-label>`} ${control(draft, asked)}
-    ${asked.help ? html`<div class="help">${asked.help}</div>` : nothing} ${wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing}
+    ${asked.kind === "boolean" ? nothing : html`<vscode-label for="field-${asked.name}" ?required=${asked.required}>${asked.label}</vscode-label>`}
+    ${control(draft, asked)} ${asked.help ? html`<div class="help">${asked.help}</div>` : nothing}
+    ${wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing}
   </div>`;
 }
 
 function buttons(draft: Draft): TemplateResult {
   const enabled = draft.profile.enabled !== false;
   return html`<div class="buttons">
-    <vscode-button id="save" ?disabled=${draft.busy} @click=${() => void save(draft, { enabled: draft.editing === undefined || enabled, tested: true })}>${draft.editing === undefined ? "Test and save" : "Save"}</vscode-button>
+    <vscode-button
+      id="save"
+      ?disabled=${draft.busy}
+      @click=${() => void save(draft, { enabled: draft.editing === undefined || enabled, tested: true })}
+      >${draft.editing === undefined ? "Test and save" : "Save"}</vscode-button
+    >
     ${draft.editing === undefined ? html`<vscode-button id="save-inactive" secondary ?disabled=${draft.busy} @click=${() => void save(draft, { enabled: false, tested: false })}>Save without activating</vscode-button>` : nothing}
-    <vscode-button id="test" secondary ?disabled=${draft.busy} @click=${() => complain(draft) || void test(draft)}>Test connection</vscode-button>
+    <vscode-button id="test" secondary ?disabled=${draft.busy} @click=${() => complain(draft) || void test(draft)}
+      >Test connection</vscode-button
+    >
     <vscode-button secondary @click=${leave}>Cancel</vscode-button>
   </div>`;
 }
@@ -335,11 +412,18 @@ function buttons(draft: Draft): TemplateResult {
 export function form(draft: Draft): TemplateResult {
   const provider = draft.provider;
   if (!provider) return catalogue(draft);
-  const asked: AskedField[] = [{ name: "name", label: "Name", kind: "text", required: true }, ...fieldsOf(provider), ...MORE];
+  const asked: AskedField[] = [
+    { name: "name", label: "Name", kind: "text", required: true },
+    ...fieldsOf(provider),
+    ...MORE,
+  ];
   const page = draft.preset?.documentation ?? provider.documentation;
   return html`<section class="form" aria-labelledby="form-title">
-    <h1 id="form-title">${draft.editing === undefined ? `Add a profile: ${draft.preset?.name ?? provider.name}` : `Edit ${draft.profile.name}`}</h1>
-    ${draft.editing === undefined ? html`<p class="quiet">Step 2 of 2</p>` : nothing} ${page ? html`<p><a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a></p>` : nothing}
+    <h1 id="form-title">
+      ${draft.editing === undefined ? `Add a profile: ${draft.preset?.name ?? provider.name}` : `Edit ${draft.profile.name}`}
+    </h1>
+    ${draft.editing === undefined ? html`<p class="quiet">Step 2 of 2</p>` : nothing}
+    ${page ? html`<p><a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a></p>` : nothing}
     ${repeat(
       asked,
       (one) => one.name,

@@ -2,7 +2,11 @@
 import type { FromPanel, PanelMethod, ToPanel } from "../src/messages";
 import type { Methods } from "../src/protocol";
 
-declare function acquireVsCodeApi(): { postMessage(message: FromPanel): void; getState(): unknown; setState(state: unknown): void };
+declare function acquireVsCodeApi(): {
+  postMessage(message: FromPanel): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+};
 const api = acquireVsCodeApi();
 
 /** The backend's refusal: one sentence, and the field it is about where it names one. */
@@ -29,7 +33,11 @@ export interface Running<M extends PanelMethod> {
   cancel(): void;
 }
 
-export function start<M extends PanelMethod>(method: M, params: Methods[M]["params"], progress?: (value: unknown) => void): Running<M> {
+export function start<M extends PanelMethod>(
+  method: M,
+  params: Methods[M]["params"],
+  progress?: (value: unknown) => void,
+): Running<M> {
   const n = ++count;
   const result = new Promise<Methods[M]["result"]>((resolve, reject) => {
     const answer: Open["answer"] = ({ error, result }) => {
@@ -43,7 +51,10 @@ export function start<M extends PanelMethod>(method: M, params: Methods[M]["para
   return { result, cancel: () => api.postMessage({ type: "cancel", n }) };
 }
 
-export const request = <M extends PanelMethod>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]> => start(method, params).result;
+export const request = <M extends PanelMethod>(
+  method: M,
+  params: Methods[M]["params"],
+): Promise<Methods[M]["result"]> => start(method, params).result;
 
 export const send = (message: FromPanel): void => api.postMessage(message);
 
@@ -62,5 +73,10 @@ export interface Kept {
   open: string[];
 }
 
-export const kept = (): Kept => ({ tab: "profiles", filter: "", open: [], ...(api.getState() as Partial<Kept> | undefined) });
+export const kept = (): Kept => ({
+  tab: "profiles",
+  filter: "",
+  open: [],
+  ...(api.getState() as Partial<Kept> | undefined),
+});
 export const keep = (state: Kept): void => api.setState(state);

@@ -32,12 +32,24 @@ function tab(id: "profiles" | "pools", label: string): TemplateResult {
     setTimeout(() => document.getElementById(`tab-${ui.tab}`)?.focus(), 40);
   };
   const on = ui.tab === id;
-  return html`<button role="tab" id="tab-${id}" class="tab" aria-selected=${on ? "true" : "false"} aria-controls="view" tabindex=${on ? 0 : -1} @click=${select} @keydown=${key}>${label}</button>`;
+  return html`<button
+    role="tab"
+    id="tab-${id}"
+    class="tab"
+    aria-selected=${on ? "true" : "false"}
+    aria-controls="view"
+    tabindex=${on ? 0 : -1}
+    @click=${select}
+    @keydown=${key}
+  >
+    ${label}
+  </button>`;
 }
 
 function helpless(): TemplateResult {
   const { kind, message, remedy } = ui.backend;
-  if (kind === "idle" || kind === "starting") return html`<p class="empty"><vscode-progress-ring></vscode-progress-ring> The server is starting…</p>`;
+  if (kind === "idle" || kind === "starting")
+    return html`<p class="empty"><vscode-progress-ring></vscode-progress-ring> The server is starting…</p>`;
   return html`<div class="empty">
     <p>${icon("error")} ${message ?? "The server is not running."}</p>
     <div class="buttons">
@@ -50,7 +62,8 @@ function helpless(): TemplateResult {
 
 const STORES = {
   keyring: "Keys are kept in the operating system's keyring.",
-  session: "This machine has no keyring: keys last for this session only. Refer to an environment variable as ${NAME}, or set rooroute.secretStore to editor.",
+  session:
+    "This machine has no keyring: keys last for this session only. Refer to an environment variable as ${NAME}, or set rooroute.secretStore to editor.",
   client: "Keys are kept in the editor's secret storage.",
 } as const;
 
@@ -97,12 +110,18 @@ function whole(): TemplateResult {
       <div class="buttons">
         <vscode-button id="add" icon="add" @click=${() => void openWizard()}>Add profile</vscode-button>
         ${snapshot.profiles.length ? html`<vscode-button id="rotate" secondary icon="sync" @click=${() => void rotate(undefined)}>Rotate key now</vscode-button>` : nothing}
-        <vscode-button secondary icon="go-to-file" @click=${command("rooroute.config")}>Configuration file</vscode-button>
+        <vscode-button secondary icon="go-to-file" @click=${command("rooroute.config")}
+          >Configuration file</vscode-button
+        >
       </div>
     </header>
     ${trouble()}${undoBar()}${problems()}
-    <div role="tablist" class="tabs" aria-label="rooroute">${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}</div>
-    <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">${ui.tab === "profiles" ? profilesView() : poolsView()}</div>
+    <div role="tablist" class="tabs" aria-label="rooroute">
+      ${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}
+    </div>
+    <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">
+      ${ui.tab === "profiles" ? profilesView() : poolsView()}
+    </div>
     <footer class="quiet">${STORES[snapshot.secretStore]}</footer>`;
 }
 
@@ -139,7 +158,10 @@ function show(destination: Destination): void {
   ui.filter = "";
   ui.open.add(destination.id);
   draw();
-  setTimeout(() => document.querySelector<HTMLElement>(`[data-id="${CSS.escape(destination.id)}"] .disclose`)?.focus(), 60);
+  setTimeout(
+    () => document.querySelector<HTMLElement>(`[data-id="${CSS.escape(destination.id)}"] .disclose`)?.focus(),
+    60,
+  );
 }
 
 hear((message: ToPanel) => {

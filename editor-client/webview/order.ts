@@ -30,7 +30,10 @@ export function reorder(pool: PoolStatus, id: string, to: number): void {
     if (!timers.has(pool.id)) ui.order.delete(pool.id);
     draw();
   };
-  timers.set(pool.id, window.setTimeout(() => void save(), SETTLE_MS));
+  timers.set(
+    pool.id,
+    window.setTimeout(() => void save(), SETTLE_MS),
+  );
 }
 
 export function handle(pool: PoolStatus, id: string): TemplateResult {

@@ -3,11 +3,12 @@ import { html, nothing, svg, type TemplateResult } from "lit";
 import type { ProfileStatus, Stage } from "../src/protocol";
 import { compact, duration } from "../src/words";
 
-export const icon = (name: string): TemplateResult => html`<span class="codicon codicon-${name}" aria-hidden="true"></span>`;
+export const icon = (name: string): TemplateResult =>
+  html`<span class="codicon codicon-${name}" aria-hidden="true"></span>`;
 
 const STATES = {
   active: ["pass", "Active"],
-  cooldown: ["watch", "Cooldown"],
+  cooldown: ["clock", "Cooldown"],
   failed: ["error", "Failed"],
   disabled: ["circle-slash", "Disabled"],
 } as const;
@@ -53,9 +54,12 @@ export function figures(profile: ProfileStatus): TemplateResult | typeof nothing
   const tokens = stats.inputTokens + stats.outputTokens;
   const tokenWords = `${compact(stats.inputTokens)} tokens in, ${compact(stats.outputTokens)} out`;
   return html`<ul class="figures" aria-label="Figures">
-    <li>${meter(share, rate)} <span aria-hidden="true">${Math.round(share * 100)} % of ${compact(stats.requests)}</span></li>
-    ${first ? html`<li>${range(stats.medianFirstTokenMs!, stats.p95FirstTokenMs!, first)} <span aria-hidden="true">${seconds(stats.medianFirstTokenMs!)} – ${seconds(stats.p95FirstTokenMs!)}</span></li>` : nothing}
-    ${tokens ? html`<li>${meter(stats.outputTokens / tokens, tokenWords)} <span aria-hidden="true">${compact(stats.inputTokens)} in, ${compact(stats.outputTokens)} out</span></li>` : nothing}
+    <li>
+      ${meter(share, rate)}
+      <span aria-hidden="true">${Math.round(share * 100)} % of ${compact(stats.requests)} succeeded</span>
+    </li>
+    ${first ? html`<li>${range(stats.medianFirstTokenMs!, stats.p95FirstTokenMs!, first)} <span aria-hidden="true">${seconds(stats.medianFirstTokenMs!)} – ${seconds(stats.p95FirstTokenMs!)} to the first token</span></li>` : nothing}
+    ${tokens ? html`<li>${meter(stats.outputTokens / tokens, tokenWords)} <span aria-hidden="true">${compact(stats.inputTokens)} in, ${compact(stats.outputTokens)} tokens out</span></li>` : nothing}
   </ul>`;
 }
 
@@ -80,19 +84,25 @@ export interface TestRun {
 }
 
 export function stagesOf(run: TestRun): TemplateResult {
-  const end = run.error ?? (run.ok === undefined ? "Testing…" : run.ok ? "The connection works." : "The connection does not work.");
+  const end =
+    run.error ??
+    (run.ok === undefined ? "Testing…" : run.ok ? "The connection works." : "The connection does not work.");
   return html`<div class="stages" role="status">
     <ol>
       ${run.stages.map(
         (stage) =>
           html`<li class=${stage.ok ? "good" : "bad"}>
-            ${icon(stage.ok ? "pass" : "error")} <strong>${stage.name}</strong> <span class="quiet">${Math.round(stage.durationMs)} ms</span>
+            ${icon(stage.ok ? "pass" : "error")} <strong>${stage.name}</strong>
+            <span class="quiet">${Math.round(stage.durationMs)} ms</span>
             ${stage.detail ? html`<div>${stage.detail}</div>` : nothing}${stage.remedy ? html`<div class="remedy">${stage.remedy}</div>` : nothing}
           </li>`,
       )}
     </ol>
-    <p class=${run.error || run.ok === false ? "bad" : ""}>${run.ok === undefined && !run.error ? html`<vscode-progress-ring></vscode-progress-ring>` : nothing}${end}</p>
+    <p class=${run.error || run.ok === false ? "bad" : ""}>
+      ${run.ok === undefined && !run.error ? html`<vscode-progress-ring></vscode-progress-ring>` : nothing}${end}
+    </p>
   </div>`;
 }
 
-export const age = (instant: string | null | undefined, now: number): string => (instant ? duration(Math.max(1, (now - Date.parse(instant)) / 1000)) : "");
+export const age = (instant: string | null | undefined, now: number): string =>
+  instant ? duration(Math.max(1, (now - Date.parse(instant)) / 1000)) : "";

@@ -20,12 +20,24 @@ const REVERTS: [NonNullable<Pool["revert"]>, string][] = [
   ["never", "never by itself"],
 ];
 
-const change = (pool: PoolStatus, what: Partial<Pool>) => act(() => request("pools/save", { pool: { ...saved(pool), ...what }, configRevision: ui.snapshot?.configRevision }));
+const change = (pool: PoolStatus, what: Partial<Pool>) =>
+  act(() => request("pools/save", { pool: { ...saved(pool), ...what }, configRevision: ui.snapshot?.configRevision }));
 
-function choice<T extends string>(pool: PoolStatus, id: string, label: string, value: T, options: [T | undefined, string][], set: (value: T) => Partial<Pool>): TemplateResult {
+function choice<T extends string>(
+  pool: PoolStatus,
+  id: string,
+  label: string,
+  value: T,
+  options: [T | undefined, string][],
+  set: (value: T) => Partial<Pool>,
+): TemplateResult {
   return html`<div class="field">
     <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
-    <vscode-single-select id="${id}-${pool.id}" .value=${value} @change=${(event: Event) => void change(pool, set((event.target as HTMLInputElement).value as T))}>
+    <vscode-single-select
+      id="${id}-${pool.id}"
+      .value=${value}
+      @change=${(event: Event) => void change(pool, set((event.target as HTMLInputElement).value as T))}
+    >
       ${options.map(([option, words]) => html`<vscode-option value=${option ?? ""} ?selected=${option === value}>${words}</vscode-option>`)}
     </vscode-single-select>
   </div>`;
@@ -39,7 +51,13 @@ function seconds(pool: PoolStatus, id: "cooldown" | "maxWait", label: string, he
   };
   return html`<div class="field">
     <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
-    <vscode-textfield id="${id}-${pool.id}" type="number" min="0" .value=${typeof value === "number" ? String(value) : ""} @change=${set}></vscode-textfield>
+    <vscode-textfield
+      id="${id}-${pool.id}"
+      type="number"
+      min="0"
+      .value=${typeof value === "number" ? String(value) : ""}
+      @change=${set}
+    ></vscode-textfield>
     <div class="help">${help}</div>
   </div>`;
 }
@@ -54,10 +72,23 @@ function members(pool: PoolStatus): TemplateResult {
         (id) => {
           const profile = ui.snapshot!.profiles.find((one) => one.id === id);
           const drop = dropOn(pool, id);
-          return html`<li class="row" data-member=${id} @dragover=${drop.over} @dragleave=${drop.leave} @drop=${drop.drop}>
+          return html`<li
+            class="row"
+            data-member=${id}
+            @dragover=${drop.over}
+            @dragleave=${drop.leave}
+            @drop=${drop.drop}
+          >
             <div class="head">
-              ${handle(pool, id)}<span class="name">${profile?.name ?? id}</span>${profile ? stateOf(profile) : html`<span class="state failed">${icon("error")}There is no such profile</span>`}
-              <vscode-button secondary icon="close" class="small" aria-label="Take ${profile?.name ?? id} out of ${pool.name}" @click=${() => void change(pool, { profiles: order.filter((one) => one !== id) })}></vscode-button>
+              ${handle(pool, id)}<span class="name">${profile?.name ?? id}</span
+              >${profile ? stateOf(profile) : html`<span class="state failed">${icon("error")}There is no such profile</span>`}
+              <vscode-button
+                secondary
+                icon="close"
+                class="small"
+                aria-label="Take ${profile?.name ?? id} out of ${pool.name}"
+                @click=${() => void change(pool, { profiles: order.filter((one) => one !== id) })}
+              ></vscode-button>
             </div>
           </li>`;
         },
@@ -68,11 +99,15 @@ function members(pool: PoolStatus): TemplateResult {
         ? html`<div class="field">
             <vscode-label for="join-${pool.id}">Add a member</vscode-label>
             <div class="with-button">
-              <vscode-single-select id="join-${pool.id}">${others.map((profile) => html`<vscode-option value=${profile.id}>${profile.name}</vscode-option>`)}</vscode-single-select>
+              <vscode-single-select id="join-${pool.id}"
+                >${others.map((profile) => html`<vscode-option value=${profile.id}>${profile.name}</vscode-option>`)}</vscode-single-select
+              >
               <vscode-button
                 secondary
                 @click=${() => {
-                  const id = document.querySelector<HTMLInputElement>(`#${CSS.escape(`join-${pool.id}`)}`)?.value || others[0]!.id;
+                  const id =
+                    document.querySelector<HTMLInputElement>(`#${CSS.escape(`join-${pool.id}`)}`)?.value ||
+                    others[0]!.id;
                   void change(pool, { profiles: [...order, id] });
                 }}
                 >Add</vscode-button
@@ -96,24 +131,33 @@ function card(pool: PoolStatus): TemplateResult {
   const asking = ui.removing === `pool:${pool.id}`;
   return html`<section class="pool" data-pool=${pool.id} aria-label="Pool ${pool.name}">
     <h2>${pool.name}</h2>
-    <p class="quiet">${pool.current ? `The next request goes to ${nameOf(pool.current)}.` : (pool.reason ?? "Nobody in it can answer now.")}</p>
+    <p class="quiet">
+      ${pool.current ? `The next request goes to ${nameOf(pool.current)}.` : (pool.reason ?? "Nobody in it can answer now.")}
+    </p>
     ${members(pool)}
     <div class="columns">
       <div class="field">
         <vscode-label for="name-${pool.id}">Name</vscode-label>
-        <vscode-textfield id="name-${pool.id}" .value=${pool.name} @change=${(event: Event) => void change(pool, { name: (event.target as HTMLInputElement).value.trim() || pool.id })}></vscode-textfield>
+        <vscode-textfield
+          id="name-${pool.id}"
+          .value=${pool.name}
+          @change=${(event: Event) => void change(pool, { name: (event.target as HTMLInputElement).value.trim() || pool.id })}
+        ></vscode-textfield>
       </div>
       ${choice(pool, "strategy", "Who is asked", settings.strategy ?? "priority", STRATEGIES, (strategy) => ({ strategy }))}
       ${choice(pool, "revert", "Back to a better profile", settings.revert ?? "session", REVERTS, (revert) => ({ revert }))}
-      ${seconds(pool, "cooldown", "Cooldown in seconds", "Where the provider names no time. Empty: by the kind of error.")} ${seconds(pool, "maxWait", "Longest wait in seconds", "How long a request may wait for somebody's return. Empty: 60.")}
+      ${seconds(pool, "cooldown", "Cooldown in seconds", "Where the provider names no time. Empty: by the kind of error.")}
+      ${seconds(pool, "maxWait", "Longest wait in seconds", "How long a request may wait for somebody's return. Empty: 60.")}
     </div>
-    ${asking
-      ? html`<div class="notice" role="alertdialog" aria-label="Remove the pool ${pool.name}?">
-          <p>${icon("warning")} Remove the pool ${pool.name}? Its profiles stay.</p>
-          <vscode-button class="yes" @click=${() => void remove(pool)}>Remove</vscode-button>
-          <vscode-button secondary @click=${() => ((ui.removing = undefined), draw())}>Keep</vscode-button>
-        </div>`
-      : nothing}
+    ${
+      asking
+        ? html`<div class="notice" role="alertdialog" aria-label="Remove the pool ${pool.name}?">
+            <p>${icon("warning")} Remove the pool ${pool.name}? Its profiles stay.</p>
+            <vscode-button class="yes" @click=${() => void remove(pool)}>Remove</vscode-button>
+            <vscode-button secondary @click=${() => ((ui.removing = undefined), draw())}>Keep</vscode-button>
+          </div>`
+        : nothing
+    }
     <div class="buttons">
       <vscode-button secondary icon="sync" @click=${() => void rotate(pool.id)}>Rotate key now</vscode-button>
       ${pool.saved ? html`<vscode-button secondary @click=${() => ((ui.removing = `pool:${pool.id}`), draw())}>Remove pool</vscode-button>` : nothing}
@@ -146,10 +190,15 @@ function creation(): TemplateResult {
       >New pool</vscode-button
     >`;
   return html`<section class="form" aria-label="New pool">
-    <div class="field"><vscode-label for="new-pool-name">Name of the pool</vscode-label><vscode-textfield id="new-pool-name"></vscode-textfield></div>
+    <div class="field">
+      <vscode-label for="new-pool-name">Name of the pool</vscode-label
+      ><vscode-textfield id="new-pool-name"></vscode-textfield>
+    </div>
     <div class="field">
       <vscode-label for="new-pool-first">First member</vscode-label>
-      <vscode-single-select id="new-pool-first">${ui.snapshot!.profiles.map((profile) => html`<vscode-option value=${profile.id}>${profile.name}</vscode-option>`)}</vscode-single-select>
+      <vscode-single-select id="new-pool-first"
+        >${ui.snapshot!.profiles.map((profile) => html`<vscode-option value=${profile.id}>${profile.name}</vscode-option>`)}</vscode-single-select
+      >
     </div>
     <div class="buttons">
       <vscode-button id="create-pool" @click=${() => void create()}>Create</vscode-button>
@@ -160,7 +209,8 @@ function creation(): TemplateResult {
 
 export function poolsView(): TemplateResult {
   const { pools, profiles } = ui.snapshot!;
-  if (profiles.length === 0) return html`<p class="empty">A pool is made of profiles; add the first one on the other tab.</p>`;
+  if (profiles.length === 0)
+    return html`<p class="empty">A pool is made of profiles; add the first one on the other tab.</p>`;
   return html`${repeat(
     pools,
     (pool) => pool.id,

@@ -26,7 +26,12 @@ async function test(profile: ProfileStatus): Promise<void> {
     const { ok, stages } = await running.result;
     ui.tests.set(profile.id, { ok, stages, cancel: () => undefined });
   } catch (error) {
-    ui.tests.set(profile.id, { stages: ui.tests.get(profile.id)?.stages ?? [], error: (error as Error).message, ok: false, cancel: () => undefined });
+    ui.tests.set(profile.id, {
+      stages: ui.tests.get(profile.id)?.stages ?? [],
+      error: (error as Error).message,
+      ok: false,
+      cancel: () => undefined,
+    });
   }
   draw();
 }
@@ -51,8 +56,12 @@ async function remove(profile: ProfileStatus): Promise<void> {
 }
 
 function removal(profile: ProfileStatus): TemplateResult {
-  const pools = ui.snapshot?.pools.filter((pool) => pool.saved && pool.profiles.includes(profile.id)).map((pool) => pool.name) ?? [];
-  const uses = pools.length ? `The ${pools.length === 1 ? "pool" : "pools"} ${pools.join(", ")} ${pools.length === 1 ? "uses" : "use"} it.` : "No pool of yours names it.";
+  const pools =
+    ui.snapshot?.pools.filter((pool) => pool.saved && pool.profiles.includes(profile.id)).map((pool) => pool.name) ??
+    [];
+  const uses = pools.length
+    ? `The ${pools.length === 1 ? "pool" : "pools"} ${pools.join(", ")} ${pools.length === 1 ? "uses" : "use"} it.`
+    : "No pool of yours names it.";
   return html`<div class="notice" role="alertdialog" aria-label="Remove ${profile.name}?">
     <p>${icon("warning")} Remove ${profile.name}? ${uses} It was last used ${ago(profile.lastUsed, nowThere())}.</p>
     <vscode-button class="yes" @click=${() => void remove(profile)}>Remove</vscode-button>
@@ -66,7 +75,12 @@ function newKey(profile: ProfileStatus): TemplateResult {
   return html`<div class="field">
     <vscode-label for=${id}>New key of ${profile.name}</vscode-label>
     <div class="with-button">
-      <vscode-textfield id=${id} type="password" autocomplete="off" @keydown=${(event: KeyboardEvent) => event.key === "Enter" && void replaceKey(profile, value())}></vscode-textfield>
+      <vscode-textfield
+        id=${id}
+        type="password"
+        autocomplete="off"
+        @keydown=${(event: KeyboardEvent) => event.key === "Enter" && void replaceKey(profile, value())}
+      ></vscode-textfield>
       <vscode-button class="save-key" @click=${() => void replaceKey(profile, value())}>Save key</vscode-button>
     </div>
   </div>`;
@@ -76,15 +90,24 @@ function details(profile: ProfileStatus): TemplateResult {
   const now = nowThere();
   const run = ui.tests.get(profile.id);
   const marked = profile.state === "cooldown" || profile.state === "failed";
-  const button = (label: string, click: () => unknown) => html`<vscode-button secondary @click=${click}>${label}</vscode-button>`;
-  const fact = (name: string, value: string | null | undefined) => (value ? html`<div><dt>${name}</dt><dd>${value}</dd></div>` : nothing);
+  const button = (label: string, click: () => unknown) =>
+    html`<vscode-button secondary @click=${click}>${label}</vscode-button>`;
+  const fact = (name: string, value: string | null | undefined) =>
+    value
+      ? html`<div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`
+      : nothing;
   return html`<div class="details" id="details-${profile.id}">
     ${figures(profile)}
     <dl>
-      ${fact("Last used", ago(profile.lastUsed, now))} ${fact("Last error", profile.lastError)} ${fact("Key", secretHome(profile))} ${fact("Key's age", age(profile.keySavedAt, now))}
+      ${fact("Last used", ago(profile.lastUsed, now))} ${fact("Last error", profile.lastError)}
+      ${fact("Key", secretHome(profile))} ${fact("Key's age", age(profile.keySavedAt, now))}
       ${fact("Notes", profile.notes)}
     </dl>
-    ${ui.replacing === profile.id ? newKey(profile) : nothing} ${ui.removing === profile.id ? removal(profile) : nothing}
+    ${ui.replacing === profile.id ? newKey(profile) : nothing}
+    ${ui.removing === profile.id ? removal(profile) : nothing}
     <div class="buttons">
       ${button("Edit", () => void openEditor(profile.id))} ${button("Test connection", () => void test(profile))}
       ${button("Replace key", () => {
@@ -92,10 +115,13 @@ function details(profile: ProfileStatus): TemplateResult {
         draw();
         setTimeout(() => document.getElementById(`key-${profile.id}`)?.focus(), 60);
       })}
-      ${profile.state === "disabled"
-        ? button("Enable", () => void act(() => request("profiles/setEnabled", { id: profile.id, enabled: true })))
-        : button("Disable", () => void act(() => request("profiles/setEnabled", { id: profile.id, enabled: false })))}
-      ${marked ? button("Reset", () => void act(() => request("profiles/reset", { id: profile.id }))) : nothing} ${button("Duplicate", () => void act(() => request("profiles/duplicate", { id: profile.id })))}
+      ${
+        profile.state === "disabled"
+          ? button("Enable", () => void act(() => request("profiles/setEnabled", { id: profile.id, enabled: true })))
+          : button("Disable", () => void act(() => request("profiles/setEnabled", { id: profile.id, enabled: false })))
+      }
+      ${marked ? button("Reset", () => void act(() => request("profiles/reset", { id: profile.id }))) : nothing}
+      ${button("Duplicate", () => void act(() => request("profiles/duplicate", { id: profile.id })))}
       ${button("Remove", () => {
         ui.removing = profile.id;
         draw();
@@ -124,10 +150,16 @@ function row(profile: ProfileStatus, pool: PoolStatus | undefined): TemplateResu
   return html`<li class="row" data-id=${profile.id} @dragover=${drop.over} @dragleave=${drop.leave} @drop=${drop.drop}>
     <div class="head">
       ${pool ? handle(pool, profile.id) : nothing}
-      <button class="disclose" aria-expanded=${open ? "true" : "false"} @click=${() => toggle(profile.id)} @keydown=${walk}>
+      <button
+        class="disclose"
+        aria-expanded=${open ? "true" : "false"}
+        @click=${() => toggle(profile.id)}
+        @keydown=${walk}
+      >
         ${icon(open ? "chevron-down" : "chevron-right")}<span class="name">${profile.name}</span>
       </button>
-      ${current ? html`<vscode-badge title="The next request goes here">next</vscode-badge>` : nothing} ${stateOf(profile)}
+      ${current ? html`<vscode-badge title="The next request goes here">next</vscode-badge>` : nothing}
+      ${stateOf(profile)}
       <span class="what quiet">${[profile.provider, profile.model].filter(Boolean).join(" · ")}</span>
       ${stats && stats.requests > 0 && typeof stats.successRate === "number" ? meter(stats.successRate, `${Math.round(stats.successRate * 100)} % succeeded`) : nothing}
     </div>
@@ -153,22 +185,34 @@ export function profilesView(): TemplateResult {
   const pool = defaultPoolOf(snapshot);
   const order = pool ? orderOf(pool) : [];
   const wanted = ui.filter.toLowerCase();
-  const fits = (profile: ProfileStatus) => !wanted || [profile.name, profile.provider, profile.model, profile.state].some((text) => text?.toLowerCase().includes(wanted));
+  const fits = (profile: ProfileStatus) =>
+    !wanted ||
+    [profile.name, profile.provider, profile.model, profile.state].some((text) => text?.toLowerCase().includes(wanted));
   const byId = new Map(snapshot.profiles.map((profile) => [profile.id, profile]));
   const inside = order.flatMap((id) => byId.get(id) ?? []).filter(fits);
   const outside = snapshot.profiles.filter((profile) => !order.includes(profile.id) && fits(profile));
   if (snapshot.profiles.length === 0)
     return html`<div class="empty">
-      <p>No profile is saved yet. A profile is a provider, a key and a model; several of them make a pool, and whoever can answer does.</p>
+      <p>
+        No profile is saved yet. A profile is a provider, a key and a model; several of them make a pool, and whoever
+        can answer does.
+      </p>
       <vscode-button id="add-first" @click=${() => void openWizard()}>Add the first profile</vscode-button>
     </div>`;
-  return html`${snapshot.profiles.length > 6
-    ? html`<div class="field filter">
-        <vscode-label for="filter">Find</vscode-label>
-        <vscode-textfield id="filter" .value=${ui.filter} @input=${(event: Event) => ((ui.filter = (event.target as HTMLInputElement).value), draw())}></vscode-textfield>
-      </div>`
-    : nothing}
-  ${list(pool ? `Asked in this order (${pool.name})` : "Profiles", inside, pool)} ${list("Not in this pool", outside, undefined)}
+  return html`${
+    snapshot.profiles.length > 6
+      ? html`<div class="field filter">
+          <vscode-label for="filter">Find</vscode-label>
+          <vscode-textfield
+            id="filter"
+            .value=${ui.filter}
+            @input=${(event: Event) => ((ui.filter = (event.target as HTMLInputElement).value), draw())}
+          ></vscode-textfield>
+        </div>`
+      : nothing
+  }
+  ${list(pool ? `Asked in this order (${pool.name})` : "Profiles", inside, pool)}
+  ${list("Not in this pool", outside, undefined)}
   ${inside.length + outside.length === 0 ? html`<p>No profile fits “${ui.filter}”.</p>` : nothing}`;
 }
 

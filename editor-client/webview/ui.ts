@@ -84,7 +84,8 @@ export const defaultPoolOf = (snapshot: Snapshot): PoolStatus | undefined =>
   snapshot.pools.find((pool) => pool.id === (snapshot.defaultPool ?? "default")) ?? snapshot.pools[0];
 
 /** A pool as it can be saved. One that exists only because nothing was saved becomes a real one by its first change. */
-export const saved = (pool: PoolStatus): Pool => pool.saved ?? { id: pool.id, name: pool.name, profiles: pool.profiles, strategy: pool.strategy };
+export const saved = (pool: PoolStatus): Pool =>
+  pool.saved ?? { id: pool.id, name: pool.name, profiles: pool.profiles, strategy: pool.strategy };
 export const orderOf = (pool: PoolStatus): string[] => ui.order.get(pool.id) ?? pool.profiles;
 export const nameOf = (id: string): string => ui.snapshot?.profiles.find((profile) => profile.id === id)?.name ?? id;
 export const nowThere = (): number => Date.now() + (ui.snapshot?.clockOffset ?? 0);

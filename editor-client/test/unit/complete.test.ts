@@ -1,0 +1,69 @@
+import { beforeEach, expect, test } from "vitest";
+import * as vscode from "vscode";
+import type { Backend } from "../../src/backend";
+import { Completions, lastRequest } from "../../src/complete";
+import type { Progress } from "../../src/protocol";
+import { profile, snapshot } from "./samples";
+
+const { shown, settings } = vscode as unknown as { shown: string[]; settings: Record<string, unknown> };
+beforeEach(() => shown.splice(0));
+
+function backendThatSays(...values: Progress["value"][]): Backend {
+  let heard: (value: Progress["value"]) => void = () => undefined;
+  return {
+    status: snapshot([profile("Gemini1"), profile("default")]),
+    listen: async (_: string, listener: typeof heard) => ((heard = listener), { dispose: () => undefined }),
+    request: async () => {
+      values.forEach((value) => heard(value));
+      return { requestId: "r1" };
+    },
+  } as unknown as Backend;
+}
+
+const attempt = (n: number, profileId: string, why: string) => ({
+  kind: "attempt" as const,
+  requestId: "r1",
+  n,
+  profileId,
+  model: "m",
+  why,
+});
+const run = (completions: Completions, deliver = () => undefined) =>
+  completions.stream({ messages: [] }, deliver, new vscode.CancellationTokenSource().token as never);
+
+test("who answered instead is said once, with the reason", async () => {
+  const completions = new Completions(
+    backendThatSays(attempt(1, "Gemini1", "first in the pool"), attempt(2, "default", "Gemini1 has reached its limit")),
+  );
+  await run(completions);
+  await run(completions);
+  expect(shown).toEqual(["default answered instead of Gemini1: Gemini1 has reached its limit"]);
+  expect(lastRequest()).toBe("r1");
+});
+
+test("nothing is said where the user does not want to hear it, or where the first one answered", async () => {
+  settings["rooroute.notices.fallback"] = false;
+  await run(new Completions(backendThatSays(attempt(1, "Gemini1", ""), attempt(2, "default", ""))));
+  delete settings["rooroute.notices.fallback"];
+  await run(new Completions(backendThatSays(attempt(1, "Gemini1", ""))));
+  expect(shown).toEqual([]);
+});
+
+test("a wait shows its countdown with links that act on the request", async () => {
+  const now = "2026-01-31T12:00:00Z";
+  await run(
+    new Completions(
+      backendThatSays({
+        kind: "waiting",
+        requestId: "r 1",
+        now,
+        until: "2026-01-31T12:04:32Z",
+        profileIds: ["Gemini1"],
+      }),
+    ),
+  );
+  expect(shown[0]).toContain(
+    "waiting for Gemini1, back in 04:32. [Retry now](command:rooroute.wait.retryNow?%5B%22r%201%22%5D)",
+  );
+  expect(shown[0]).toContain("[Next](command:rooroute.wait.skip?");
+});

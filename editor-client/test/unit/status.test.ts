@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { applyChange, currentOf, secondsLeft, snapshotOf } from "../../src/status";
+import { statusView } from "../../src/statusbar";
+import { at, NOW, pool, profile, snapshot } from "./samples";
+
+const RUNNING = { kind: "running" } as const;
+
+test("what changed replaces what was known where it stood, what is new follows, what was removed goes", () => {
+  const before = snapshot([profile("a"), profile("b"), profile("c")]);
+  const change = {
+    now: at(0),
+    configRevision: "c2",
+    stateRevision: 2,
+    profiles: [profile("b", { state: "failed" as const }), profile("d")],
+    pools: [],
+    removed: { profiles: ["a"], pools: [] },
+  };
+  const after = applyChange(before, change, NOW);
+  expect(after.profiles.map(({ id, state }) => `${id} ${state}`)).toEqual(["b failed", "c active", "d active"]);
+  expect(after.configRevision).toBe("c2");
+});
+
+test("a countdown goes by the backend's clock, whatever ours says", () => {
+  const told = snapshotOf(
+    { ...snapshot([profile("a", { state: "cooldown", until: at(60) })]), now: at(0) },
+    NOW + 3_600_000,
+  );
+  expect(secondsLeft(told.profiles[0]!, told, NOW + 3_600_000 + 20_000)).toBe(40);
+});
+
+test("the current profile is the pool's own word, else the first that can answer", () => {
+  const all = snapshot([profile("a", { state: "failed" }), profile("b"), profile("c")]);
+  expect(currentOf(pool(["a", "b", "c"], { current: "c" }), all)?.id).toBe("c");
+  expect(currentOf(pool(["a", "b", "c"]), all)?.id).toBe("b");
+});
+
+test("all well: the one who answers, and nothing that ticks", () => {
+  const view = statusView(RUNNING, snapshot([profile("Gemini1"), profile("default")]), NOW);
+  expect(view).toMatchObject({ text: "$(arrow-swap) Gemini1", warning: false, ticking: false });
+});
+
+test("somebody rests: the one who answers, and when the other is back", () => {
+  const view = statusView(
+    RUNNING,
+    snapshot([profile("Gemini1", { state: "cooldown", until: at(272) }), profile("default")]),
+    NOW,
+  );
+  expect(view).toMatchObject({ text: "$(arrow-swap) default · Gemini1 back in 04:32", warning: false, ticking: true });
+  expect(view.tooltip).toContain("Gemini1: $(clock) Cooldown 04:32");
+});
+
+test("nobody can answer now: a warning, and the soonest return", () => {
+  const resting = snapshot([
+    profile("a", { state: "cooldown", until: at(90) }),
+    profile("b", { state: "cooldown", until: at(30) }),
+  ]);
+  expect(statusView(RUNNING, resting, NOW)).toMatchObject({ text: "$(warning) b back in 00:30", warning: true });
+});
+
+test("everybody has failed: a warning without a countdown", () => {
+  expect(statusView(RUNNING, snapshot([profile("a", { state: "failed", reason: "bad key" })]), NOW)).toMatchObject({
+    text: "$(warning) nobody can answer",
+    warning: true,
+    ticking: false,
+  });
+});
+
+test("a cooldown that is over leaves the profile ready to be asked", () => {
+  expect(statusView(RUNNING, snapshot([profile("a", { state: "cooldown", until: at(-1) })]), NOW)).toMatchObject({
+    warning: false,
+    ticking: false,
+  });
+});
+
+test("no profile yet: the click adds one", () => {
+  expect(statusView(RUNNING, snapshot([]), NOW).command).toBe("rooroute.add");
+});
+
+test("a backend that gave up says so, and the click starts it", () => {
+  expect(statusView({ kind: "stopped" }, undefined, NOW)).toMatchObject({
+    text: "$(debug-disconnect) rooroute stopped",
+    warning: true,
+    command: "rooroute.restart",
+  });
+  expect(
+    statusView({ kind: "failed", message: "No Python [x](y)", remedy: "install" }, undefined, NOW).tooltip,
+  ).toContain("No Python \\[x\\]");
+});
+
+test("a profile's name cannot draw icons in the status bar", () => {
+  expect(statusView(RUNNING, snapshot([profile("a", { name: "$(error) evil" })]), NOW).text).toBe(
+    "$(arrow-swap) $ (error) evil",
+  );
+});
