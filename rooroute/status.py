@@ -131,6 +131,10 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
             "secret": home,
             "lastUsed": None if used is None else timestamp(used),
             "lastError": picture.last_errors.get(profile.id),
+            "keySavedAt": profile.key_saved_at,
+            "notes": profile.notes,
+            "contextWindow": profile.context_window,
+            "price": profile.price,
             "marks": [_mark_json(each) for each in shown.marks],
             "stats": None if figures is None else figures_json(figures),
         }
@@ -163,6 +167,7 @@ def pool_status(picture: Picture, pool: Pool) -> Json:
         "name": pool.title,
         "strategy": pool.strategy.value,
         "profiles": list(pool.profiles),
+        **({"saved": pool} if pool.id in picture.configuration.pools else {}),
     }
     match decision:
         case Use(candidate):
@@ -211,6 +216,7 @@ def status(picture: Picture, secret_store: str, problems: Sequence[Problem]) -> 
         "profiles": profiles,
         "pools": [pool_status(picture, each) for each in visible_pools(configuration)],
         "problems": [problem_json(each) for each in problems],
+        **_present({"defaultPool": default.id if (default := configuration.pool(None)) else None}),
     }
 
 
