@@ -268,3 +268,26 @@ def check_profile(profile: Profile) -> list[Problem]:
             "cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range."
         )
     return found
+
+
+def check_pool(pool: Pool) -> list[Problem]:
+    """What is wrong with a pool on its own; whether its profiles exist is for whoever knows them."""
+    found: list[Problem] = []
+
+    def wrong(field_name: str, message: str, remedy: str) -> None:
+        found.append(Problem(f"Pool {pool.id}: {message}", field=field_name, remedy=remedy))
+
+    if not re.match(ID_PATTERN, pool.id):
+        wrong(
+            "id", "an id is 1 to 64 characters without slashes, control or direction characters.", "Choose another id."
+        )
+    if not pool.profiles:
+        wrong("profiles", "it holds no profile.", "Name at least one profile.")
+    if len(set(pool.profiles)) < len(pool.profiles):
+        wrong("profiles", "a profile is named twice.", "Name it once.")
+    for name, value in {"cooldown": pool.cooldown, "maxWait": pool.max_wait, "maxElapsed": pool.max_elapsed}.items():
+        if value is not None and not 0 <= value <= 35 * 86400:
+            wrong(name, f"{name} is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range.")
+    if pool.max_attempts is not None and pool.max_attempts < 1:
+        wrong("maxAttempts", "maxAttempts is at least 1.", "Choose a larger number, or leave it out.")
+    return found

@@ -1,0 +1,129 @@
+"""What can be done to a configuration, on its plain data: entries that do not parse and fields nobody knows are carried along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from rooroute.adapters.config_reading import DEFAULTS, POOL, PROFILE, labels, parsed, plain
+from rooroute.errors import InvalidInput, NotFound
+from rooroute.profiles import Defaults, Pool, Profile
+
+_NOUNS: Final = {"profiles": "profile", "pools": "pool"}
+
+
+class Draft:
+    """One edit in the making. ``before`` and ``after`` show what it changes, by section and id, in the file's own spelling (None: not
+    there); ``renamed`` maps old ids to new ones."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.before: dict[str, Any] = {}
+        self.after: dict[str, Any] = {}
+        self.renamed: dict[str, str] = {}
+
+    def put_profile(self, profile: Profile, index: int | None = None) -> None:
+        """Replace the profile of that id in its place, or add it (at ``index``; None: last)."""
+        self._put("profiles", PROFILE, profile, index)
+
+    def put_pool(self, pool: Pool, index: int | None = None) -> None:
+        """Replace the pool of that id in its place, or add it (at ``index``; None: last)."""
+        self._put("pools", POOL, pool, index)
+
+    def set_defaults(self, defaults: Defaults) -> None:
+        """Replace the defaults."""
+        old = self.data.get("defaults") or {}
+        self.before["defaults"] = dict(old)
+        self.data["defaults"] = self.after["defaults"] = _merged(DEFAULTS, old, defaults)
+
+    def remove_profile(self, profile_id: str) -> None:
+        """Remove the profile (or the unreadable entry of that label), also from every pool. NotFound when there is none."""
+        self._remove("profiles", profile_id)
+        for pool in self._pools():
+            if profile_id in pool["profiles"]:
+                pool["profiles"] = [name for name in pool["profiles"] if name != profile_id]
+
+    def remove_pool(self, pool_id: str) -> None:
+        """Remove the pool. NotFound when there is none."""
+        self._remove("pools", pool_id)
+
+    def rename_profile(self, old: str, new: str) -> None:
+        """Give a profile another id, in the pools too. NotFound, or InvalidInput when the new id is taken."""
+        self._rename("profiles", old, new)
+        for pool in self._pools():
+            pool["profiles"] = [new if name == old else name for name in pool["profiles"]]
+
+    def rename_pool(self, old: str, new: str) -> None:
+        """Give a pool another id, in the defaults too. NotFound, or InvalidInput when the new id is taken."""
+        self._rename("pools", old, new)
+        if isinstance(self.data.get("defaults"), dict) and self.data["defaults"].get("pool") == old:
+            self.data["defaults"]["pool"] = new
+
+    def reorder(self, profile_ids: Sequence[str]) -> None:
+        """Put these profiles first, in this order; the others follow as they were. NotFound for an unknown one."""
+        entries = self._entries("profiles")
+        names = labels(entries, "profiles")
+        chosen = [self._index("profiles", name) for name in profile_ids]
+        rest = [index for index in range(len(entries)) if index not in chosen]
+        self.before["order"], self.after["order"] = names, [names[index] for index in (*chosen, *rest)]
+        self.data["profiles"] = [entries[index] for index in (*chosen, *rest)]
+
+    def _pools(self) -> list[dict[str, Any]]:
+        return [p for p in self.data.get("pools") or [] if isinstance(p, dict) and isinstance(p.get("profiles"), list)]
+
+    def _entries(self, section: str) -> list[Any]:
+        if not isinstance(self.data.get(section), list):
+            self.data[section] = []
+        entries: list[Any] = self.data[section]
+        return entries
+
+    def _index(self, section: str, label: str) -> int:
+        try:
+            return labels(self._entries(section), section).index(label)
+        except ValueError:
+            raise NotFound(f"There is no {_NOUNS[section]} {label}.") from None
+
+    def _put(self, section: str, adapter: TypeAdapter[Any], value: Profile | Pool, index: int | None) -> None:
+        entries = self._entries(section)
+        try:
+            place = self._index(section, value.id)
+        except NotFound:
+            self.before[f"{section}.{value.id}"] = None
+            entry = plain(value)
+            entries.insert(len(entries) if index is None else index, entry)
+        else:
+            self.before[f"{section}.{value.id}"] = entries[place]
+            entry = entries[place] = _merged(adapter, entries[place], value)
+        self.after[f"{section}.{value.id}"] = entry
+
+    def _remove(self, section: str, label: str) -> None:
+        self.before[f"{section}.{label}"] = self._entries(section).pop(self._index(section, label))
+        self.after[f"{section}.{label}"] = None
+
+    def _rename(self, section: str, old: str, new: str) -> None:
+        index = self._index(section, old)
+        taken = {
+            name.casefold() for place, name in enumerate(labels(self._entries(section), section)) if place != index
+        }
+        if new.casefold() in taken:
+            raise InvalidInput(f"There is already a {_NOUNS[section]} {new}; choose another id.", field="newId")
+        entry = self._entries(section)[index]
+        self.before[f"{section}.{old}"], self.after[f"{section}.{old}"] = dict(entry), entry
+        entry["id"] = new
+        self.renamed[old] = new
+
+
+def _merged(adapter: TypeAdapter[Any], raw: Any, value: Profile | Pool | Defaults) -> dict[str, Any]:
+    """The entry that says ``value``, spelled as ``raw`` spells it wherever the two agree."""
+    wanted = plain(value)
+    reading = parsed(adapter, raw)
+    if reading[0] is None or not isinstance(raw, Mapping):
+        return wanted
+    before = plain(reading[0])
+    same = {
+        name for name in raw if before.get(name) == wanted.get(name)
+    }  # both None: both say the default, written out or not
+    spelled = {name: raw[name] if name in same else wanted[name] for name in raw if name in same or name in wanted}
+    return spelled | {name: wanted[name] for name in wanted if name not in raw}

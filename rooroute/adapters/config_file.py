@@ -1,0 +1,245 @@
+"""The configuration file: read, watched, and changed so that no crash, no other window and no typing error loses what a person wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import errno
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from rooroute.adapters import machine
+from rooroute.adapters.config_draft import Draft
+from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of
+from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, patched, read
+from rooroute.errors import Conflict, InvalidInput, RoorouteError
+from rooroute.profiles import Configuration, Problem
+
+_LARGEST: Final = 16_000_000
+_LOCK_SECONDS: Final = 5.0
+_HEADER: Final = """\
+# rooroute's profiles, in order of preference, and the pools they serve in.
+# Edit this by hand if you like: open editors read it again at once, and your comments stay.
+# Keys do not belong here. They lie in the system's keyring; or write apiKey: ${NAME} for an environment variable.
+
+version: 1
+"""
+_REASONS: Final = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "its directory does not allow it",
+    errno.EPERM: "it is not allowed",
+    errno.EISDIR: "it is a directory",
+}
+
+
+class ConfigFile:
+    """The file at ``path``. Every method may block for a while (two hundred profiles take a tenth of a second to read): call them in a
+    worker thread, except ``current``, which is always the last good configuration with the problems of what stands in the file now.
+
+    ``check`` says what is wrong with a profile for its vendor.
+    """
+
+    def __init__(self, path: Path, check: Check = lambda profile: ()) -> None:
+        self.path = path
+        self._check = check
+        self._mutex = threading.Lock()
+        self._stamp: tuple[int, int, int] | None = None
+        self._last_good: Configuration | None = None
+        self._document: Document | None = None
+        self.current = Configuration()
+
+    @property
+    def last_good_path(self) -> Path:
+        """Where the copy of the last file that could be read lies."""
+        return self.path.with_name(f"{self.path.name}.last-good")
+
+    def load(self) -> Configuration:
+        """Read the file anew. What cannot be read leaves the last good configuration in force and says so in ``problems``."""
+        with self._mutex:
+            return self._load()
+
+    def poll(self) -> bool:
+        """Look whether the file changed, and read it if so; whether ``current`` is another now. One ``stat`` when nothing happened."""
+        if self._stat() == self._stamp:
+            return False
+        before = self.current
+        return self.load() != before
+
+    def save(self, edit: Callable[[Draft], None], expected: str | None = None) -> Configuration:
+        """Apply ``edit`` to what the file says now, and write it in one piece.
+
+        Raises Conflict when ``expected`` is a revision other than the file's (``yours`` and ``current`` in its data are both versions of
+        the first entry the edit touches), InvalidInput when the file or the outcome cannot be used, what ``edit`` raises, and
+        RoorouteError with the reason when the file cannot be written. Then nothing is changed.
+        """
+        with self._mutex, self._locked() as target:
+            document = self._to_change()
+            revision = self.current.revision
+            draft = Draft(copy.deepcopy(document.data))
+            if expected is not None and expected != revision:
+                raise _conflict(draft, edit, revision)
+            edit(draft)
+            draft.data.setdefault("version", VERSION)
+            new, outcome = self._edited(document, draft)
+            if new.text != document.text or not target.exists():
+                raw = new.text.encode()
+                self._replace(target, raw)
+                self._stamp = self._stat()
+                self._adopt(new, outcome, raw)
+            return self.current
+
+    # --- reading ---
+
+    def _load(self) -> Configuration:
+        self._stamp = self._stat()
+        raw = b""
+        try:
+            raw = machine.read_regular(self.path, _LARGEST)
+            if _revision(raw) == self.current.revision and self._document is not None:
+                return self.current
+            if not raw.strip() and self.last_good_path.exists():
+                raise Unreadable("The file is empty.")
+            document = read(_text(raw))
+            fresh = configuration(document, _revision(raw), self._check)
+        except FileNotFoundError:
+            self._document, self.current = None, self._missing()
+        except (Unreadable, OSError) as wrong:
+            self._document, self.current = None, self._broken(wrong, _revision(raw))
+        else:
+            self._adopt(document, fresh, raw)
+        return self.current
+
+    def _adopt(self, document: Document, fresh: Configuration, raw: bytes) -> None:
+        self._document, self._last_good, self.current = document, fresh, fresh
+        self._keep_copy(raw)
+
+    def _missing(self) -> Configuration:
+        if self._last_good is None and not self.last_good_path.exists():
+            return Configuration()
+        problem = Problem(
+            f"The configuration file {self.path} is gone.",
+            remedy=f"Copy {self.last_good_path} back, or delete that too to begin anew.",
+        )
+        return replace(self._last_good or Configuration(), revision="", problems=(problem,))
+
+    def _broken(self, wrong: Unreadable | OSError, revision: str) -> Configuration:
+        copied = self._copy() if self._last_good is None else None
+        good = configuration(copied, "", self._check) if copied else self._last_good or Configuration()
+        self._last_good = good
+        line = wrong.line if isinstance(wrong, Unreadable) else None
+        reason = str(wrong) if isinstance(wrong, Unreadable) else f"It cannot be read: {_reason(wrong)}."
+        where = f", line {line}" if line else ""
+        problem = Problem(
+            f"{self.path}{where}: {reason} The last good configuration stays in force.",
+            remedy=f"Correct it; the last good copy is {self.last_good_path}.",
+            line=line,
+        )
+        return replace(good, revision=revision, problems=(problem,))
+
+    def _copy(self) -> Document | None:
+        try:
+            document = read(_text(machine.read_regular(self.last_good_path, _LARGEST)))
+            configuration(document, "", self._check)
+        except (Unreadable, OSError):
+            return None
+        return document
+
+    def _keep_copy(self, raw: bytes) -> None:
+        with contextlib.suppress(OSError):  # a directory that cannot be written costs the copy, not the configuration
+            if not self.last_good_path.exists() or self.last_good_path.read_bytes() != raw:
+                machine.replace_file(self.last_good_path, raw)
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        try:
+            about = self.path.stat()
+        except OSError:
+            return None
+        return about.st_mtime_ns, about.st_size, about.st_ino
+
+    # --- writing ---
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[Path]:
+        """Where to write, and the lock of everybody who writes there."""
+        with self._spoken():
+            machine.private_directory(self.path.parent)
+            target = machine.resolved_for_writing(self.path)
+        with contextlib.ExitStack() as held:
+            try:
+                with self._spoken():
+                    held.enter_context(machine.file_lock(target.with_name(f"{target.name}.lock"), _LOCK_SECONDS))
+            except TimeoutError:
+                raise RoorouteError(
+                    "Another window is saving the configuration and does not finish; try again."
+                ) from None
+            yield target
+
+    def _to_change(self) -> Document:
+        """What the file says now; for a new one, the beginning of a friendly file."""
+        self._load()
+        if self._document is None and self.path.exists():
+            problem = self.current.problems[0]
+            raise InvalidInput(
+                f"The configuration cannot be changed before it is corrected. {problem.message}", line=problem.line
+            )
+        document = self._document or (self._copy() if self._last_good else None) or read(_HEADER)
+        if version_of(document.data) != VERSION:
+            raise InvalidInput(f"{self.path} was written by another version of rooroute; update rooroute to change it.")
+        return document if document.text.strip() else read(_HEADER)
+
+    def _edited(self, document: Document, draft: Draft) -> tuple[Document, Configuration]:
+        try:
+            new = patched(document, draft.data, draft.renamed)
+            return new, configuration(new, _revision(new.text.encode()), self._check)
+        except (Unpatchable, Unreadable) as wrong:
+            raise InvalidInput(
+                f"{self.path} cannot be changed by rooroute: {wrong}. Make this change by hand."
+            ) from None
+
+    def _replace(self, target: Path, data: bytes) -> None:
+        with self._spoken():
+            machine.replace_file(target, data)
+
+    @contextlib.contextmanager
+    def _spoken(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except OSError as wrong:
+            raise RoorouteError(
+                f"The configuration {self.path} could not be written: {_reason(wrong)}; nothing was changed."
+            ) from wrong
+
+
+def _conflict(draft: Draft, edit: Callable[[Draft], None], revision: str) -> Conflict:
+    with contextlib.suppress(RoorouteError):
+        edit(draft)
+    entry = next(iter(draft.before), None)
+    return Conflict(
+        "The configuration was changed meanwhile; look at what is there now and save again.",
+        yours=draft.after.get(entry) if entry else None,
+        current=draft.before.get(entry) if entry else None,
+        configRevision=revision,
+    )
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("The file is not UTF-8 text; save it in that encoding.") from None
+
+
+def _revision(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=12).hexdigest()
+
+
+def _reason(wrong: OSError) -> str:
+    return _REASONS.get(wrong.errno or 0) or wrong.strerror or str(wrong)

@@ -1,0 +1,437 @@
+"""The one room of YAML: text to plain data with line numbers, and changed data back into the text a person wrote.
+
+A change is made line by line, never by writing the document anew: what did not change stays as it was typed, and an entry that moves or
+goes takes the comment block right above it along. (ruamel.yaml's round trip keeps comments with the node *before* them, so that
+deleting an entry takes the next one's comment: https://yaml.dev/doc/ruamel-yaml/detail/ "comments are preserved … attached to the
+preceding node".) Every result is read back and compared before anybody gets it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+Place: TypeAlias = tuple[str | int, ...]
+_NODES_MOST: Final = 500_000
+_TAG: Final = "tag:yaml.org,2002:"
+_DASH: Final = re.compile(r"^( *)-(?=\s|$)")
+
+
+class Unreadable(ValueError):
+    """The text is no configuration. The message is a sentence without values from the text; ``line`` counts from 1."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class Unpatchable(ValueError):
+    """The text is laid out in a way that cannot be changed without losing what a person wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text and what it says. ``lines`` gives the 1-based line of every value by its place; ``root`` is this module's own."""
+
+    text: str
+    data: dict[str, Any]
+    lines: Mapping[Place, int]
+    root: Node | None
+
+
+def read(text: str) -> Document:
+    """Raises Unreadable for anything that is not one YAML mapping of plain values."""
+    reader = _Reader()
+    root = _compose(text)
+    data = {} if root is None else reader.plain(root, ())
+    data = {} if data is None else data
+    if not isinstance(data, dict):
+        raise Unreadable("The file must hold a mapping with profiles and pools.", 1)
+    return Document(text, data, reader.lines, root)
+
+
+def patched(document: Document, data: Mapping[str, Any], renamed: Mapping[str, str] | None = None) -> Document:
+    """The document, its text changed so that it says ``data``.
+
+    List entries are told by their ``id`` or, where they have none, by their value; ``renamed`` maps old ids to new ones so that an entry
+    keeps its lines. Raises Unpatchable when comments would be lost.
+    """
+    if document.data == data:
+        return document
+    root, text = document.root, document.text
+    if isinstance(root, MappingNode) and not root.flow_style:
+        changed = _says(_Patch(text, dict(renamed or {})).document(root, document.data, data), data)
+        if changed is not None:
+            return changed
+    if "#" in text and root is not None:
+        raise Unpatchable(
+            "its layout (flow style, aliases or merge keys around the change) holds comments that would be lost"
+        )
+    above = "" if root is not None else text if text.endswith("\n") or not text else f"{text}\n"
+    changed = _says(above + "".join(f"{line}\n" for line in _dumped(data)), data)
+    if changed is None:
+        raise Unpatchable("it holds values that cannot be written as YAML")
+    return changed
+
+
+def _says(text: str, data: Mapping[str, Any]) -> Document | None:
+    try:
+        document = read(text)
+    except Unreadable:
+        return None
+    return document if document.data == data else None
+
+
+def _compose(text: str) -> Node | None:
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        root: Node | None = yaml.compose(text)
+    except MarkedYAMLError as wrong:
+        where = wrong.problem_mark or wrong.context_mark
+        raise Unreadable(
+            f"This is not YAML: {wrong.problem or wrong.context}.", where.line + 1 if where else None
+        ) from None
+    except YAMLError:
+        raise Unreadable("This is not YAML: it holds a character that YAML does not allow.") from None
+    except RecursionError:
+        raise Unreadable("This is not YAML: it is nested too deeply.") from None
+    except Exception:  # noqa: BLE001  # a damaged file must never end the server, whatever the parser makes of it
+        raise Unreadable("This is not YAML.") from None
+    return root
+
+
+class _Reader:
+    """Nodes to plain data. Dates stay text: ``apiVersion: 2024-10-21`` is no date to anybody here."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Place, int] = {}
+        self._count = 0
+
+    def plain(self, node: Node, path: Place) -> Any:
+        self._count += 1
+        if self._count > _NODES_MOST:
+            raise Unreadable("The file is too large, or its aliases multiply.")
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.plain(child, (*path, index)) for index, child in enumerate(node.value)]
+        return _scalar(node)
+
+    def _mapping(self, node: MappingNode, path: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.tag == f"{_TAG}merge":
+                for source in value.value if isinstance(value, SequenceNode) else [value]:
+                    offered = self.plain(source, (*path, "<<"))
+                    if not isinstance(offered, dict):
+                        raise Unreadable("<< takes a mapping or a list of mappings.", line)
+                    merged = offered | merged
+                continue
+            name = key.value if isinstance(key, ScalarNode) else None
+            if name is None or name in found:
+                raise Unreadable("A key appears twice." if name else "A key must be plain text.", line)
+            self.lines[(*path, name)] = line
+            found[name] = self.plain(value, (*path, name))
+        return merged | found
+
+
+def _scalar(node: Node) -> Any:
+    text, tag = str(node.value), str(node.tag)
+    try:
+        if tag == f"{_TAG}null":
+            return None
+        if tag == f"{_TAG}bool":
+            return text.lower() == "true"
+        if tag == f"{_TAG}int":
+            return int(text.replace("_", ""), 0 if text.lstrip("+-").startswith(("0o", "0x", "0b")) else 10)
+        if tag == f"{_TAG}float":
+            return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        raise Unreadable("This number cannot be read.", node.start_mark.line + 1) from None
+    if not tag.startswith(_TAG):
+        raise Unreadable("Tags (!name) mean nothing here.", node.start_mark.line + 1)
+    return text
+
+
+def _dumped(value: Any) -> list[str]:
+    """A value as block-style lines without line ends."""
+    yaml = YAML()
+    yaml.width = 1_000_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    try:
+        yaml.dump(_presentable(value), out)
+    except YAMLError as wrong:
+        raise Unpatchable("it holds values that cannot be written as YAML") from wrong
+    return out.getvalue().split("\n")[:-1]
+
+
+def _presentable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _presentable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_presentable(inner) for inner in value]
+    if isinstance(value, str) and "\n" in value:
+        return LiteralScalarString(value)  # the emitter quotes it where that style cannot hold it
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """One entry of a block collection, as lines: the gap before it stays where it is, ``lead`` (its comment block) and ``body`` move."""
+
+    gap: list[str]
+    lead: list[str]
+    body: list[str]
+    node: Node
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    children: list[_Child]
+    tail: list[str]
+    column: int
+
+
+class _NoWay(Exception):
+    """This collection is not laid out line by line; it is written anew as a whole."""
+
+
+class _Patch:
+    """One pass over the lines of a text."""
+
+    def __init__(self, text: str, renamed: dict[str, str]) -> None:
+        self._lines = text.splitlines(keepends=True)
+        self._end = "\r\n" if self._lines and self._lines[0].endswith("\r\n") else "\n"
+        if self._lines and not self._lines[-1].endswith(("\n", "\r")):
+            self._lines[-1] += self._end
+        self._renamed = renamed
+
+    def document(self, root: MappingNode, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+        try:
+            return "".join(self._mapping(root, 0, len(self._lines), old, new, spaced=True))
+        except _NoWay:
+            return ""
+
+    # --- collections ---
+
+    def _mapping(
+        self,
+        node: MappingNode,
+        first: int,
+        end: int,
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        *,
+        spaced: bool = False,
+    ) -> list[str]:
+        keys = [key for key, _ in node.value]
+        column = keys[0].start_mark.column if keys else 0
+        if any(key.start_mark.column != column for key in keys):
+            raise _NoWay
+        block = self._block([key.start_mark.line for key in keys], keys, first, end, column)
+        values = {key.value: value for key, value in node.value}
+        kept: list[tuple[_Child, list[str]]] = []
+        for child in block.children:
+            name = child.node.value
+            if child.node.tag == f"{_TAG}merge" or (name in new and old.get(name) == new[name]):
+                kept.append((child, child.body))
+            elif name in new:
+                kept.append((child, self._value(child, name, values[name], old.get(name), new[name], column)))
+        added = [
+            self._written({name: new[name]}, column)
+            for name in new
+            if name not in values and old.get(name, self) != new[name]
+        ]
+        return self._joined(block, kept, added, blank_between=spaced)
+
+    def _sequence(self, node: SequenceNode, first: int, end: int, old: list[Any], new: list[Any]) -> list[str]:
+        starts, column = self._dashes(node, first)
+        block = self._block(starts, node.value, first, end, column)
+        known: dict[str, deque[tuple[_Child, Any]]] = defaultdict(deque)
+        for child, item in zip(block.children, old, strict=True):
+            known[_name(item, self._renamed)].append((child, item))
+        entries: list[tuple[_Child | None, list[str]]] = []
+        for item in new:
+            matches = known[_name(item, {})]
+            if not matches:
+                entries.append((None, self._written([item], column)))
+                continue
+            child, before = matches.popleft()
+            entries.append((child, child.body if before == item else self._item(child, before, item, column)))
+        return self._ordered(block, entries)
+
+    def _dashes(self, node: SequenceNode, first: int) -> tuple[list[int], int]:
+        """The line of every entry's dash, and the dashes' common column."""
+        starts: list[int] = []
+        columns: set[int] = set()
+        for child in node.value:
+            line = child.start_mark.line
+            while line >= first and not (dash := _DASH.match(self._lines[line])):
+                line -= 1
+            if line < first or not dash or len(dash[1]) >= child.start_mark.column + (line != child.start_mark.line):
+                raise _NoWay
+            starts.append(line)
+            columns.add(len(dash[1]))
+        if len(columns) != 1:
+            raise _NoWay
+        return starts, columns.pop()
+
+    def _block(self, starts: Sequence[int], nodes: Sequence[Node], first: int, end: int, column: int) -> _Block:
+        if not starts or list(starts) != sorted(set(starts)) or starts[0] < first or starts[-1] >= end:
+            raise _NoWay  # an alias's lines are elsewhere; two entries on one line are flow style
+        children: list[_Child] = []
+        done = first
+        for index, (start, node) in enumerate(zip(starts, nodes, strict=True)):
+            lead = start
+            while lead > done and self._is_comment(lead - 1, None if index == 0 else column):
+                lead -= 1
+            upper = starts[index + 1] if index + 1 < len(starts) else end
+            body = upper
+            while body > start + 1 and (not self._lines[body - 1].strip() or self._is_comment(body - 1, column)):
+                body -= 1
+            children.append(
+                _Child(self._lines[done:lead], self._lines[lead:start], self._lines[start:body], node, start)
+            )
+            done = body
+        return _Block(children, self._lines[done:end], column)
+
+    def _is_comment(self, line: int, column: int | None) -> bool:
+        text = self._lines[line]
+        stripped = text.lstrip(" ")
+        return stripped.startswith("#") and (column is None or len(text) - len(stripped) <= column)
+
+    # --- entries ---
+
+    def _value(self, child: _Child, name: str, node: Node, old: Any, new: Any, column: int) -> list[str]:
+        first, end = child.start + 1, child.start + len(child.body)
+        if node.start_mark.line >= first:
+            try:
+                return [*child.body[:1], *self._collection(node, first, end, old, new)]
+            except _NoWay:
+                pass
+        return self._with_comment(self._written({name: new}, column), child, node, new)
+
+    def _item(self, child: _Child, old: Any, new: Any, column: int) -> list[str]:
+        """A list entry; a mapping that begins beside the dash is worked on as if the dash were a space."""
+        node, start = child.node, child.start
+        if isinstance(node, MappingNode) and node.start_mark.line == start and isinstance(new, Mapping) and new:
+            before, width = self._lines[start], node.start_mark.column
+            self._lines[start] = " " * width + before[width:]
+            try:
+                lines = self._mapping(node, start, start + len(child.body), old, new)
+                return [before[:width] + lines[0].lstrip(" "), *lines[1:]]
+            except _NoWay:
+                pass
+            finally:
+                self._lines[start] = before
+        return self._with_comment(self._written([new], column), child, node, new)
+
+    def _collection(self, node: Node, first: int, end: int, old: Any, new: Any) -> list[str]:
+        if (
+            isinstance(node, MappingNode)
+            and not node.flow_style
+            and isinstance(old, Mapping)
+            and isinstance(new, Mapping)
+            and new
+        ):
+            return self._mapping(node, first, end, old, new)
+        if (
+            isinstance(node, SequenceNode)
+            and not node.flow_style
+            and isinstance(old, list)
+            and isinstance(new, list)
+            and new
+        ):
+            return self._sequence(node, first, end, old, new)
+        raise _NoWay
+
+    def _with_comment(self, lines: list[str], child: _Child, node: Node, new: Any) -> list[str]:
+        """Keep the comment that stands behind a value on its line."""
+        rest = ""
+        if len(child.body) == 1 and node.end_mark.line == child.start:
+            rest = child.body[0][node.end_mark.column :].rstrip("\r\n")
+        if (
+            not rest.lstrip().startswith("#")
+            or any(isinstance(new, kind) and new for kind in (Mapping, list))
+            or len(lines) > 1
+        ):
+            return lines
+        return [lines[0].rstrip("\r\n") + rest + self._end]
+
+    def _written(self, value: Any, column: int) -> list[str]:
+        lines = _dumped(value)
+        if isinstance(value, list):
+            lines = [line[2:] for line in lines]  # the offset of a list's dashes
+        return [(" " * column + line if line else line) + self._end for line in lines]
+
+    # --- putting together ---
+
+    def _joined(
+        self, block: _Block, kept: list[tuple[_Child, list[str]]], added: list[list[str]], *, blank_between: bool
+    ) -> list[str]:
+        gaps = _gaps(block, [child for child, _ in kept])
+        lines = [line for gap, (child, body) in zip(gaps, kept, strict=True) for line in (*gap, *child.lead, *body)]
+        for body in added:
+            lines += [self._end, *body] if blank_between and lines else body
+        return lines + block.tail
+
+    def _ordered(self, block: _Block, entries: list[tuple[_Child | None, list[str]]]) -> list[str]:
+        kept = [child for child, _ in entries if child is not None]
+        stayed = kept == sorted(kept, key=lambda child: child.start)
+        gaps = _gaps(block, sorted(kept, key=lambda child: child.start))
+        spaced = (
+            [self._end]
+            if len(block.children) > 1 and all(c.gap and not c.gap[0].strip() for c in block.children[1:])
+            else []
+        )
+        lines: list[str] = []
+        queue = deque(gaps)
+        for child, body in entries:
+            takes = (child is not None if stayed else bool(queue)) and queue
+            gap = queue.popleft() if takes else spaced if lines else []
+            lines += [*(gap if lines else _without_blank_start(gap)), *(child.lead if child else ()), *body]
+        return lines + block.tail
+
+
+def _gaps(block: _Block, kept: Sequence[_Child]) -> list[list[str]]:
+    """For each entry that stays, in the old order, what stands before it and belongs to nobody; comments of entries that went stay."""
+    gaps: list[list[str]] = []
+    carried: list[str] = []
+    staying = {child.start for child in kept}
+    for child in block.children:
+        if child.start in staying:
+            gaps.append(carried + child.gap)
+            carried = []
+        elif any(line.strip() for line in child.gap):
+            carried += child.gap
+    if carried:
+        block.tail[:0] = carried
+    return gaps
+
+
+def _without_blank_start(gap: list[str]) -> list[str]:
+    return gap if any(line.strip() for line in gap) else []
+
+
+def _name(item: Any, renamed: Mapping[str, str]) -> str:
+    """What tells a list entry from its neighbours."""
+    if isinstance(item, Mapping) and isinstance(item.get("id"), str):
+        return "id:" + renamed.get(item["id"], item["id"])
+    if isinstance(item, str):
+        return "text:" + renamed.get(item, item)
+    return "json:" + json.dumps(item, sort_keys=True, default=str)
