@@ -121,7 +121,7 @@ export class Backend implements vscode.Disposable {
           protocolVersion: PROTOCOL_VERSION,
           client: `vscode/${this.context.extension.packageJSON.version}`,
           ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor"
-            ? { secretStore: "client" }
+            ? { secrets: true }
             : {}),
         },
       },
@@ -157,8 +157,12 @@ export class Backend implements vscode.Disposable {
 
   private changed(change: StatusChanged): void {
     if (!this.snapshot) return;
+    const nothing = [change.profiles, change.pools, change.removed.profiles, change.removed.pools].every((list) => list.length === 0);
+    const edited = nothing || change.configRevision !== this.snapshot.configRevision;
     this.snapshot = applyChange(this.snapshot, change, Date.now());
     this.statusChanged.fire(this.snapshot);
+    // What is wrong with the configuration, and which pool is the default one, is told by the whole status only.
+    if (edited) void this.refresh().catch((error: unknown) => this.log.debug(String(error)));
   }
 
   private async choose(storage: string): Promise<Choice> {
