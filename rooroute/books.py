@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rooroute.attempt import Attempt
@@ -93,7 +94,7 @@ class Books:
         self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, sent_at: float
     ) -> None:
         """Put one attempt into the ledger."""
-        usage = attempt.usage or self._estimate(attempt)
+        usage = self._usage(attempt, failure)
         record = AttemptRecord(
             request_id=self._options.request_id,
             n=len(self.attempts) + 1,
@@ -119,13 +120,15 @@ class Books:
         self.attempts.append(record)
         self._ports.state.record_attempt(record)
 
-    def _estimate(self, attempt: Attempt) -> Usage:
-        """Tokens where the provider told none; an attempt that delivered nothing is taken to have cost nothing."""
-        if not attempt.committed:
-            return Usage()
-        return Usage(
-            estimated_tokens(self._request), -(-attempt.output_characters // CHARACTERS_A_TOKEN), estimated=True
-        )
+    def _usage(self, attempt: Attempt, failure: Failure | None) -> Usage:
+        """What the provider told; of a broken-off answer at least what was delivered, since the count comes last. An attempt that
+        delivered nothing and told nothing is taken to have cost nothing."""
+        told, output = attempt.usage, -(-attempt.output_characters // CHARACTERS_A_TOKEN)
+        if told is None:
+            return Usage(estimated_tokens(self._request), output, estimated=True) if attempt.committed else Usage()
+        if failure is not None and output > told.output_tokens:
+            return replace(told, output_tokens=output, estimated=True)
+        return told
 
     def total_usage(self) -> Usage:
         """What all attempts used together, failed partials included."""

@@ -261,7 +261,7 @@ class _Story:
             target = target_for(profile, use.candidate.model, secrets)
             return dialect.build(target, for_dialect(self._wanted(), dialect.name, self._memory))
         except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
-            self._unfit[profile.id] = wrong.message.removeprefix(f"{profile.title} ").rstrip(".")
+            self._unfit[profile.id] = _as_reason(wrong, profile)
             self._unfit_errors.append(wrong)
             await self._let_go(use)
             return None
@@ -452,8 +452,10 @@ class _Story:
         }
 
     def _give_up(self, nobody: Nobody) -> RoorouteError:
-        if len(self._unfit_errors) == 1 and not self._books.attempts and len(self._candidates()) == 1:
-            return self._unfit_errors[0]
+        if self._unfit_errors and not self._books.attempts and len(self._unfit_errors) == len(self._candidates()):
+            nobody_could_say_it = all(isinstance(each, InvalidInput) for each in self._unfit_errors)
+            if nobody_could_say_it or len(self._unfit_errors) == 1:
+                return self._unfit_errors[0]
         return unanswered(
             nobody,
             now=self._ports.now(),
@@ -486,3 +488,10 @@ class _Story:
         if not self._delivery.empty:
             data["message"] = self._delivery.message(complete=False)
         return data
+
+
+def _as_reason(wrong: RoorouteError, profile: Profile) -> str:
+    """An error's sentence as the end of a sentence about the profile."""
+    told = wrong.message.rstrip(".")
+    title = f"{profile.title} "
+    return told.removeprefix(title) if told.startswith(title) else f"cannot take it: {told}"

@@ -38,7 +38,7 @@ class RoorouteError(Exception):
     code: ClassVar[int] = -32603
     kind: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, **data: Any) -> None:
+    def __init__(self, message: str, /, **data: Any) -> None:
         super().__init__(message)
         self.message = message
         self.data: dict[str, Any] = data
@@ -50,7 +50,7 @@ class InvalidInput(RoorouteError):
     code = -32602
     kind = "invalidInput"
 
-    def __init__(self, message: str, *, field: str | None = None, **data: Any) -> None:
+    def __init__(self, message: str, /, *, field: str | None = None, **data: Any) -> None:
         super().__init__(message, **({"field": field} if field else {}), **data)
         self.field = field
 

@@ -40,17 +40,17 @@ def estimated_tokens(request: ChatRequest) -> int:
 
 
 def pool_of(configuration: Configuration, pool_id: str | None, profile_id: str | None, fallback: bool | None) -> Pool:
-    """The pool a request names. A named profile is a pool of one, unless ``fallback`` lets the default pool stand behind it.
+    """The pool a request names. A named profile is a pool of one with the default pool's settings, unless ``fallback`` lets
+    that pool stand behind it.
 
     Raises NotFound for a pool or profile that is not there.
     """
     if profile_id is not None:
         if profile_id not in configuration.profiles:
             raise NotFound(f"There is no profile {profile_id!r}.", field="profile")
-        behind = configuration.pool(None) if fallback else None
-        rest = behind.profiles if behind else ()
-        members = (profile_id, *(each for each in rest if each != profile_id))
-        return replace(behind, profiles=members) if behind else Pool(id=f"profile:{profile_id}", profiles=members)
+        usual = configuration.pool(None) or Pool(id="default")
+        behind = tuple(each for each in usual.profiles if each != profile_id) if fallback else ()
+        return replace(usual, id=f"profile:{profile_id}", profiles=(profile_id, *behind))
     pool = configuration.pool(pool_id)
     if pool is None:
         known = ", ".join(configuration.pools) or "none yet"

@@ -1,0 +1,385 @@
+"""The story of one request, with a real store, real sockets and a provider that answers as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, Tool, ToolCall
+from rooroute.errors import (
+    AllCoolingDown,
+    AllFailed,
+    AttemptsExhausted,
+    Cancelled,
+    ContextTooLong,
+    NoProfiles,
+    NotFound,
+    Offline,
+    RequestRejected,
+    StreamInterrupted,
+)
+from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy
+from rooroute.routing.shown import ShownState
+from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Step
+from tests.house import HELLO, Heard, House, house
+
+Scripts = Mapping[str, Sequence[Step]]
+LIMITED = Fail("rate-limit", retry_delay=30)
+
+
+async def test_a_rate_limited_and_an_overloaded_profile_are_passed_over_and_the_third_answers(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [LIMITED], "B": [Fail("overloaded")], "C": [Answer("Hi there.")]}) as h:
+        heard = Heard()
+        answer = await h.ask(heard)
+        assert (answer["profileId"], answer["message"].content, answer["finishReason"]) == ("C", "Hi there.", "stop")
+        assert heard.words == "Hi there."
+        assert [each["verdict"] for each in answer["attempts"]] == ["rateLimit", "overload", "ok"]
+        assert heard.kinds[:3] == ["attempt"] * 3
+        resting = h.shown("A")
+        assert resting.state is ShownState.COOLDOWN
+        assert resting.until is not None and 25 < resting.until - h.clock.now() <= 31.5
+
+
+async def test_a_resting_profile_is_not_asked_and_comes_back_after_its_time(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [LIMITED, Answer("A again.")], "B": [Answer("B.")]}) as h:
+        await h.ask(session="one")
+        await h.ask(session="two")
+        assert h.asked_with() == ["A", "B", "B"]
+        h.clock.ahead = 40
+        answer = await h.ask(session="three")
+        assert answer["message"].content == "A again."
+        assert h.shown("A").state is ShownState.ACTIVE
+        assert not h.state.snapshot().leases
+
+
+async def test_a_session_stays_with_who_answered_it_though_a_better_one_is_back(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [LIMITED, Answer("A.")], "B": [Answer("B.")]}) as h:
+        await h.ask(session="one")
+        h.clock.ahead = 40
+        assert (await h.ask(session="one"))["profileId"] == "B"
+        assert (await h.ask(session="two"))["profileId"] == "A"
+
+
+async def test_a_rejected_key_is_confirmed_once_then_failed_with_a_remedy(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("invalid-key")], "B": [Answer()]}) as h:
+        await h.ask()
+        assert h.asked_with() == ["A", "A", "B"]
+        shown = h.shown("A")
+        assert shown.state is ShownState.FAILED
+        assert shown.remedy is not None and "Replace the key" in shown.remedy
+
+
+async def test_one_unconfirmed_401_kills_no_key(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("invalid-key"), Answer("A.")], "B": [Answer("B.")]}) as h:
+        assert (await h.ask())["profileId"] == "A"
+        assert h.shown("A").state is ShownState.ACTIVE
+
+
+async def test_the_callers_own_fault_stops_at_once_and_marks_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("bad-request")], "B": [Answer()]}) as h:
+        with pytest.raises(RequestRejected) as caught:
+            await h.ask()
+        assert h.asked_with() == ["A"]
+        assert not h.state.snapshot().marks
+        assert caught.value.data["attempts"][0]["verdict"] == "request"
+
+
+async def test_too_long_goes_only_to_a_window_known_to_be_larger(tmp_path: Path) -> None:
+    profiles = {"A": {"context_window": 1000}, "B": {}, "C": {"context_window": 100_000_000}}
+    scripts: Scripts = {"A": [Fail("context")], "B": [Answer("B.")], "C": [Answer("C.")]}
+    async with house(tmp_path, scripts, profiles=profiles) as h:
+        assert (await h.ask())["profileId"] == "C"
+        assert h.asked_with() == ["A", "C"]
+        assert not h.state.snapshot().marks
+
+
+async def test_too_long_with_no_larger_window_ends_the_request(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("context")], "B": [Answer()]}) as h:
+        with pytest.raises(ContextTooLong):
+            await h.ask()
+        assert h.asked_with() == ["A"]
+
+
+@pytest.mark.parametrize("how", ["fin", "rst", "quiet"])
+async def test_a_cut_after_the_first_word_keeps_the_partial_and_says_so(tmp_path: Path, how: str) -> None:
+    async with house(tmp_path, {"A": [Cut(2, how=how)], "B": [Answer("Never.")]}) as h:
+        heard = Heard()
+        with pytest.raises(StreamInterrupted) as caught:
+            await h.ask(heard)
+        assert heard.words == "Hello from"
+        assert caught.value.data["message"].content == "Hello from"
+        assert caught.value.data["nextProfileId"] == "B"
+        assert h.asked_with() == ["A"]
+
+
+async def test_restart_takes_the_partial_back_before_a_new_word(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Cut(2)], "B": [Answer("All new.")]}) as h:
+        heard = Heard()
+        answer = await h.ask(heard, on_interrupt=OnInterrupt.RESTART)
+        assert heard.words == answer["message"].content == "All new."
+        assert heard.kinds.index("reset") < heard.kinds.index("text", heard.kinds.index("reset"))
+        assert answer["usage"].output_tokens > 5, "the lost part is counted too"
+
+
+async def test_continue_goes_on_from_the_delivered_part(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Cut(2)], "B": [Answer(" the other side.")]}) as h:
+        heard = Heard()
+        answer = await h.ask(heard, on_interrupt=OnInterrupt.CONTINUE)
+        assert heard.words == answer["message"].content == "Hello from the other side."
+        sent = h.provider.seen("B")[0].json()["contents"]
+        assert sent[-1] == {"role": "model", "parts": [{"text": "Hello from"}]}
+        assert "reset" not in heard.kinds
+
+
+async def test_continue_where_the_dialect_cannot_stops(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Cut(2)], "B": [Answer()]}, dialect="openai") as h:
+        with pytest.raises(StreamInterrupted):
+            await h.ask(on_interrupt=OnInterrupt.CONTINUE)
+
+
+@pytest.mark.parametrize("wish", [OnInterrupt.RESTART, OnInterrupt.CONTINUE])
+async def test_after_a_tool_call_there_is_never_a_second_attempt(tmp_path: Path, wish: OnInterrupt) -> None:
+    cut = InStreamError(1, answer=Answer("", tool_calls=(Call("rm", "{}"), Call("rm", "{}", id="call_2"))))
+    async with house(tmp_path, {"A": [cut], "B": [Answer()]}) as h:
+        tools = ChatRequest(HELLO.messages, (Tool("rm", {"type": "object"}),))
+        with pytest.raises(StreamInterrupted) as caught:
+            await h.ask(request=tools, on_interrupt=wish)
+        assert h.asked_with() == ["A"]
+        assert not caught.value.data["message"].tool_calls, "half a call must never be run"
+
+
+async def test_an_error_inside_the_stream_before_any_word_falls_over_silently(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [InStreamError(0)], "B": [Answer("Fine.")]}) as h:
+        heard = Heard()
+        await h.ask(heard)
+        assert heard.words == "Fine."
+
+
+async def test_all_cooling_names_the_true_soonest_time(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail(retry_delay=90)], "B": [Fail(retry_delay=20)]}) as h:
+        with pytest.raises(AllCoolingDown) as caught:
+            await h.ask()
+        soonest = h.shown("B")
+        assert soonest.until is not None
+        states = {each["id"]: each for each in caught.value.data["profiles"]}
+        assert caught.value.data["retryAt"] == states["B"]["until"] < states["A"]["until"]
+        assert "B is back in" in caught.value.message
+        with pytest.raises(AllCoolingDown):
+            await h.ask()
+        assert h.asked_with() == ["A", "B"], "nobody resting is asked"
+
+
+async def test_a_short_rest_is_waited_for_in_sight(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail(retry_delay=1), Answer("Back.")]}, pool={"max_wait": 30}) as h:
+        heard = Heard()
+        answer = await h.ask(heard)
+        assert answer["message"].content == "Back."
+        assert heard.kinds.count("waiting") >= 1
+
+
+async def waiting(heard: Heard) -> None:
+    async with asyncio.timeout(10):
+        while "waiting" not in heard.kinds:
+            await asyncio.sleep(0.01)
+
+
+async def test_retry_now_asks_before_the_time_and_a_failure_adds_no_strike(tmp_path: Path) -> None:
+    scripts: Scripts = {"A": [Fail(retry_delay=50), Fail(retry_delay=50), Answer("Now.")]}
+    async with house(tmp_path, scripts, pool={"max_wait": 300, "max_attempts": 5}) as h:
+        heard = Heard()
+        task = asyncio.create_task(h.ask(heard, request_id="w"))
+        await waiting(heard)
+        before = h.shown("A").marks[0]
+        h.completions.retry_now("w")
+        async with asyncio.timeout(10):
+            while heard.kinds.count("waiting") < 2:
+                await asyncio.sleep(0.01)
+        assert h.shown("A").marks[0].strike == before.strike
+        h.completions.retry_now("w")
+        assert (await task)["message"].content == "Now."
+        assert h.shown("A").state is ShownState.ACTIVE
+
+
+async def test_skip_gives_up_on_the_one_waited_for(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail(retry_delay=50)]}, pool={"max_wait": 300}) as h:
+        heard = Heard()
+        task = asyncio.create_task(h.ask(heard, request_id="w"))
+        await waiting(heard)
+        h.completions.skip("w")
+        with pytest.raises(NoProfiles):
+            await task
+        with pytest.raises(NotFound):
+            h.completions.skip("w")
+
+
+async def test_cancelling_a_probe_frees_its_lease_and_tells_the_attempt(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail(retry_delay=20), Hang()], "B": [Fail(retry_delay=500)]}) as h:
+        with pytest.raises(AllCoolingDown):
+            await h.ask()
+        h.clock.ahead = 40
+        task = asyncio.create_task(h.ask())
+        async with asyncio.timeout(10):
+            while len(h.provider.requests) < 3:
+                await asyncio.sleep(0.01)
+        assert h.state.snapshot().leases
+        task.cancel()
+        with pytest.raises(Cancelled) as caught:
+            await task
+        assert [each["verdict"] for each in caught.value.data["attempts"]] == ["cancelled"]
+        assert not h.state.snapshot().leases
+
+
+async def test_many_requests_after_one_expiry_make_one_probe_and_the_rest_wait_for_it(tmp_path: Path) -> None:
+    scripts: Scripts = {"A": [Fail(retry_delay=20), Answer("Back.", first_delay=0.3)]}
+    async with house(tmp_path, scripts, pool={"max_wait": 30}) as h:
+        with pytest.raises(AllCoolingDown):
+            await without_waiting(h)
+        h.clock.ahead = 40
+        asked_before = len(h.provider.requests)
+
+        async def look_again() -> None:
+            while True:
+                await asyncio.sleep(0.05)
+                h.completions.look_again()
+
+        poll = asyncio.create_task(look_again())
+        answers = await asyncio.gather(*(h.ask() for _ in range(5)))
+        poll.cancel()
+        assert {each["profileId"] for each in answers} == {"A"}
+        first = h.provider.requests[asked_before]
+        others = [each for each in h.provider.requests if each.at > first.at]
+        assert len(others) == 4 and all(each.at - first.at > 0.25 for each in others)
+
+
+async def without_waiting(h: House) -> None:
+    pools, waiting_pool = cast(dict[str, Pool], h.configuration.pools), h.configuration.pools["default"]
+    pools["default"] = replace(waiting_pool, max_wait=0.0)
+    try:
+        await h.ask()
+    finally:
+        pools["default"] = waiting_pool
+
+
+async def test_unrelated_hosts_that_all_fail_mean_offline_and_mark_nobody(tmp_path: Path) -> None:
+    dead = {"A": {"base_url": "http://127.0.0.1:9/v1beta"}, "B": {"base_url": "http://[::1]:9/v1beta"}}
+    async with house(tmp_path, {"A": [Answer()], "B": [Answer()]}, profiles=dead) as h:
+        with pytest.raises(Offline):
+            await h.ask()
+        assert not h.state.snapshot().marks
+
+
+async def test_one_dead_host_is_its_own_fault_when_another_answers(tmp_path: Path) -> None:
+    dead = {"A": {"base_url": "http://127.0.0.1:9/v1beta"}}
+    async with house(tmp_path, {"A": [Answer()], "B": [Answer("B.")]}, profiles=dead) as h:
+        assert (await h.ask())["profileId"] == "B"
+        assert [mark.fault.value for mark in h.state.snapshot().marks.values()] == ["network"]
+
+
+async def test_a_named_profile_is_asked_alone_unless_fallback_is_allowed(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer("A.")], "B": [LIMITED]}) as h:
+        with pytest.raises(AllCoolingDown):
+            await h.ask(profile="B")
+        assert h.asked_with() == ["B"]
+        assert (await h.ask(profile="B", fallback=True))["profileId"] == "A"
+        with pytest.raises(NotFound, match="profile"):
+            await h.ask(profile="nobody")
+
+
+async def test_a_lone_profile_is_tried_once_more_after_a_hiccup(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("server-error"), Answer("Second time.")]}) as h:
+        assert (await h.ask())["message"].content == "Second time."
+
+
+async def test_attempts_never_exceed_the_budget(tmp_path: Path) -> None:
+    scripts = {name: [Fail("server-error")] for name in "ABCD"}
+    async with house(tmp_path, scripts) as h:
+        with pytest.raises(AttemptsExhausted):
+            await h.ask()
+        assert len(h.provider.requests) <= 5
+    async with house(tmp_path / "two", scripts, pool={"max_attempts": 2}) as h:
+        with pytest.raises(AttemptsExhausted):
+            await h.ask()
+        assert len(h.provider.requests) == 2
+
+
+async def test_all_failed_says_what_each_needs(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("invalid-key")], "B": [Fail("permission")]}) as h:
+        for _ in range(2):
+            with pytest.raises(AllFailed) as caught:
+                await h.ask()
+        assert {each["state"] for each in caught.value.data["profiles"]} == {"failed"}
+        assert all(each["remedy"] for each in caught.value.data["profiles"])
+
+
+async def test_an_empty_answer_is_not_an_answer(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer("", chunks=1)], "B": [Answer("Words.")]}) as h:
+        answer = await h.ask()
+        assert (answer["profileId"], answer["attempts"][0]["verdict"]) == ("B", "badAnswer")
+        assert not h.state.snapshot().marks
+
+
+async def test_a_captive_portal_answers_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Html()], "B": [Answer("Words.")]}) as h:
+        answer = await h.ask()
+        assert (answer["profileId"], answer["attempts"][0]["verdict"]) == ("B", "config")
+
+
+async def test_round_robin_takes_turns_and_keeps_a_tool_loop_together(tmp_path: Path) -> None:
+    scripts = {name: [Answer(name)] for name in "ABC"}
+    async with house(tmp_path, scripts, pool={"strategy": Strategy.ROUND_ROBIN}) as h:
+        turns = [(await h.ask(session="s"))["profileId"] for _ in range(4)]
+        assert turns == ["A", "B", "C", "A"]
+        call = Message("assistant", "", (ToolCall("call_1", "look", "{}"),))
+        loop = ChatRequest((*HELLO.messages, call, Message("tool", "42", tool_call_id="call_1")))
+        assert (await h.ask(request=loop, session="s"))["profileId"] == "A"
+
+
+async def test_a_missing_key_passes_to_the_next_and_alone_it_is_the_error(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer()], "B": [Answer("B.")]}) as h:
+        h.keys.keys.clear()
+        with pytest.raises(NoProfiles, match="has no key"):
+            await h.ask()
+        assert h.asked_with() == []
+
+
+async def test_a_key_is_never_sent_where_it_was_not_saved_for(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer()]}) as h:
+        h.keys.keys["A"] = type(h.keys.keys["A"])("A", "https://elsewhere.example:443")
+        with pytest.raises(Exception, match=r"was saved for https://elsewhere\.example:443"):
+            await h.ask()
+        assert h.asked_with() == []
+
+
+async def test_two_profiles_on_one_key_rest_together(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [LIMITED], "B": [Answer("B.")]}) as h:
+        h.keys.keys["B"] = h.keys.keys["A"]
+        profiles = cast(dict[str, Profile], h.configuration.profiles)
+        profiles["B"] = replace(profiles["A"], id="B")
+        with pytest.raises(AllCoolingDown):
+            await h.ask()
+        assert h.asked_with() == ["A"], "the second profile draws on the same quota"
+
+
+async def test_every_attempt_is_in_the_ledger_and_the_record_says_why(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [LIMITED], "B": [Answer("B.")]}) as h:
+        await h.ask(request_id="why-me")
+        ledger = await h.state.attempts()
+        assert [(each.profile_id, each.verdict, each.n) for each in ledger] == [("A", "rateLimit", 1), ("B", "ok", 2)]
+        assert ledger[1].output_tokens == 5 and ledger[1].first_token_s is not None
+        record = await h.state.request("why-me")
+        assert record is not None
+        assert [each.get("rank") for each in record["candidates"]] == [1, 2]
+        assert "Hello" not in str(record), "a record never says what was said"
+
+
+async def test_an_image_goes_along_to_the_next(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [LIMITED], "B": [Answer("A cat.")]}) as h:
+        picture = ChatRequest((Message("user", (TextPart("What?"), ImagePart("image/png", "AAAA"))),))
+        await h.ask(request=picture)
+        first, second = (seen.json()["contents"] for seen in h.provider.requests)
+        assert first == second
