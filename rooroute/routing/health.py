@@ -184,8 +184,6 @@ def rest_on(mark: Mark | None, report: Report) -> Mark | None:
 def admit(mark: Mark | None, report: Report) -> Mark | None:
     """The probe's first token has come: open to others at once, strikes remembered until the clean end."""
     assert mark is not None
-    if not (report.leased or report.started_at > mark.since):
-        return mark
     return replace(mark, state=MarkState.WATCHED, until=None, hinted=False, faults=())
 
 

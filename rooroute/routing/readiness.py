@@ -91,13 +91,12 @@ def look(
         if opens is None:
             return Look(candidate, Standing.FAILED)
         lease = live_lease(snapshot, mark, now)
-        taken = lease is not None and lease.owner != owner
-        if opens > now and not early:
+        if lease is not None and lease.owner != owner:
+            standing = _worse(standing, Standing.PROBED)
+            returns_at = max(returns_at, opens, lease.expires)
+        elif opens > now and not early:
             standing = _worse(standing, Standing.FAILED if mark.state is MarkState.FAILED else Standing.COOLING)
             returns_at = max(returns_at, opens)
-        elif taken and lease is not None:
-            standing = _worse(standing, Standing.PROBED)
-            returns_at = max(returns_at, lease.expires)
         probe.append(ProbeLease(mark.key, owner, now + FIGURES.lease, mark.generation))
     if standing is not Standing.READY:
         return Look(candidate, standing, returns_at=returns_at)

@@ -12,6 +12,9 @@ from rooroute.routing.settling import Ending, settle
 
 NOON = 1_800_000_000.0  # an arbitrary moment; tests count seconds from it
 PLAIN = Policy()
+BLAMELESS = frozenset(
+    {Fault.BAD_ANSWER, Fault.CONTEXT, Fault.POLICY, Fault.REQUEST, Fault.CANCELLED, Fault.LOCAL_LIMIT}
+)  # said here once more, so that the table cannot be changed unnoticed
 
 
 def candidate(profile_id: str = "Gemini1", *, position: int = 0, **changes: object) -> Candidate:

@@ -12,9 +12,9 @@ from rooroute.profiles import CooldownMode
 from rooroute.routing.figures import HAPPENINGS, Happening, Policy
 from rooroute.routing.health import RULES
 from rooroute.routing.marks import MarkKey, MarkState
-from rooroute.routing.report import Condition
+from rooroute.routing.report import Condition, Report
 from rooroute.routing.settling import Ending
-from tests.routing.scenario import NOON, Stage, candidate, failure
+from tests.routing.scenario import BLAMELESS, NOON, Stage, candidate, failure
 
 HOUR = 3600.0
 
@@ -28,6 +28,21 @@ def rested(**changes: object) -> Stage:
 
 def test_the_table_has_a_rule_for_every_condition_and_happening() -> None:
     assert set(RULES) == set(product(Condition, Happening))
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_forgiveness_wipes_the_slate_in_every_condition(condition: Condition) -> None:
+    stage = rested()
+    forgiven = Report(
+        key=stage.key,
+        happening=Happening.FORGIVEN,
+        profile_id="Gemini1",
+        fingerprint="key-of-Gemini1",
+        started_at=NOON,
+        now=NOON,
+        policy=Policy(),
+    )
+    assert RULES[condition, Happening.FORGIVEN](stage.mark, forgiven) is None
 
 
 def test_every_fault_has_a_happening() -> None:
@@ -145,9 +160,7 @@ class TestActive:
         stage.hear(failure(Fault.BILLING, hint=9 * 86400.0))
         assert stage.mark is not None and stage.mark.until == NOON + 9 * 86400
 
-    @pytest.mark.parametrize(
-        "fault", [fault for fault, happening in HAPPENINGS.items() if happening is Happening.EXCUSED]
-    )
+    @pytest.mark.parametrize("fault", sorted(BLAMELESS))
     def test_the_callers_own_fault_writes_nothing(self, fault: Fault) -> None:
         assert not Stage().hear(failure(fault, hint=60.0, status=503), others_ready=True)
 

@@ -31,7 +31,7 @@ from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, 
 from rooroute.routing.settling import Ending, another_ready, ask_again, edited, renew, reset, rest_by_hand, settle
 from rooroute.routing.shown import ShownState, shown_state
 from rooroute.routing.times import remembered
-from tests.routing.scenario import NOON, apply
+from tests.routing.scenario import BLAMELESS, NOON, apply
 
 WINDOWS = ("left", "right", "remote")
 NAMES = ("Gemini1", "Gemini2", "default", "local")
@@ -132,7 +132,7 @@ class SharedPool(RuleBasedStateMachine):
         others = another_ready(failure, call.candidate, self.pool, self.snapshot, self.now, policy)
         old = self.snapshot
         self._apply(self._settle(call, failure, policy, jitter=jitter, others_ready=others))
-        if HAPPENINGS[failure.fault] is Happening.EXCUSED:
+        if failure.fault in BLAMELESS:
             assert self.snapshot.marks == old.marks, "the caller's own fault left a mark"
         for key, mark in old.marks.items():
             after = self.snapshot.marks.get(key)
@@ -276,7 +276,7 @@ class SharedPool(RuleBasedStateMachine):
 
     def _succeed(self, call: Call, ending: Ending, policy: Policy) -> None:
         old = self.snapshot
-        held = {lease.key for lease in call.leases if old.leases.get(lease.key) == lease}
+        held = {lease.key for lease in renew(call.leases, old, self.now).put_leases}
         self._apply(self._settle(call, ending, policy))
         assert not held & set(self.snapshot.leases), "an answered probe kept its lease"
         for key, mark in old.marks.items():
