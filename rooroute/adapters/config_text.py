@@ -8,6 +8,7 @@ preceding node".) Every result is read back and compared before anybody gets it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
@@ -19,11 +20,12 @@ from typing import Any, Final, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 Place: TypeAlias = tuple[str | int, ...]
 _NODES_MOST: Final = 500_000
 _TAG: Final = "tag:yaml.org,2002:"
+_LAYOUT: Final = "its layout (flow style, aliases or merge keys around the change) holds comments that would be lost"
 _DASH: Final = re.compile(r"^( *)-(?=\s|$)")
 
 
@@ -66,7 +68,7 @@ def patched(document: Document, data: Mapping[str, Any], renamed: Mapping[str, s
     List entries are told by their ``id`` or, where they have none, by their value; ``renamed`` maps old ids to new ones so that an entry
     keeps its lines. Raises Unpatchable when comments would be lost.
     """
-    if document.data == data:
+    if _exact(document.data) == _exact(data):
         return document
     root, text = document.root, document.text
     if isinstance(root, MappingNode) and not root.flow_style:
@@ -74,9 +76,7 @@ def patched(document: Document, data: Mapping[str, Any], renamed: Mapping[str, s
         if changed is not None:
             return changed
     if "#" in text and root is not None:
-        raise Unpatchable(
-            "its layout (flow style, aliases or merge keys around the change) holds comments that would be lost"
-        )
+        raise Unpatchable(_LAYOUT)
     above = "" if root is not None else text if text.endswith("\n") or not text else f"{text}\n"
     changed = _says(above + "".join(f"{line}\n" for line in _dumped(data)), data)
     if changed is None:
@@ -89,7 +89,12 @@ def _says(text: str, data: Mapping[str, Any]) -> Document | None:
         document = read(text)
     except Unreadable:
         return None
-    return document if document.data == data else None
+    return document if _exact(document.data) == _exact(data) else None
+
+
+def _exact(data: Any) -> str:
+    """Equal for equal data, unlike ``==`` also for not-a-number, and not for 1 and true."""
+    return json.dumps(data, sort_keys=True)
 
 
 def _compose(text: str) -> Node | None:
@@ -181,11 +186,15 @@ def _dumped(value: Any) -> list[str]:
 
 def _presentable(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _presentable(inner) for key, inner in value.items()}
+        return {_presentable(key): _presentable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_presentable(inner) for inner in value]
+    if isinstance(value, str) and not all(c == "\n" or c.isprintable() for c in value):
+        return DoubleQuotedScalarString(
+            value
+        )  # the only style that escapes; YAML 1.1 readers break lines at U+0085 and its kin
     if isinstance(value, str) and "\n" in value:
-        return LiteralScalarString(value)  # the emitter quotes it where that style cannot hold it
+        return LiteralScalarString(value)
     return value
 
 
@@ -248,7 +257,7 @@ class _Patch:
         kept: list[tuple[_Child, list[str]]] = []
         for child in block.children:
             name = child.node.value
-            if child.node.tag == f"{_TAG}merge" or (name in new and old.get(name) == new[name]):
+            if child.node.tag == f"{_TAG}merge" or (name in new and _exact(old.get(name)) == _exact(new[name])):
                 kept.append((child, child.body))
             elif name in new:
                 kept.append((child, self._value(child, name, values[name], old.get(name), new[name], column)))
@@ -272,7 +281,9 @@ class _Patch:
                 entries.append((None, self._written([item], column)))
                 continue
             child, before = matches.popleft()
-            entries.append((child, child.body if before == item else self._item(child, before, item, column)))
+            entries.append(
+                (child, child.body if _exact(before) == _exact(item) else self._item(child, before, item, column))
+            )
         return self._ordered(block, entries)
 
     def _dashes(self, node: SequenceNode, first: int) -> tuple[list[int], int]:
@@ -320,10 +331,8 @@ class _Patch:
     def _value(self, child: _Child, name: str, node: Node, old: Any, new: Any, column: int) -> list[str]:
         first, end = child.start + 1, child.start + len(child.body)
         if node.start_mark.line >= first:
-            try:
+            with contextlib.suppress(_NoWay):
                 return [*child.body[:1], *self._collection(node, first, end, old, new)]
-            except _NoWay:
-                pass
         return self._with_comment(self._written({name: new}, column), child, node, new)
 
     def _item(self, child: _Child, old: Any, new: Any, column: int) -> list[str]:
@@ -339,6 +348,9 @@ class _Patch:
                 pass
             finally:
                 self._lines[start] = before
+        if node.start_mark.line > start:
+            with contextlib.suppress(_NoWay):
+                return [*child.body[:1], *self._collection(node, start + 1, start + len(child.body), old, new)]
         return self._with_comment(self._written([new], column), child, node, new)
 
     def _collection(self, node: Node, first: int, end: int, old: Any, new: Any) -> list[str]:
@@ -361,17 +373,13 @@ class _Patch:
         raise _NoWay
 
     def _with_comment(self, lines: list[str], child: _Child, node: Node, new: Any) -> list[str]:
-        """Keep the comment that stands behind a value on its line."""
-        rest = ""
-        if len(child.body) == 1 and node.end_mark.line == child.start:
-            rest = child.body[0][node.end_mark.column :].rstrip("\r\n")
-        if (
-            not rest.lstrip().startswith("#")
-            or any(isinstance(new, kind) and new for kind in (Mapping, list))
-            or len(lines) > 1
-        ):
-            return lines
-        return [lines[0].rstrip("\r\n") + rest + self._end]
+        """Keep the comment that stands behind a value on its line; refuse to lose others."""
+        if node.end_mark.line == child.start:
+            rest = self._lines[child.start][node.end_mark.column :].rstrip("\r\n")
+            return [lines[0].rstrip("\r\n") + rest + self._end, *lines[1:]] if rest.lstrip().startswith("#") else lines
+        if new and not isinstance(node, ScalarNode) and any("#" in line for line in child.body):
+            raise Unpatchable(_LAYOUT)
+        return lines
 
     def _written(self, value: Any, column: int) -> list[str]:
         lines = _dumped(value)
@@ -415,7 +423,8 @@ def _gaps(block: _Block, kept: Sequence[_Child]) -> list[list[str]]:
     staying = {child.start for child in kept}
     for child in block.children:
         if child.start in staying:
-            gaps.append(carried + child.gap)
+            blank_twice = carried and child.gap and not carried[-1].strip() and not child.gap[0].strip()
+            gaps.append(carried + child.gap[bool(blank_twice) :])
             carried = []
         elif any(line.strip() for line in child.gap):
             carried += child.gap
