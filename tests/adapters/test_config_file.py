@@ -6,12 +6,13 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import given, settings
@@ -269,7 +270,7 @@ def test_what_is_no_file_of_ours_is_refused_without_waiting(
         theirs = file.path.with_name("theirs")
         theirs.write_text("version: 1\n")
         file.path.symlink_to(theirs) if kind == "foreign-link" else theirs.rename(file.path)
-        if os.stat(file.path.parent).st_uid == 0:
+        if file.path.parent.stat().st_uid == 0:
             os.lchown(file.path, 54321, 54321)
         else:
             pytest.skip("only root can give a file away")
@@ -543,7 +544,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_why(
                 def __init__(self, descriptor: int, mode: str) -> None:
                     self.file = real(descriptor, mode)
 
-                def __enter__(self) -> Full:
+                def __enter__(self) -> Self:
                     return self
 
                 def __exit__(self, *_: object) -> None:
@@ -551,9 +552,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_says_why(
 
                 write = fail
 
-            broken.setattr(machine.os, "fdopen", lambda fd, mode: Full(fd, mode) if mode == "wb" else real(fd, mode))
+            broken.setattr(os, "fdopen", lambda fd, mode: Full(fd, mode) if mode == "wb" else real(fd, mode))
         else:
-            broken.setattr(machine.tempfile if step == "mkstemp" else machine.os, step, fail)
+            broken.setattr(tempfile if step == "mkstemp" else os, step, fail)
         with pytest.raises(RoorouteError, match="nothing was changed"):
             sample.save(lambda draft: draft.put_profile(replace(GEMINI, cooldown=77.0)))
     assert sample.path.read_text() == SAMPLE
