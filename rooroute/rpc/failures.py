@@ -28,20 +28,24 @@ def told(code: int) -> str:
     return "The request could not be served."
 
 
-def error_message(msg_id: str | int | None, code: int, message: str, kind: str, **data: Any) -> Json:
+def error_message(msg_id: str | int | None, code: int, message: str, kind: str, data: Json | None = None) -> Json:
     """An error answer."""
-    return {"jsonrpc": "2.0", "id": msg_id, "error": {"code": code, "message": message, "data": {"kind": kind, **data}}}
+    return {
+        "jsonrpc": "2.0",
+        "id": msg_id,
+        "error": {"code": code, "message": message, "data": {**(data or {}), "kind": kind}},
+    }
 
 
 def error_for(msg_id: str | int, wrong: BaseException) -> Json:
     """The error answer for an exception: the tree of ``errors`` as it is, anything else without a word of its own."""
     if isinstance(wrong, RoorouteError):
-        return error_message(msg_id, wrong.code, wrong.message, wrong.kind, **wrong.data)
+        return error_message(msg_id, wrong.code, wrong.message, wrong.kind, wrong.data)
     if isinstance(wrong, UnknownMethod):
         return error_message(msg_id, METHOD_NOT_FOUND, told(METHOD_NOT_FOUND), "protocol")
     reference = note(wrong)
     message = f"Something went wrong inside rooroute; its log says more under {reference}."
-    return error_message(msg_id, INTERNAL, message, "internal", reference=reference)
+    return error_message(msg_id, INTERNAL, message, "internal", {"reference": reference})
 
 
 def note(wrong: BaseException) -> str:

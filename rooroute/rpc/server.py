@@ -135,6 +135,7 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
         result = yield from super().lsp_initialize(params)
+        result.capabilities.text_document_sync = result.capabilities.workspace = None
         result.capabilities.experimental = {"rooroute": self.session.greet(params.process_id, self._options)}
         return result
 
@@ -200,7 +201,10 @@ class Protocol(LanguageServerProtocol):
 
     def _fail(self, msg_id: str | int, error: Json) -> None:
         self._in_flight.discard(msg_id)
-        self.send(error)
+        try:
+            self.send(error)
+        except Exception as wrong:  # noqa: BLE001 - every request is answered, also where the error's data cannot be spelt
+            self.send(error_for(msg_id, wrong))
 
     def send(self, message: Json) -> None:
         """One message, from a plain dict."""

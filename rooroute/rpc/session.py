@@ -200,14 +200,22 @@ class Session:
             async with asyncio.timeout(_CLOSING_SECONDS):
                 running = self._protocol.cancel_everything()
                 await asyncio.gather(*running, return_exceptions=True)
-                if self._opening is not None and self._opening.done() and not self._opening.exception():
-                    await self._opening.result().close()
+                await self._close_application()
                 await self._protocol.outgoing.room()
         except TimeoutError:
             log.warning("not everything had ended in time")
         except Exception as wrong:  # noqa: BLE001 - nothing may keep the process from ending
             note(wrong)
         self._protocol.outgoing.close()
+
+    async def _close_application(self) -> None:
+        opening = self._opening
+        if opening is None:
+            return
+        opening.cancel()  # one that is done is not changed by that
+        await asyncio.wait([opening])
+        if not opening.cancelled() and opening.exception() is None:
+            await opening.result().close()
 
 
 def _import_methods() -> None:

@@ -122,7 +122,11 @@ class Client:
         return await self.exit_code(timeout)
 
     async def exit_code(self, timeout: float = 10) -> int:
-        return await asyncio.wait_for(self.process.wait(), timeout)
+        """Polled, since asyncio's own ``wait`` also waits for output that nobody may be reading."""
+        async with asyncio.timeout(timeout):
+            while self.process.returncode is None:
+                await asyncio.sleep(0.01)
+        return self.process.returncode
 
     def on(self, method: str, handler: Callable[[Any], Awaitable[Any]]) -> None:
         """Answer the server's own requests of that method with what ``handler(params)`` gives."""
@@ -136,6 +140,27 @@ class Client:
         """Every ``$/progress`` value of one token that has come until now."""
         found = (m["params"] for m in self.frames if m.get("method") == "$/progress")
         return [p["value"] for p in found if p["token"] == token]
+
+    def facts(self) -> list[Json]:
+        """Whole lines of JSON objects on stderr, as far as they have come."""
+        lines = bytes(self.stderr).split(b"\n")[:-1]
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
+
+    async def fact(self, name: str, value: Any = None, *, timeout: float = 20) -> Json:
+        """The first fact that has ``name`` (and that value, if one is given), waited for if need be."""
+        found: list[Json] = []
+
+        def seen() -> bool:
+            found[:] = [f for f in self.facts() if name in f and (value is None or f[name] == value)]
+            return bool(found)
+
+        await self.until(seen, timeout=timeout)
+        return found[0]
+
+    def close_stdout(self) -> None:
+        """Hang up on the server's output while its input stays open."""
+        transport = self.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+        transport.close()
 
     def pause(self) -> None:
         """Stop reading the server's output, as a frozen editor would."""
@@ -228,3 +253,5 @@ class Client:
         with contextlib.suppress(asyncio.CancelledError):
             while chunk := await self.process.stderr.read(1 << 16):
                 self.stderr += chunk
+                async with self._news:
+                    self._news.notify_all()

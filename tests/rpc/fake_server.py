@@ -84,6 +84,7 @@ class Cardboard:
     async def why(self, request_id: str) -> dict[str, Any]:
         """Not why: a look inside, for tests."""
         lag, self.longest_lag = self.longest_lag, 0.0
+        tell(asked=request_id, delivered=self.delivered, lag=lag)
         return {
             "request": {
                 "id": request_id,
@@ -224,6 +225,9 @@ class Cardboard:
         interrupted = errors.StreamInterrupted("The answer broke off; ask again.", requestId="x")
         interrupted.data["message"] = Message("assistant", "half an ans")
         raise interrupted
+
+    async def _unspeakable(self, request: ChatRequest, wishes: dict[str, Any], sink: Sink) -> Any:
+        raise errors.RequestRejected("Not so.", odd=object())
 
     async def _litter(self, request: ChatRequest, wishes: dict[str, Any], sink: Sink) -> Any:
         """Write to standard output in every way there is."""
