@@ -64,6 +64,44 @@ class OnInterrupt(StrEnum):
     CONTINUE = "continue"
 
 
+class AuthKind(StrEnum):
+    """How a request proves who sends it, where it is not the vendor's usual way."""
+
+    KEY_HEADER = "key-header"  # the key in a header of its own
+    KEY_QUERY = "key-query"  # the key as a query parameter, added at the moment of sending
+    BEARER = "bearer"
+    BASIC = "basic"
+    TOKEN_COMMAND = "token-command"  # a command prints a short-lived token, or a key from a vault
+    OAUTH_CLIENT_CREDENTIALS = "oauth-client-credentials"
+    MTLS = "mtls"  # a client certificate, besides the vendor's usual key if there is one
+    SIGNATURE_COMMAND = "signature-command"  # a command signs each request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """Declared authentication; ``providers.authentication`` says what each kind needs and where its secret goes.
+
+    ``name`` is the header or query parameter and ``prefix`` what stands before the secret in it (None: the kind's usual ones).
+    ``command`` is a program with its arguments, run without a shell, for at most ``timeout`` seconds; a token that does not tell its own
+    end is used for ``lifetime`` seconds. ``certificate`` and ``certificate_key`` are paths of PEM files.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    kind: AuthKind
+    name: str | None = None
+    prefix: str | None = None
+    username: str | None = None
+    command: tuple[str, ...] = ()
+    timeout: float = 10.0
+    lifetime: float = 300.0
+    token_url: str | None = None
+    client_id: str | None = None
+    scope: str | None = None
+    audience: str | None = None
+    certificate: str | None = None
+    certificate_key: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """Seconds. ``first_token`` runs from the request's sending, ``idle`` between two pieces, ``total`` over the whole answer."""
@@ -121,6 +159,7 @@ class Profile:
     proxy: str | None = None
     notes: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    auth: Auth | None = None
 
     @property
     def title(self) -> str:
