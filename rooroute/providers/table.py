@@ -69,20 +69,26 @@ class Key:
 
 
 class ModelShape(StrEnum):
-    """How a list of models is written: ``data[].id``; ``data[].id`` with ``display_name``; ``models[].name`` as ``models/NAME``."""
+    """How a list of models is written: ``data[].id``; ``data[].id`` with ``display_name``; ``models[].name`` as ``models/NAME``;
+    ``data[].model_name`` with ``litellm_params`` and ``model_info``. ``model_list`` reads each."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
+    LITELLM = "litellm"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """Where the models are listed: a GET of ``path`` below the base URL, with ``headers`` besides the key."""
+    """Where the models are listed: a GET of ``path`` below the base URL, with ``headers`` besides the key.
+
+    ``proves_key`` is false where anybody gets the list: having it then says nothing about the key.
+    """
 
     path: str = "/models"
     shape: ModelShape = ModelShape.OPENAI
     headers: Mapping[str, str] = field(default_factory=dict)
+    proves_key: bool = True
 
 
 @dataclass(frozen=True, slots=True)
