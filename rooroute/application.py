@@ -1,0 +1,387 @@
+"""The house behind the roof: what each method of the protocol does, put together from the floors below."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias
+
+from rooroute import status as views
+from rooroute.attempt import Sink
+from rooroute.chat import ChatRequest, CompletionOptions
+from rooroute.completion import Completions
+from rooroute.connection_test import ConnectionTest
+from rooroute.credentials import Credentials
+from rooroute.discovery import Discovery
+from rooroute.errors import InvalidInput, NotFound
+from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
+from rooroute.ports import Ports
+from rooroute.profiles import Configuration, Pool, Problem, Profile
+from rooroute.providers.table import PROVIDERS, Vendor
+from rooroute.roster import candidate, candidates, pool_of
+from rooroute.routing.marks import Change, Snapshot
+from rooroute.routing.pool import Nobody, rotate
+from rooroute.routing.settling import reset, rest_by_hand
+from rooroute.routing.window import Window
+from rooroute.saved_profiles import SavedProfiles
+from rooroute.secret import Secret, origin_of
+from rooroute.unanswered import duration_words, titles_of, unanswered
+
+Json: TypeAlias = dict[str, Any]
+
+_POLL_SECONDS: Final = 0.25
+_BREATH_SECONDS: Final = 0.02  # several changes at once make one notification
+_HEARTBEAT_POLLS: Final = 40
+_RECENT_SECONDS: Final = 7 * 86_400.0
+_RECENT_ATTEMPTS: Final = 2_000
+
+
+class LearntState(Protocol):
+    """What the house asks of the shared state besides what a request does."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+
+    def poll(self) -> bool: ...
+
+    def heartbeat(self) -> None: ...
+
+    async def attempts(self, since: float = ..., limit: int = ...) -> list[AttemptRecord]: ...
+
+    async def request(self, request_id: str) -> Json | None: ...
+
+    async def latest_requests(self, limit: int = ...) -> list[Json]: ...
+
+    async def close(self) -> None: ...
+
+
+class ConfigurationFile(Protocol):
+    """The configuration as it stands in the file."""
+
+    @property
+    def current(self) -> Configuration: ...
+
+    def poll(self) -> bool: ...
+
+
+class Store(Protocol):
+    """The secrets' home."""
+
+    @property
+    def store_name(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class Network(Protocol):
+    """What has to be warmed up and closed."""
+
+    async def warm(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the composition root hands in. ``store_problem`` tells what is wrong with the secrets' home once it was looked at."""
+
+    ports: Ports
+    window: Window
+    completions: Completions
+    config: ConfigurationFile
+    state: LearntState
+    store: Store
+    credentials: Credentials
+    saved: SavedProfiles
+    discovery: Discovery
+    connection_test: ConnectionTest
+    network: Network
+    open_store: Callable[[], Any]
+    changed: asyncio.Event
+
+
+@dataclass(slots=True)
+class _Recent:
+    """What the ledger says of late, by profile id."""
+
+    figures: Mapping[str, Figures] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+class Backend:
+    """One window's house. See ``rpc.methods.Application`` for what the roof expects of each method."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._listeners: list[Callable[[Json], None]] = []
+        self._recent = _Recent()
+        self._store_problem: str | None = None
+        self._told: Json | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- life ---
+
+    def open(self) -> None:
+        """Begin to watch the shared state, the file and the clock. Needs a running loop."""
+        self._tasks = [asyncio.ensure_future(each) for each in (self._watch(), self._tell(), self._open_store())]
+        self._tasks.append(asyncio.ensure_future(self._parts.network.warm()))
+
+    async def close(self) -> None:
+        """Write down what is still unwritten and let go of everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parts.network.close()
+        await self._parts.state.close()
+        self._parts.store.close()
+
+    def listen(self, changed: Callable[[Json], None]) -> None:
+        self._listeners.append(changed)
+
+    async def _open_store(self) -> None:
+        self._store_problem = (await self._parts.open_store()).problem
+        self._parts.changed.set()
+
+    async def _watch(self) -> None:
+        """Four times a second: has another window learnt something, was the file edited, is a rest over?"""
+        parts, polls = self._parts, 0
+        soonest = float("inf")
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            polls += 1
+            if polls % _HEARTBEAT_POLLS == 0:
+                parts.state.heartbeat()
+            now = parts.ports.now()
+            edited = await asyncio.to_thread(parts.config.poll)
+            if parts.state.poll() or edited or soonest <= now:
+                parts.changed.set()
+                parts.completions.look_again()
+            marks = parts.ports.state.snapshot().marks.values()
+            soonest = min(
+                (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
+            )
+
+    async def _tell(self) -> None:
+        while True:
+            await self._parts.changed.wait()
+            await asyncio.sleep(_BREATH_SECONDS)
+            self._parts.changed.clear()
+            self._parts.completions.look_again()
+            if self._listeners and self._told is not None:
+                await self.status()
+
+    # --- status ---
+
+    def _picture(self) -> views.Picture:
+        parts = self._parts
+        configuration = parts.config.current
+        return views.Picture(
+            now=parts.ports.now(),
+            configuration=configuration,
+            snapshot=parts.ports.state.snapshot(),
+            credentials=parts.credentials,
+            homes={each.id: parts.credentials.home(each) for each in configuration.profiles.values()},
+            figures=self._recent.figures,
+            last_errors=self._recent.errors,
+            pointers=parts.window.pointers,
+        )
+
+    def _problems(self) -> list[Problem]:
+        parts = self._parts
+        store = (Problem(self._store_problem),) if self._store_problem else ()
+        return [*parts.config.current.problems, *parts.state.problems, *store]
+
+    async def status(self) -> Json:
+        """The whole picture; whoever listens is told what changed since the last one."""
+        records = await self._parts.state.attempts(self._parts.ports.now() - _RECENT_SECONDS, _RECENT_ATTEMPTS)
+        self._recent = await asyncio.to_thread(_recent, records)
+        found = views.status(self._picture(), self._parts.store.store_name, self._problems())
+        changes = views.difference(self._told, found) if self._told is not None else None
+        self._told = found
+        if changes is not None:
+            for listener in self._listeners:
+                listener(changes)
+        return found
+
+    def _profile_status(self, profile_id: str) -> Json:
+        return views.profile_status(self._picture(), self._known(profile_id))
+
+    def _known(self, profile_id: str) -> Profile:
+        found = self._parts.config.current.profiles.get(profile_id)
+        if found is None:
+            raise NotFound(f"There is no profile {profile_id!r}.", field="id")
+        return found
+
+    async def providers(self) -> Json:
+        return {"providers": [_vendor_json(each) for each in PROVIDERS.values()]}
+
+    # --- profiles and pools ---
+
+    async def profile(self, profile_id: str) -> Json:
+        return {"profile": self._known(profile_id), "configRevision": self._parts.config.current.revision}
+
+    async def save_profile(
+        self, profile: Profile, secrets: Mapping[str, str], *, revision: str | None, approve_origin: bool
+    ) -> Json:
+        await self._parts.saved.save(profile, secrets, revision=revision, approve_origin=approve_origin)
+        return self._saved(profile.id)
+
+    def _saved(self, profile_id: str) -> Json:
+        self._parts.changed.set()
+        return {"profile": self._profile_status(profile_id), "configRevision": self._parts.config.current.revision}
+
+    async def duplicate_profile(self, profile_id: str, new_id: str | None) -> Json:
+        return self._saved(await self._parts.saved.duplicate(profile_id, new_id))
+
+    async def delete_profile(self, profile_id: str, *, revision: str | None) -> Json:
+        pools = await self._parts.saved.delete(profile_id, revision=revision)
+        self._parts.changed.set()
+        return {"pools": list(pools), "rules": [], "configRevision": self._parts.config.current.revision}
+
+    async def restore_profile(self, profile_id: str) -> Json:
+        await self._parts.saved.restore(profile_id)
+        return self._saved(profile_id)
+
+    async def set_enabled(self, profile_id: str, enabled: bool) -> Json:
+        await self._parts.saved.set_enabled(profile_id, enabled)
+        self._parts.changed.set()
+        return {"profile": self._profile_status(profile_id)}
+
+    async def reset_profile(self, profile_id: str) -> Json:
+        profile = self._known(profile_id)
+        self._parts.credentials.forget(profile_id)
+
+        def forget(snapshot: Snapshot) -> tuple[Change, None]:
+            return reset(candidate(profile, self._parts.credentials), snapshot), None
+
+        await self._parts.ports.state.update(forget)
+        self._parts.changed.set()
+        return {"profile": self._profile_status(profile_id)}
+
+    async def save_pool(self, pool: Pool, *, revision: str | None) -> Json:
+        await self._parts.saved.save_pool(pool, revision=revision)
+        self._parts.changed.set()
+        saved = self._parts.config.current.pools[pool.id]
+        return {
+            "pool": views.pool_status(self._picture(), saved),
+            "configRevision": self._parts.config.current.revision,
+        }
+
+    async def delete_pool(self, pool_id: str, *, revision: str | None) -> Json:
+        await self._parts.saved.delete_pool(pool_id, revision=revision)
+        self._parts.changed.set()
+        return {"pools": [], "rules": [], "configRevision": self._parts.config.current.revision}
+
+    async def test_profile(
+        self, target: str | Profile, secrets: Mapping[str, str], level: str, report: Callable[[Json], None]
+    ) -> Json:
+        profile, typed = self._draft(target, secrets)
+        found = await self._parts.connection_test.run(profile, typed, level, report)
+        if found["ok"] and level != "connect" and isinstance(target, str):
+            await self.reset_profile(target)
+        return found
+
+    async def models(self, target: str | Profile, secrets: Mapping[str, str], *, refresh: bool) -> Json:
+        profile, typed = self._draft(target, secrets)
+        return await self._parts.discovery.models(profile, typed, refresh=refresh)
+
+    def _draft(self, target: str | Profile, secrets: Mapping[str, str]) -> tuple[Profile, Mapping[str, Secret] | None]:
+        """The profile meant, and the secrets typed beside it (None: its saved ones)."""
+        profile = self._known(target) if isinstance(target, str) else target
+        if not secrets:
+            return profile, None
+        url = (
+            profile.base_url or PROVIDERS[profile.provider].default_base_url if profile.provider in PROVIDERS else None
+        )
+        if url is None:
+            raise InvalidInput(f"{profile.title} has no base URL; add one.", field="profile.baseUrl")
+        return profile, {slot: Secret(text.strip(), origin_of(url)) for slot, text in secrets.items()}
+
+    # --- requests ---
+
+    async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> Json:
+        try:
+            return await self._parts.completions.complete(request, options, sink)
+        finally:
+            self._parts.changed.set()
+
+    async def retry_now(self, request_id: str) -> None:
+        self._parts.completions.retry_now(request_id)
+
+    async def skip(self, request_id: str) -> None:
+        self._parts.completions.skip(request_id)
+
+    async def rotate(self, pool_id: str | None, *, to: str | None, rest: float | None) -> Json:
+        """Move this window to the next profile that can serve. Running answers go on where they are."""
+        parts = self._parts
+        configuration = parts.config.current
+        if to is not None:
+            self._known(to)
+        pool = pool_of(configuration, pool_id, None, None)
+        everybody = candidates(configuration, pool, parts.credentials)
+        current = views.pool_status(self._picture(), pool).get("current")
+        now = parts.ports.now()
+        found = rotate(everybody, parts.ports.state.snapshot(), now, current=current, to=to)
+        if isinstance(found, Nobody):
+            raise self._nowhere(found, now, to)
+        parts.window.rotate(pool.id, found.profile_id)
+        if rest is not None and current is not None:
+            left = next(each for each in everybody if each.profile_id == current)
+            await parts.ports.state.update(
+                lambda snapshot: (rest_by_hand(left, rest, snapshot, parts.ports.now()), None)
+            )
+        parts.changed.set()
+        return {"from": current, "to": found.profile_id}
+
+    def _nowhere(self, nobody: Nobody, now: float, to: str | None) -> Exception:
+        titles = titles_of(self._parts.config.current.profiles.values())
+        error = unanswered(nobody, now=now, request_id="", titles=titles, attempts=(), faults=(), hosts_lost=0)
+        del error.data["requestId"], error.data["attempts"]
+        reasons = "; ".join(f"{titles.get(each, each)} {why}" for each, why in nobody.excluded.items())
+        back = f" The first is back in {duration_words(nobody.soonest - now)}." if nobody.soonest is not None else ""
+        what = f"Cannot rotate to {titles.get(to, to)}" if to is not None else "There is nowhere to rotate to"
+        error.message = f"{what}: {reasons or 'the pool has no other profile'}.{back}"
+        return error
+
+    async def why(self, request_id: str) -> Json:
+        """The routing record of one request; ``latest`` names the newest."""
+        found = await self._parts.state.request(request_id)
+        if found is None and request_id == "latest":
+            found = next(iter(await self._parts.state.latest_requests(1)), None)
+        if found is None:
+            raise NotFound(
+                f"There is no record of the request {request_id!r}; records are kept for a week.", field="requestId"
+            )
+        return found
+
+    async def stats(self, since: float | None, group_by: str) -> Json:
+        records = await self._parts.state.attempts(since or 0.0)
+        rows = await asyncio.to_thread(figures, records, GroupBy(group_by))
+        return {"rows": [views.stats_row(each) for each in rows]}
+
+
+def _recent(records: Sequence[AttemptRecord]) -> _Recent:
+    return _Recent({each.key: each for each in figures(records)}, views.last_errors(records))
+
+
+def _vendor_json(row: Vendor) -> Json:
+    def plain(value: Any, names: Sequence[str]) -> Json:
+        return {name: told for name in names if (told := getattr(value, name)) not in (None, "")}
+
+    return {
+        "id": row.id,
+        "name": row.name,
+        "documentation": row.documentation,
+        "fields": [plain(each, ("name", "label", "kind", "required", "help", "placeholder")) for each in row.fields],
+        "presets": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "baseUrl": each.base_url,
+                "needsKey": each.needs_key,
+                "documentation": each.documentation,
+            }
+            for each in row.presets
+        ],
+    }
