@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from rooroute.rpc.methods import METHODS
 from rooroute.rpc.schema import files, openrpc
 
+FILES = files()
 PROTOCOL = Path(__file__).parents[2] / "protocol"
 
 
@@ -20,19 +21,19 @@ def document() -> dict[str, Any]:
     return openrpc()
 
 
-@pytest.mark.parametrize("name", sorted(files()))
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_a_generated_file_is_fresh(name: str) -> None:
     written = (PROTOCOL / name).read_text(encoding="utf-8")
-    assert written == files()[name], "stale: run python -m rooroute.rpc.schema"
+    assert written == FILES[name], "stale: run python -m rooroute.rpc.schema"
 
 
 def test_no_schema_has_outlived_its_model() -> None:
-    assert {f"schemas/{path.name}" for path in (PROTOCOL / "schemas").iterdir()} == files().keys() - {"openrpc.json"}
+    assert {f"schemas/{path.name}" for path in (PROTOCOL / "schemas").iterdir()} == FILES.keys() - {"openrpc.json"}
 
 
-@pytest.mark.parametrize("name", sorted(files().keys() - {"openrpc.json"}))
+@pytest.mark.parametrize("name", sorted(FILES.keys() - {"openrpc.json"}))
 def test_a_schema_is_valid(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads(files()[name]))
+    jsonschema.Draft202012Validator.check_schema(json.loads(FILES[name]))
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
