@@ -1,70 +1,33 @@
-"""The network: send one request, hand over the answer as it comes. The one room that knows httpcore.
+"""The network: send one request, hand over the answer as it comes, under deadlines of our own.
 
-The engine is used below httpx's client on purpose: it has no redirects, no cookies, no netrc, no environment and no URL in its
-exceptions, so a key cannot leave by any of those doors. A secret is revealed here, at the moment of sending, against the origin of the
-URL it goes to.
+A secret is revealed at the moment of sending, against the origin of the URL it goes to (``http_message``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any, Final, Protocol
-
-import httpcore
+from typing import Final
 
 from rooroute.adapters.http_answer import Answer, Patience
-from rooroute.adapters.http_message import Message, engine_request, reveal
+from rooroute.adapters.http_engine import Engine, Reply
+from rooroute.adapters.http_message import Message, reveal
 from rooroute.adapters.proxies import Proxy, proxy_for
-from rooroute.adapters.wire import Sockets, StaleConnection, tls_context
-from rooroute.adapters.wire_faults import ENGINE_ERRORS, failure_of
+from rooroute.adapters.wire import WireError, tls_context
+from rooroute.adapters.wire_faults import failure_of
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Failure, Fault, Unreachable
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
 
-_KEEP_ALIVE: Final = 120.0
-_KEPT_CONNECTIONS: Final = 100
 _DRAIN_SECONDS: Final = 0.25
 _DRAIN_BYTES: Final = 65_536
 
-logging.getLogger("httpcore").setLevel(logging.WARNING)
-
-
-class Engine(Protocol):
-    """What sends a request and gives back an answer whose headers are there."""
-
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response: ...
-
-    async def aclose(self) -> None: ...
-
-
-def open_pool(proxy: Proxy | None, tls: ssl.SSLContext) -> Engine:
-    """The seam: another engine is put in here."""
-    limits: dict[str, Any] = {
-        "max_connections": None,
-        "max_keepalive_connections": _KEPT_CONNECTIONS,
-        "keepalive_expiry": _KEEP_ALIVE,
-        "http2": False,
-        "retries": 0,
-        "network_backend": Sockets(),
-    }
-    if proxy is None:
-        return httpcore.AsyncConnectionPool(ssl_context=tls, **limits)
-    return httpcore.AsyncHTTPProxy(
-        proxy_url=proxy.url,
-        proxy_auth=proxy.auth,
-        ssl_context=tls,
-        proxy_ssl_context=tls if proxy.url.startswith("https:") else None,
-        **limits,
-    )
-
 
 class Upstream:
-    """Connections to every provider of this process: one pool directly and one per proxy, all made when first needed.
+    """Connections to every provider of this process: one engine for the direct way and one per proxy, all made when first needed.
 
     ``environment`` is read once, for HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a profile's own proxy comes first.
     """
@@ -73,24 +36,24 @@ class Upstream:
         self._environment = {
             name.lower(): value for name, value in environment.items() if name.lower().endswith("_proxy")
         }
-        self._pools: dict[Proxy | None, Engine] = {}
+        self._engines: dict[Proxy | None, Engine] = {}
         self._tls: ssl.SSLContext | None = None
         self._draining: set[asyncio.Task[None]] = set()
 
     async def warm(self) -> None:
-        """Load the trust store and make the direct pool, so that the first request does not pay for it."""
+        """Load the trust store and make the direct engine, so that the first request does not pay for it."""
         if self._tls is None:
             self._tls = await asyncio.to_thread(tls_context)
-        self._pool(None)
+        self._engine(None)
 
     async def close(self) -> None:
         """Drop every connection; answers still open break off."""
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, return_exceptions=True)
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            await pool.aclose()
+        engines, self._engines = self._engines, {}
+        for engine in engines.values():
+            await engine.close()
 
     @asynccontextmanager
     async def open(self, request: HttpRequest, timeouts: Timeouts, proxy: str | None = None) -> AsyncIterator[Answer]:
@@ -101,19 +64,20 @@ class Upstream:
         ``first_token`` the time to the body's first byte, ``idle`` each gap after it, ``total`` everything.
         """
         message = reveal(request)
-        response, patience = await self._ask(message, timeouts, self._pool(self._way(request.url, proxy)))
-        answer = Answer(response, patience, message.place)
+        reply, patience = await self._ask(message, timeouts, self._engine(self._way(request.url, proxy)))
+        answer = Answer(reply, patience, message.place)
         try:
             _refuse_compression(answer, message.place)
             yield answer
         except BaseException:
             await answer.chunks.aclose()
-            await response.aclose()
+            reply.close()
             raise
-        if answer.finished:
-            await response.aclose()
+        if reply.over:
+            await answer.chunks.aclose()
+            reply.close()
         else:
-            self._drain(answer, response)
+            self._drain(answer, reply)
 
     async def request(
         self, request: HttpRequest, *, seconds: float = 10.0, limit: int = 8_388_608, proxy: str | None = None
@@ -135,41 +99,37 @@ class Upstream:
         except ValueError as wrong:
             raise InvalidInput(f"The proxy cannot be used: {wrong}.", field="profile.proxy") from None
 
-    def _pool(self, proxy: Proxy | None) -> Engine:
-        if proxy not in self._pools:
+    def _engine(self, proxy: Proxy | None) -> Engine:
+        """The seam: another engine is put in here."""
+        if proxy not in self._engines:
             self._tls = self._tls or tls_context()
-            self._pools[proxy] = open_pool(proxy, self._tls)
-        return self._pools[proxy]
+            self._engines[proxy] = Engine(proxy, self._tls)
+        return self._engines[proxy]
 
-    async def _ask(self, message: Message, timeouts: Timeouts, pool: Engine) -> tuple[httpcore.Response, Patience]:
-        """Send and wait for the headers. A kept connection that turns out dead before any byte of the answer is replaced once."""
+    async def _ask(self, message: Message, timeouts: Timeouts, engine: Engine) -> tuple[Reply, Patience]:
         loop = asyncio.get_running_loop()
         began = loop.time()
         bound = min(timeouts.first_token, timeouts.total)
         lost: Failure
         try:
             async with asyncio.timeout(bound):
-                try:
-                    response = await pool.handle_async_request(engine_request(message, timeouts))
-                except StaleConnection:
-                    response = await pool.handle_async_request(engine_request(message, timeouts))
-                spent = loop.time() - began
-                socket = response.extensions["network_stream"]
-                return response, Patience(bound - spent, timeouts.idle, timeouts.total - spent, socket)
+                reply = await engine.send(message, timeouts.connect)
+            spent = loop.time() - began
+            return reply, Patience(bound - spent, timeouts.idle, timeouts.total - spent, reply.socket)
         except TimeoutError:
             lost = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
-        except ENGINE_ERRORS as error:
+        except WireError as error:
             lost = failure_of(error, message.place, seconds=timeouts.connect)
         raise Unreachable(lost)
 
-    def _drain(self, answer: Answer, response: httpcore.Response) -> None:
+    def _drain(self, answer: Answer, reply: Reply) -> None:
         """Read the little that follows the end of a stream, so that its connection can be used again."""
-        task = asyncio.get_running_loop().create_task(_finish(answer, response))
+        task = asyncio.get_running_loop().create_task(_finish(answer, reply))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 
 
-async def _finish(answer: Answer, response: httpcore.Response) -> None:
+async def _finish(answer: Answer, reply: Reply) -> None:
     rest = 0
     try:
         with suppress(TimeoutError, Unreachable):
@@ -180,7 +140,7 @@ async def _finish(answer: Answer, response: httpcore.Response) -> None:
                         break
     finally:
         await answer.chunks.aclose()
-        await response.aclose()
+        reply.close()
 
 
 def _refuse_compression(answer: Answer, place: str) -> None:

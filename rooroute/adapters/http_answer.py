@@ -6,12 +6,11 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-import httpcore
-
-from rooroute.adapters.wire import OutOfTime
-from rooroute.adapters.wire_faults import ENGINE_ERRORS, failure_of
+from rooroute.adapters.http_engine import Reply
+from rooroute.adapters.wire import OutOfTime, Socket, WireError
+from rooroute.adapters.wire_faults import failure_of
 from rooroute.outcome import Failure, Fault, Unreachable
 
 _MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
@@ -26,7 +25,7 @@ class Patience:
 
     __slots__ = ("_due", "_loop", "_since", "_socket", "_timer", "idle", "left", "next")
 
-    def __init__(self, first: float, idle: float, total: float, socket: Any) -> None:
+    def __init__(self, first: float, idle: float, total: float, socket: Socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = socket
         self._timer: asyncio.TimerHandle | None = None
@@ -69,15 +68,14 @@ class Answer:
     """An HTTP answer whose body is still coming: status, headers (names lower case; repeated ones joined by a comma), ``chunks`` as
     they arrive, never decoded."""
 
-    __slots__ = ("_place", "_stream", "_total", "chunks", "finished", "headers", "patience", "status")
+    __slots__ = ("_place", "_reply", "_total", "chunks", "headers", "patience", "status")
 
-    def __init__(self, response: httpcore.Response, patience: Patience, place: str) -> None:
-        self.status = response.status
-        self.headers: Mapping[str, str] = _lower(response.headers)
+    def __init__(self, reply: Reply, patience: Patience, place: str) -> None:
+        self.status = reply.head.status
+        self.headers: Mapping[str, str] = _lower(reply.head.headers)
         self.patience = patience
-        self.finished = False
         self._place = place
-        self._stream: Any = response.stream
+        self._reply = reply
         self._total = 0
         self.chunks: AsyncGenerator[bytes, None] = self._read_chunks()
 
@@ -86,7 +84,7 @@ class Answer:
         lost: Failure | None = None
         try:
             patience.waits()
-            async for chunk in self._stream:
+            while chunk := await self._reply.read():
                 patience.heard()
                 self._total += len(chunk)
                 if self._total > _MAX_ANSWER_BYTES:
@@ -94,12 +92,10 @@ class Answer:
                     break
                 yield chunk
                 patience.waits()
-            else:
-                self.finished = True
         except OutOfTime:
             lost = self._late()
-        except ENGINE_ERRORS as error:
-            lost = failure_of(error, self._place, broken=True)
+        except WireError as error:
+            lost = failure_of(error, self._place)
         finally:
             patience.stop()
         if lost is not None:
@@ -122,7 +118,7 @@ class Answer:
         return bytes(body[:limit])
 
 
-def _lower(headers: Any) -> dict[str, str]:
+def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-import httpcore
-
 from rooroute.errors import InvalidInput, OriginNotApproved
-from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import HttpRequest
 from rooroute.secret import Secret, origin_of
 from rooroute.version import VERSION
@@ -21,26 +18,20 @@ _TARGET_SAFE: Final = "/?:@!$&'()*+,;=-._~%[]{}|^`"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request with its secrets in place; never shown to anybody."""
+    """A request with its secrets in place; never shown to anybody. ``place`` is host and port, ``authority`` what the URL says of them."""
 
     method: str
-    url: httpcore.URL
+    secure: bool
+    host: str
+    port: int
+    target: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
     place: str
+    authority: str
 
     def __repr__(self) -> str:
         return f"Message({self.method} {self.place})"
-
-
-def engine_request(message: Message, timeouts: Timeouts) -> httpcore.Request:
-    return httpcore.Request(
-        message.method,
-        message.url,
-        headers=message.headers,
-        content=message.body,
-        extensions={"timeout": {"connect": timeouts.connect}},
-    )
 
 
 def reveal(request: HttpRequest) -> Message:
@@ -57,11 +48,12 @@ def reveal(request: HttpRequest) -> Message:
     shown_query = _shown(request.secret_query, origin)
     parts = urlsplit(request.url)
     place = origin.partition("://")[2]
-    host = place.rpartition(":")[0]
+    host, _, port = place.rpartition(":")
     query = "&".join(filter(None, (parts.query, urlencode(shown_query, quote_via=quote))))
     target = quote((parts.path or "/") + (f"?{query}" if query else ""), safe=_TARGET_SAFE)
+    authority = host if parts.port is None else place
     wire = {
-        "host": host if parts.port is None else place,
+        "host": authority,
         "user-agent": f"rooroute/{VERSION}",
         "accept": "*/*",
         "accept-encoding": "identity",
@@ -72,12 +64,14 @@ def reveal(request: HttpRequest) -> Message:
         wire["content-length"] = str(len(request.body))
     return Message(
         request.method,
-        httpcore.URL(
-            scheme=parts.scheme.encode(), host=host.strip("[]").encode(), port=parts.port, target=target.encode()
-        ),
+        parts.scheme == "https",
+        host.strip("[]"),
+        int(port),
+        target,
         [_line(name, value) for name, value in wire.items()],
         request.body,
         place,
+        authority,
     )
 
 

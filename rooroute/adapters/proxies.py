@@ -13,7 +13,9 @@ from rooroute.secret import LOOPBACK
 class Proxy:
     """An HTTP proxy. Its credentials are not part of its text."""
 
-    url: str
+    host: str
+    port: int
+    secure: bool = False
     auth: tuple[str, str] | None = field(default=None, repr=False)
 
 
@@ -39,10 +41,9 @@ def parse_proxy(text: str) -> Proxy:
         raise ValueError(f"it is of kind {parts.scheme!r}, only http:// and https:// proxies are known")
     if not parts.hostname:
         raise ValueError("it names no host")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = parts.port or (443 if parts.scheme == "https" else 80)
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    return Proxy(f"{parts.scheme}://{host}:{port}", auth)
+    return Proxy(parts.hostname, port, parts.scheme == "https", auth)
 
 
 def _excluded(host: str, port: int | None, no_proxy: str) -> bool:

@@ -1,8 +1,7 @@
-"""Sockets for the HTTP engine: TCP and TLS on plain asyncio.
+"""One connection on plain asyncio: TCP, and TLS on top of it.
 
-httpcore's own asyncio backend goes through anyio, which opens a cancel scope and yields to the loop once for every read; a stream is
-thousands of reads. This one also knows two things the engine cannot see: whether a connection died before a single byte of this
-answer (then asking again on a fresh one is safe), and how to wake a reader whose time is up.
+It knows two things that decide what may happen next: whether a kept connection died before a single byte of this answer (then asking
+again on a fresh one is safe), and how to wake a reader whose time is up.
 """
 
 from __future__ import annotations
@@ -10,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpcore
 import truststore
 
 _HIGH_WATER: Final = 262_144
+_MOST_AT_ONCE: Final = 16_384
 _CA_FILES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -26,11 +24,27 @@ _CA_FILES: Final = (
 )
 
 
-class StaleConnection(httpcore.ReadError):
+class WireError(Exception):
+    """Something on the wire; its cause says what."""
+
+
+class ConnectFailed(WireError):
+    """No connection."""
+
+
+class ConnectTooSlow(ConnectFailed):
+    """No connection in time."""
+
+
+class ConnectionBroken(WireError):
+    """A connection was reset."""
+
+
+class StaleConnection(ConnectionBroken):
     """A kept connection was closed by the other side before any byte of this answer."""
 
 
-class OutOfTime(httpcore.ReadTimeout):
+class OutOfTime(WireError):
     """The reader was woken because its deadline passed."""
 
 
@@ -53,7 +67,7 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
+class Socket(asyncio.Protocol):
     """One connection. Reads hand out whatever has arrived; writes wait only while the kernel's buffer is full."""
 
     def __init__(self) -> None:
@@ -100,7 +114,13 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._error = OutOfTime()
         _wake(self._reader)
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self) -> bytes:
+        """What has arrived, 16 KiB at most; empty at the end. Raises ``ConnectionBroken`` or ``OutOfTime``.
+
+        When more than that has arrived, everybody else has a turn before the rest: decoding it all at once would hold them up.
+        """
+        if self._buffer:
+            await asyncio.sleep(0)
         while not self._buffer:
             if self._over or self._error is not None:
                 return self._ended()
@@ -110,8 +130,8 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
             finally:
                 self._reader = None
         self._heard = True
-        data = bytes(self._buffer[:max_bytes])
-        del self._buffer[:max_bytes]
+        data = bytes(self._buffer[:_MOST_AT_ONCE])
+        del self._buffer[:_MOST_AT_ONCE]
         if self._resting and not self._buffer and self._transport is not None:
             self._resting = False
             self._transport.resume_reading()
@@ -123,17 +143,16 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._reused and not self._heard:
             raise StaleConnection from self._error
         if self._error is not None:
-            raise httpcore.ReadError from self._error
+            raise ConnectionBroken from self._error
         return b""
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, data: bytes) -> None:
+        """Send one whole request. Raises ``ConnectionBroken``."""
         if self._heard:
             self._heard, self._reused = False, True
-        if not buffer:
-            return
         if self._over or self._transport is None or self._transport.is_closing():
-            raise httpcore.WriteError from self._error
-        self._transport.write(buffer)
+            raise ConnectionBroken from self._error
+        self._transport.write(data)
         while self._clogged and not self._over:
             self._writer = asyncio.get_running_loop().create_future()
             try:
@@ -141,40 +160,36 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
             finally:
                 self._writer = None
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
+        """Drop the connection; a reader of ours sees it broken, not ended."""
         if not self._over:
             self._error = self._error or ConnectionAbortedError()
         if self._transport is not None:
             self._transport.abort()
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
+    @property
+    def spent(self) -> bool:
+        """Whether an idle connection can no longer be used: nothing may arrive on it but its end."""
+        return self._over or bool(self._buffer)
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> Socket:
+        """The same connection under TLS; this object must not be used any more. Raises ``ConnectFailed``."""
         if self._transport is None or self._buffer:
-            raise httpcore.ConnectError("bytes arrived before the TLS handshake")
+            raise ConnectFailed
         inner = Socket()
         try:
             inner._transport = await asyncio.get_running_loop().start_tls(
-                self._transport,
-                inner,
-                ssl_context,
-                server_hostname=server_hostname,
-                ssl_handshake_timeout=timeout,
+                self._transport, inner, context, server_hostname=host
             )
         except (OSError, ssl.CertificateError) as error:
             self._transport.abort()
-            raise httpcore.ConnectError from error
+            raise ConnectFailed from error
         except BaseException:
             self._transport.abort()
             raise
         if inner._transport is None:
-            raise httpcore.ConnectError("the connection closed during the TLS handshake")
+            raise ConnectFailed
         return inner
-
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            return self._over or bool(self._buffer)
-        return self._transport.get_extra_info(info) if self._transport is not None else None
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:
@@ -182,23 +197,10 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
         waiter.set_result(None)
 
 
-class Sockets(httpcore.AsyncNetworkBackend):
-    """Opens connections; both address families are tried, the second a quarter of a second after the first (RFC 8305)."""
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                _, opened = await loop.create_connection(Socket, host, port, happy_eyeballs_delay=0.25)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout from error
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError from error
-        return opened
+async def connect(host: str, port: int) -> Socket:
+    """A TCP connection; both address families are tried, the second a quarter of a second later (RFC 8305)."""
+    try:
+        _, opened = await asyncio.get_running_loop().create_connection(Socket, host, port, happy_eyeballs_delay=0.25)
+    except (OSError, UnicodeError) as error:
+        raise ConnectFailed from error
+    return opened

@@ -1,6 +1,6 @@
 """What went wrong on the wire, as one table: cause, class, sentence. The deepest known cause speaks.
 
-A sentence holds the host and never text of the exception itself: h11 quotes an illegal header with its value, which may be a key.
+A sentence holds the host and never text of the exception itself, which may quote what was sent.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import ssl
 from collections.abc import Iterator
 from typing import Final
 
-import httpcore
-
-from rooroute.adapters.wire import StaleConnection
+from rooroute.adapters.http_engine import Cut, NotHttp, ProxyRefused, Unsendable
+from rooroute.adapters.wire import ConnectFailed, ConnectionBroken, ConnectTooSlow, StaleConnection, WireError
 from rooroute.outcome import Failure, Fault, Scope
 
 _ROWS: Final[tuple[tuple[type[BaseException], Fault, str], ...]] = (
@@ -25,35 +24,20 @@ _ROWS: Final[tuple[tuple[type[BaseException], Fault, str], ...]] = (
     ),
     (ssl.SSLError, Fault.NETWORK, "No TLS connection to {place} could be agreed on; nothing was sent."),
     (ConnectionRefusedError, Fault.NETWORK, "{place} refuses connections; check that it runs there."),
-    (httpcore.ConnectTimeout, Fault.NETWORK, "No connection to {place} within {seconds:g} seconds."),
-    (httpcore.ProxyError, Fault.NETWORK, "The proxy did not open a way to {place}."),
-    (httpcore.ConnectError, Fault.NETWORK, "No connection to {place} could be made."),
-    (
-        httpcore.LocalProtocolError,
-        Fault.CONFIG,
-        "A header for {place} cannot be sent; check the profile's headers and key.",
-    ),
+    (ConnectTooSlow, Fault.NETWORK, "No connection to {place} within {seconds:g} seconds."),
+    (ProxyRefused, Fault.NETWORK, "The proxy did not open a way to {place}."),
+    (ConnectFailed, Fault.NETWORK, "No connection to {place} could be made."),
+    (Unsendable, Fault.CONFIG, "A header for {place} cannot be sent; check the profile's headers and key."),
+    (NotHttp, Fault.BAD_ANSWER, "{place} does not answer in HTTP; check the base URL."),
+    (Cut, Fault.TRANSIENT, "{place} closed the connection before its answer was complete."),
     (StaleConnection, Fault.TRANSIENT, "{place} closed the connection without an answer."),
-    (httpcore.NetworkError, Fault.TRANSIENT, "The connection to {place} was reset."),
-    (OSError, Fault.NETWORK, "The network does not reach {place}."),
+    (ConnectionBroken, Fault.TRANSIENT, "The connection to {place} was reset."),
 )
-ENGINE_ERRORS: Final = (
-    httpcore.NetworkError,
-    httpcore.TimeoutException,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-    OSError,
-)
-_UNREADABLE: Final = "{place} does not answer in HTTP; check the base URL."
-_CUT: Final = ("Server disconnected", "peer closed connection")
 
 
-def failure_of(error: Exception, place: str, *, seconds: float = 0.0, broken: bool = False) -> Failure:
-    """The failure an exception of the engine stands for. ``broken``: headers had come already. ``seconds``: the connect timeout."""
+def failure_of(error: WireError, place: str, *, seconds: float = 0.0) -> Failure:
+    """The failure an exception stands for. ``seconds``: the connect timeout."""
     chain = tuple(_causes(error))
-    if isinstance(error, httpcore.RemoteProtocolError):
-        return _protocol_failure(error, place, broken=broken)
     for kind, fault, sentence in _ROWS:
         cause = next(
             (e for e in chain if isinstance(e, kind) or (kind is ConnectionRefusedError and _refused(e))), None
@@ -61,14 +45,7 @@ def failure_of(error: Exception, place: str, *, seconds: float = 0.0, broken: bo
         if cause is not None:
             detail = getattr(cause, "verify_message", "") or "not valid"
             return Failure(fault, sentence.format(place=place, detail=detail, seconds=seconds), Scope.ENDPOINT)
-    return Failure(Fault.NETWORK, f"The exchange with {place} failed ({type(error).__name__}).", Scope.ENDPOINT)
-
-
-def _protocol_failure(error: Exception, place: str, *, broken: bool) -> Failure:
-    if str(error).startswith(_CUT):
-        said = "broke its answer off" if broken else "closed the connection without an answer"
-        return Failure(Fault.TRANSIENT, f"{place} {said}.", Scope.ENDPOINT)
-    return Failure(Fault.BAD_ANSWER, _UNREADABLE.format(place=place), Scope.ENDPOINT)
+    return Failure(Fault.NETWORK, f"The exchange with {place} failed.", Scope.ENDPOINT)
 
 
 def _refused(error: BaseException) -> bool:
