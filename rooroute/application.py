@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from rooroute import status as views
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
-from rooroute.connection_test import ConnectionTest
 from rooroute.credentials import Credentials
-from rooroute.discovery import Discovery
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.ports import Ports
@@ -27,6 +25,10 @@ from rooroute.routing.window import Window
 from rooroute.saved_profiles import SavedProfiles
 from rooroute.secret import Secret, origin_of
 from rooroute.unanswered import duration_words, titles_of, unanswered
+
+if TYPE_CHECKING:
+    from rooroute.connection_test import ConnectionTest
+    from rooroute.discovery import Discovery
 
 Json: TypeAlias = dict[str, Any]
 
@@ -84,7 +86,8 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the composition root hands in. ``store_problem`` tells what is wrong with the secrets' home once it was looked at."""
+    """What the composition root hands in. ``discovery`` and ``connection_test`` are made when first asked for; ``open_store`` looks at the
+    secrets' home and tells what is wrong with it; ``changed`` is set whenever something a user sees has changed."""
 
     ports: Ports
     window: Window
@@ -94,8 +97,8 @@ class Parts:
     store: Store
     credentials: Credentials
     saved: SavedProfiles
-    discovery: Discovery
-    connection_test: ConnectionTest
+    discovery: Callable[[], Discovery]
+    connection_test: Callable[[], ConnectionTest]
     network: Network
     open_store: Callable[[], Any]
     changed: asyncio.Event
@@ -124,8 +127,14 @@ class Backend:
 
     def open(self) -> None:
         """Begin to watch the shared state, the file and the clock. Needs a running loop."""
-        self._tasks = [asyncio.ensure_future(each) for each in (self._watch(), self._tell(), self._open_store())]
-        self._tasks.append(asyncio.ensure_future(self._parts.network.warm()))
+        errands = (
+            self._watch(),
+            self._tell(),
+            self._open_store(),
+            self._parts.network.warm(),
+            self._parts.saved.tidy(),
+        )
+        self._tasks = [asyncio.ensure_future(each) for each in errands]
 
     async def close(self) -> None:
         """Write down what is still unwritten and let go of everything."""
@@ -277,14 +286,14 @@ class Backend:
         self, target: str | Profile, secrets: Mapping[str, str], level: str, report: Callable[[Json], None]
     ) -> Json:
         profile, typed = self._draft(target, secrets)
-        found = await self._parts.connection_test.run(profile, typed, level, report)
+        found = await self._parts.connection_test().run(profile, typed, level, report)
         if found["ok"] and level != "connect" and isinstance(target, str):
             await self.reset_profile(target)
         return found
 
     async def models(self, target: str | Profile, secrets: Mapping[str, str], *, refresh: bool) -> Json:
         profile, typed = self._draft(target, secrets)
-        return await self._parts.discovery.models(profile, typed, refresh=refresh)
+        return await self._parts.discovery().models(profile, typed, refresh=refresh)
 
     def _draft(self, target: str | Profile, secrets: Mapping[str, str]) -> tuple[Profile, Mapping[str, Secret] | None]:
         """The profile meant, and the secrets typed beside it (None: its saved ones)."""

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ from rooroute.version import VERSION
 if TYPE_CHECKING:
     from rooroute.adapters.keychain import ClientStore
     from rooroute.application import Backend
+    from rooroute.connection_test import ConnectionTest
+    from rooroute.discovery import Discovery
     from rooroute.rpc.reverse import ClientSecrets
 
 APP: Final = "rooroute"
@@ -45,16 +48,13 @@ async def make_backend(
     """The house, open: configuration read, state shared, nothing asked of the keyring yet. ``client_secrets`` is the editor's own store."""
     from rooroute.adapters import machine
     from rooroute.adapters.config_file import ConfigFile
-    from rooroute.adapters.dial import dial
     from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import Keychain
     from rooroute.adapters.keychain_vaults import Trouble, Vault, VaultError, open_system_vault
     from rooroute.adapters.state_store import StateStore
     from rooroute.application import Backend, Parts
     from rooroute.completion import Completions
-    from rooroute.connection_test import ConnectionTest
     from rooroute.credentials import Credentials
-    from rooroute.discovery import Discovery
     from rooroute.ports import Ports
     from rooroute.providers.table import check
     from rooroute.routing.window import Window
@@ -62,6 +62,19 @@ async def make_backend(
 
     def no_vault() -> Vault:
         raise VaultError(Trouble.ABSENT)
+
+    @cache
+    def discovery() -> Discovery:
+        from rooroute.discovery import Discovery
+
+        return Discovery(upstream.request, credentials.resolve, time.time)
+
+    @cache
+    def connection_test() -> ConnectionTest:
+        from rooroute.adapters.dial import dial
+        from rooroute.connection_test import ConnectionTest
+
+        return ConnectionTest(upstream, dial, credentials.resolve, time.time, time.monotonic)
 
     owner = machine.identity()
     config = ConfigFile(where.config, check)
@@ -96,8 +109,8 @@ async def make_backend(
             store=keychain,
             credentials=credentials,
             saved=SavedProfiles(config, keychain, state, check=check, now=time.time),
-            discovery=Discovery(upstream.request, credentials.resolve, time.time),
-            connection_test=ConnectionTest(upstream, dial, credentials.resolve, time.time, time.monotonic),
+            discovery=discovery,
+            connection_test=connection_test,
             network=upstream,
             open_store=keychain.open,
             changed=changed,
