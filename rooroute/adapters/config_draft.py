@@ -45,6 +45,37 @@ class Draft:
             if profile_id in pool["profiles"]:
                 pool["profiles"] = [name for name in pool["profiles"] if name != profile_id]
 
+    def restore_profile(self, entry: Mapping[str, Any], index: int, places: Mapping[str, int]) -> None:
+        """Put a removed entry back as it was, and its id to these places in these pools, where those still are."""
+        label = labels([entry], "profiles")[0]
+        if label.casefold() in {name.casefold() for name in labels(self._entries("profiles"), "profiles")}:
+            raise InvalidInput(f"There is a profile {label} again; delete or rename that one first.", field="id")
+        self._entries("profiles").insert(index, dict(entry))
+        self.before[f"profiles.{label}"], self.after[f"profiles.{label}"] = None, dict(entry)
+        for pool in self._pools():
+            if pool.get("id") in places and label not in pool["profiles"]:
+                pool["profiles"].insert(places[pool["id"]], label)
+
+    def set_enabled(self, profile_id: str, enabled: bool) -> None:
+        """Switch a profile on or off. NotFound when there is none."""
+        entry = self._entries("profiles")[self._index("profiles", profile_id)]
+        if not isinstance(entry, dict):
+            raise InvalidInput(f"{profile_id} needs attention before it can be switched.", field="id")
+        self.before[f"profiles.{profile_id}"], self.after[f"profiles.{profile_id}"] = dict(entry), entry
+        if enabled and "enabled" in entry:
+            entry["enabled"] = True
+        elif not enabled:
+            entry["enabled"] = False
+
+    def place(self, profile_id: str) -> tuple[dict[str, Any], int, dict[str, int]]:
+        """A profile's entry as it stands, its index, and its place in each pool by the pool's id. NotFound when there is none."""
+        index = self._index("profiles", profile_id)
+        entry = self._entries("profiles")[index]
+        places = {
+            p["id"]: p["profiles"].index(profile_id) for p in self._pools() if profile_id in p["profiles"] and "id" in p
+        }
+        return (entry if isinstance(entry, dict) else {}), index, places
+
     def remove_pool(self, pool_id: str) -> None:
         """Remove the pool. NotFound when there is none."""
         self._remove("pools", pool_id)

@@ -199,7 +199,7 @@ class StateStore:
 
     async def put_intent(self, name: str, document: Mapping[str, Any]) -> None:
         """Write down what is about to be done in several steps, so that the next start can finish or undo it."""
-        await self._write(lambda db: db.put_intent(name, document))
+        await self._write(lambda db: db.put_intent(name, {**document, "owner": self._identity}))
 
     async def drop_intent(self, name: str) -> None:
         """It is done."""
@@ -208,8 +208,12 @@ class StateStore:
     # --- questions ---
 
     async def intents(self) -> dict[str, dict[str, Any]]:
-        """What was begun and not finished, by name."""
-        return await self._read(lambda db: db.intents())
+        """What was begun and not finished, by name; ``ownerLives`` tells whether the window that began it still runs."""
+        found = await self._read(lambda db: db.intents())
+        return {
+            name: {**document, "ownerLives": self._alive(str(document.get("owner")))}
+            for name, document in found.items()
+        }
 
     async def attempts(self, since: float = 0.0, limit: int = ATTEMPTS_KEPT) -> list[AttemptRecord]:
         """Attempts sent at or after ``since``, oldest first, at most the latest ``limit``."""

@@ -1,0 +1,541 @@
+"""Saving, renaming and deleting a profile together with its secret, in an order that survives a crash at any point.
+
+What is about to happen is written down first; then the secret, bound to the one origin it may be sent to; then the configuration; then
+what is no longer needed goes. Whoever starts next finishes what was begun (``tidy``): a secret without its profile is removed, and a
+profile without its secret says that its key is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TypeVar
+
+from rooroute.errors import InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
+from rooroute.profiles import (
+    Configuration,
+    Pool,
+    Problem,
+    Profile,
+    check_pool,
+    check_profile,
+    check_secret,
+    needs_plain_http_approval,
+    reference_name,
+)
+from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of
+from rooroute.routing.marks import Change, Snapshot
+from rooroute.routing.settling import edited
+from rooroute.secret import Secret, is_loopback, origin_of
+
+T = TypeVar("T")
+UNDO_SECONDS: Final = 600.0
+_KEY: Final = "apiKey"
+_NEW_JUDGEMENT: Final = (
+    "provider",
+    "base_url",
+    "model",
+    "models",
+    "model_map",
+    "api_key",
+    "secrets",
+    "key_saved_at",
+    "options",
+)
+
+
+class Draft(Protocol):
+    """One edit of the configuration, on what the file says at that moment."""
+
+    def put_profile(self, profile: Profile, index: int | None = None) -> None: ...
+    def remove_profile(self, profile_id: str) -> None: ...
+    def rename_profile(self, old: str, new: str) -> None: ...
+    def restore_profile(self, entry: Mapping[str, Any], index: int, places: Mapping[str, int]) -> None: ...
+    def set_enabled(self, profile_id: str, enabled: bool) -> None: ...
+    def place(self, profile_id: str) -> tuple[dict[str, Any], int, dict[str, int]]: ...
+    def put_pool(self, pool: Pool, index: int | None = None) -> None: ...
+    def remove_pool(self, pool_id: str) -> None: ...
+    def rename_pool(self, old: str, new: str) -> None: ...
+
+
+class ConfigPort(Protocol):
+    """The configuration file. ``load`` and ``save`` block: they are called in a worker thread."""
+
+    @property
+    def current(self) -> Configuration: ...
+
+    def load(self) -> Configuration: ...
+
+    def save(self, edit: Callable[[Draft], None], expected: str | None = None) -> Configuration:
+        """Raises Conflict for a stale ``expected``; on any error nothing was changed."""
+
+
+class SecretsPort(Protocol):
+    """Where keys live; every method may raise SecretUnavailable."""
+
+    @property
+    def store_name(self) -> str: ...
+
+    async def get(self, profile_id: str, slot: str) -> Secret | None: ...
+
+    async def set(self, profile_id: str, slot: str, text: str, origin: str, saved_at: float | None = None) -> None: ...
+
+    async def delete(self, profile_id: str, slot: str) -> None: ...
+
+
+class StatePort(Protocol):
+    """What is remembered beside the configuration: approved origins, and what was begun."""
+
+    def approved(self, profile_id: str, slot: str) -> str | None: ...
+
+    async def approve(self, profile_id: str, slot: str, origin: str) -> None: ...
+
+    async def withdraw(self, profile_id: str, slot: str | None = None) -> None: ...
+
+    async def put_intent(self, name: str, document: Mapping[str, Any]) -> None: ...
+
+    async def drop_intent(self, name: str) -> None: ...
+
+    async def intents(self) -> dict[str, dict[str, Any]]: ...
+
+    async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """A profile to be saved with what was typed beside it: ``keys`` go into the keyring, references are in the profile by now."""
+
+    profile: Profile
+    keys: Mapping[str, str]
+    fresh: frozenset[str]
+    warnings: tuple[str, ...]
+
+
+class SavedProfiles:
+    """What the user keeps. One change at a time; a caller that is cancelled meanwhile does not stop it half-way.
+
+    ``check`` tells what is wrong with a profile by its vendor's rules; ``now`` gives UTC epoch seconds.
+    """
+
+    def __init__(
+        self,
+        config: ConfigPort,
+        secrets: SecretsPort,
+        state: StatePort,
+        *,
+        check: Callable[[Profile], Sequence[Problem]],
+        now: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._state = state
+        self._check = check
+        self._now = now
+        self._turn = asyncio.Lock()
+        self._tidying: set[asyncio.Task[None]] = set()
+
+    # --- profiles ---
+
+    async def save(
+        self,
+        profile: Profile,
+        secrets: Mapping[str, str],
+        *,
+        revision: str | None = None,
+        approve_origin: bool = False,
+        new: bool = False,
+    ) -> tuple[str, ...]:
+        """Save a profile, and the ``secrets`` typed for its slots (a key, or a reference to an environment variable). Gives warnings.
+
+        ``revision`` is what the edit began from; ``approve_origin`` says that the user agreed to the address; ``new`` refuses an id that
+        exists. Raises InvalidInput, Conflict, OriginNotApproved or SecretUnavailable; then nothing is saved.
+        """
+        return await self._alone(lambda: self._save(profile, secrets, revision, approve_origin, new))
+
+    async def duplicate(self, profile_id: str, new_id: str | None = None) -> str:
+        """A copy with its secret; the copy's id."""
+        return await self._alone(lambda: self._duplicate(profile_id, new_id))
+
+    async def rename(self, profile_id: str, new_id: str) -> None:
+        """Another id, in the pools and for the secret too."""
+        await self._alone(lambda: self._rename(profile_id, new_id))
+
+    async def delete(self, profile_id: str, *, revision: str | None = None) -> tuple[str, ...]:
+        """Delete a profile; the ids of the pools that used it. ``restore`` brings it back for ten minutes."""
+        return await self._alone(lambda: self._delete(profile_id, revision))
+
+    async def restore(self, profile_id: str) -> None:
+        """Undo a delete of the last ten minutes. NotFound when there is none."""
+        await self._alone(lambda: self._restore(profile_id))
+
+    async def set_enabled(self, profile_id: str, enabled: bool) -> None:
+        """The user's switch."""
+        await self._alone(lambda: self._edit(lambda draft: draft.set_enabled(profile_id, enabled)))
+
+    # --- pools ---
+
+    async def save_pool(self, pool: Pool, *, revision: str | None = None) -> None:
+        """Save a pool whose profiles exist."""
+        await self._alone(lambda: self._save_pool(pool, revision))
+
+    async def delete_pool(self, pool_id: str, *, revision: str | None = None) -> None:
+        """Delete a pool; its profiles stay."""
+        await self._alone(lambda: self._edit(lambda draft: draft.remove_pool(pool_id), revision))
+
+    async def rename_pool(self, pool_id: str, new_id: str) -> None:
+        """Another id, in the defaults too."""
+        _refuse(check_pool(Pool(id=new_id, profiles=("any",))), "newId")
+        await self._alone(lambda: self._edit(lambda draft: draft.rename_pool(pool_id, new_id)))
+
+    # --- order after a crash ---
+
+    async def tidy(self) -> None:
+        """Finish what was begun and not finished, and forget what was deleted more than ten minutes ago. Call at every start."""
+        await self._alone(self._tidy)
+
+    async def _tidy(self) -> None:
+        for name, intent in (await self._state.intents()).items():
+            undoable = intent.get("kind") == "delete" and intent.get("at", 0.0) + UNDO_SECONDS > self._now()
+            busy = intent.get("kind") != "delete" and intent.get("ownerLives")
+            if not undoable and not busy:
+                await self._finish_now(name, intent.get("profiles", {}))
+
+    async def _finish_now(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
+        with suppress(SecretUnavailable):  # a keyring that is locked now is asked again at the next start
+            await self._finish(name, profiles)
+
+    async def _finish(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
+        """Remove the secrets that nobody in the configuration uses, then the note of what was begun."""
+        current = await asyncio.to_thread(self._config.load)
+        for profile_id, slots in profiles.items():
+            if profile_id in current.unreadable:
+                continue
+            profile = current.profiles.get(profile_id)
+            for slot in slots:
+                if profile is None or slot in _references(profile):
+                    await self._secrets.delete(profile_id, slot)
+            if profile is None:
+                await self._state.withdraw(profile_id)
+        await self._state.drop_intent(name)
+
+    async def _alone(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def turn() -> T:
+            async with self._turn:
+                return await work()
+
+        return await asyncio.shield(asyncio.ensure_future(turn()))
+
+    async def _edit(self, edit: Callable[[Draft], None], revision: str | None = None) -> None:
+        await asyncio.to_thread(self._config.save, edit, revision)
+
+    # --- saving ---
+
+    async def _save(
+        self, profile: Profile, secrets: Mapping[str, str], revision: str | None, approve_origin: bool, new: bool
+    ) -> tuple[str, ...]:
+        configuration = await asyncio.to_thread(self._config.load)
+        before = configuration.profiles.get(profile.id)
+        if new and (before or profile.id in configuration.unreadable):
+            raise InvalidInput(f"There is already a profile {profile.id}; choose another id.", field="profile.id")
+        typed = self._typed(profile, before, secrets, known=profile.id in configuration.unreadable)
+        _refuse([*check_profile(typed.profile), *self._check(typed.profile)], "profile")
+        _refuse_double(typed.profile, configuration)
+        if revision is not None and revision != configuration.revision:
+            await self._edit(
+                lambda draft: draft.put_profile(typed.profile), revision
+            )  # tells of the conflict, with both versions
+        origin = _origin(typed.profile)
+        approvals = self._approvals(typed, before, origin, approve_origin)
+        await self._write(typed, before, origin, approvals, revision)
+        return typed.warnings
+
+    def _typed(self, profile: Profile, before: Profile | None, secrets: Mapping[str, str], *, known: bool) -> _Typed:
+        """Sort what was typed into references, which go into the profile, and keys, which go into the keyring."""
+        keys: dict[str, str] = {}
+        warnings: list[str] = []
+        kept_at = before.key_saved_at if before else profile.key_saved_at if known else None
+        profile = replace(profile, key_saved_at=kept_at if profile.api_key is None else None)
+        for slot, text in secrets.items():
+            field = slot if slot == _KEY else f"secrets.{slot}"
+            if profile.provider in PROVIDERS and slot not in _slots(profile):
+                raise InvalidInput(f"{profile.title} takes no secret named {slot}; leave it out.", field=field)
+            stripped = text.strip()
+            if why := check_secret(stripped):
+                raise InvalidInput(why, field=field)
+            if stripped != text:
+                warnings.append("White space around the key was removed.")
+            reference = stripped if reference_name(stripped) else None
+            if slot == _KEY:
+                profile = replace(profile, api_key=reference, key_saved_at=None if reference else self._stamp())
+            else:
+                others = {name: value for name, value in profile.secrets.items() if name != slot}
+                profile = replace(profile, secrets={**others, **({slot: reference} if reference else {})})
+            if reference is None:
+                keys[slot] = stripped
+        if keys and self._secrets.store_name == "session":
+            warnings.append("There is no usable keyring: the key is kept in memory for this session only.")
+        return _Typed(profile, keys, frozenset(secrets), tuple(warnings))
+
+    def _stamp(self) -> str:
+        return datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _approvals(self, typed: _Typed, before: Profile | None, origin: str | None, approve: bool) -> dict[str, str]:
+        """The slots whose origin is approved by this save. Raises when the address calls for a key or an approval that did not come."""
+        profile = typed.profile
+        if origin is None:
+            return {}
+        if before and profile.key_saved_at and not typed.keys and (was := _origin(before)) not in {origin, None}:
+            raise InvalidInput(
+                f"{profile.title} moves from {was} to {origin}, and its key was saved for the former: enter the key for the new address.",
+                field=_KEY,
+                origin=origin,
+            )
+        slots = [name for name in _slots(profile) if name in _references(profile)]
+        own = PROVIDERS[profile.provider].default_base_url
+        if needs_plain_http_approval(origin):
+            if not approve and self._state.approved(profile.id, _KEY) != origin:
+                raise OriginNotApproved(
+                    f"{profile.title} would talk to {origin} without encryption; approve that address, or use https.",
+                    profileId=profile.id, origin=origin, field="profile.baseUrl",
+                )  # fmt: skip
+            return dict.fromkeys({_KEY, *slots}, origin)
+        if is_loopback(origin) or (own and origin_of(own) == origin):
+            return {}
+        for slot in slots:
+            same = (
+                before is not None
+                and _references(before).get(slot) == _references(profile)[slot]
+                and slot not in typed.fresh
+            )
+            if same and not approve and self._state.approved(profile.id, slot) != origin:
+                raise OriginNotApproved(
+                    f"{profile.title} would send the key from {_references(profile)[slot]} to {origin}; approve that address.",
+                    profileId=profile.id, origin=origin, field="profile.baseUrl",
+                )  # fmt: skip
+        return dict.fromkeys(slots, origin)
+
+    async def _write(
+        self,
+        typed: _Typed,
+        before: Profile | None,
+        origin: str | None,
+        approvals: Mapping[str, str],
+        revision: str | None,
+    ) -> None:
+        profile, intent = typed.profile, f"save:{typed.profile.id}"
+        if typed.keys and origin is None:
+            raise InvalidInput(
+                f"{profile.title} has no base URL that its key could be bound to; add one.", field="profile.baseUrl"
+            )
+        deleted = f"delete:{profile.id}" in await self._state.intents()
+        await self._state.put_intent(
+            intent, {"kind": "save", "profiles": {profile.id: _slots(profile)}, "at": self._now()}
+        )
+        held: dict[str, Secret | None] = {}
+        try:
+            for slot, text in typed.keys.items():
+                held[slot] = await self._secrets.get(profile.id, slot)
+                await self._secrets.set(profile.id, slot, text, origin or "", self._now())
+            await self._edit(lambda draft: draft.put_profile(profile), revision)
+        except BaseException:
+            await self._put_back(profile.id, held)
+            await self._state.drop_intent(intent)
+            raise
+        for slot, approved in approvals.items():
+            await self._state.approve(profile.id, slot, approved)
+        await self._let_go(profile, before, typed, deleted=deleted)
+        await self._state.drop_intent(intent)
+
+    async def _put_back(self, profile_id: str, held: Mapping[str, Secret | None]) -> None:
+        for slot, secret in held.items():
+            with suppress(SecretUnavailable):
+                if secret is None:
+                    await self._secrets.delete(profile_id, slot)
+                else:
+                    await self._secrets.set(profile_id, slot, secret.reveal(secret.origin), secret.origin, self._now())
+
+    async def _let_go(self, profile: Profile, before: Profile | None, typed: _Typed, *, deleted: bool) -> None:
+        """What the saved profile no longer needs: a key that a reference replaced, a deleted namesake's key, judgements on what it was."""
+        replaced = [
+            slot
+            for slot in _slots(profile)
+            if slot in _references(profile) and before and slot not in _references(before)
+        ]
+        if deleted:  # the id is in use again: nothing to restore, and the old key is not for the new profile
+            replaced += [slot for slot in _slots(profile) if slot not in typed.keys]
+            await self._state.drop_intent(f"delete:{profile.id}")
+        for slot in dict.fromkeys(replaced):
+            with suppress(SecretUnavailable):
+                await self._secrets.delete(profile.id, slot)
+        if before and any(getattr(before, name) != getattr(profile, name) for name in _NEW_JUDGEMENT):
+            await self._state.update(lambda snapshot: (edited(profile.id, snapshot), None))
+
+    async def _save_pool(self, pool: Pool, revision: str | None) -> None:
+        configuration = await asyncio.to_thread(self._config.load)
+        _refuse(check_pool(pool), "pool")
+        for name in pool.profiles:
+            if name not in configuration.profiles and name not in configuration.unreadable:
+                raise InvalidInput(
+                    f"Pool {pool.id} names a profile that does not exist: {name}.", field="pool.profiles"
+                )
+        for other in configuration.pools.values():
+            if other.id != pool.id and _folded(other.id, other.title) & _folded(pool.id, pool.title):
+                raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
+        await self._edit(lambda draft: draft.put_pool(pool), revision)
+
+    # --- copying, moving, deleting ---
+
+    async def _duplicate(self, profile_id: str, new_id: str | None) -> str:
+        configuration = await asyncio.to_thread(self._config.load)
+        profile = _known(configuration, profile_id)
+        copy = replace(profile, id=new_id or _free(profile_id, configuration), key_saved_at=None)
+        copy = replace(copy, name=f"{profile.name} ({copy.id})" if profile.name else None)
+        if copy.id in configuration.profiles or copy.id in configuration.unreadable:
+            raise InvalidInput(f"There is already a profile {copy.id}; choose another id.", field="newId")
+        _refuse(check_profile(copy), "newId")
+        _refuse_double(copy, configuration, field="newId")
+        intent = f"duplicate:{copy.id}"
+        await self._state.put_intent(
+            intent, {"kind": "duplicate", "profiles": {copy.id: _slots(copy)}, "at": self._now()}
+        )
+        try:
+            if await self._copy_secrets(profile, copy.id):
+                copy = replace(copy, key_saved_at=self._stamp())
+            await self._edit(lambda draft: draft.put_profile(copy, draft.place(profile_id)[1] + 1))
+        finally:
+            await self._finish_now(intent, {copy.id: _slots(copy)})
+        return copy.id
+
+    async def _rename(self, profile_id: str, new_id: str) -> None:
+        configuration = await asyncio.to_thread(self._config.load)
+        profile = _known(configuration, profile_id)
+        if new_id == profile_id:
+            return
+        renamed = replace(profile, id=new_id)
+        _refuse(check_profile(renamed), "newId")
+        _refuse_double(renamed, configuration, field="newId", but=profile_id)
+        slots = _slots(profile)
+        intent = f"rename:{profile_id}:{new_id}"
+        touched = {profile_id: slots, new_id: slots}
+        await self._state.put_intent(intent, {"kind": "rename", "profiles": touched, "at": self._now()})
+        try:
+            await self._copy_secrets(profile, new_id)
+            await self._edit(lambda draft: draft.rename_profile(profile_id, new_id))
+        finally:
+            await self._finish_now(intent, touched)
+
+    async def _copy_secrets(self, profile: Profile, new_id: str) -> bool:
+        """Whether there was a key to copy."""
+        copied = False
+        for slot in _slots(profile):
+            if approved := self._state.approved(profile.id, slot):
+                await self._state.approve(new_id, slot, approved)
+            if slot in _references(profile) or (slot == _KEY and profile.key_saved_at is None):
+                continue
+            secret = await self._secrets.get(profile.id, slot)
+            if secret is not None:
+                await self._secrets.set(new_id, slot, secret.reveal(secret.origin), secret.origin, self._now())
+                copied = True
+        return copied
+
+    async def _delete(self, profile_id: str, revision: str | None) -> tuple[str, ...]:
+        configuration = await asyncio.to_thread(self._config.load)
+        if profile_id not in configuration.profiles and profile_id not in configuration.unreadable:
+            raise NotFound(f"There is no profile {profile_id}.")
+        found: list[tuple[dict[str, Any], int, dict[str, int]]] = []
+
+        def remove(draft: Draft) -> None:
+            found.append(draft.place(profile_id))
+            draft.remove_profile(profile_id)
+
+        profile = configuration.profiles.get(profile_id)
+        intent = f"delete:{profile_id}"
+        note = {"kind": "delete", "profiles": {profile_id: _slots(profile) if profile else [_KEY]}, "at": self._now()}
+        await self._state.put_intent(intent, note)
+        try:
+            await self._edit(remove, revision)
+        except BaseException:
+            await self._state.drop_intent(intent)
+            raise
+        entry, index, places = found[-1]
+        await self._state.put_intent(intent, {**note, "entry": entry, "index": index, "places": places})
+        await self._state.update(lambda snapshot: (edited(profile_id, snapshot), None))
+        asyncio.get_running_loop().call_later(UNDO_SECONDS + 1, self._tidy_soon)
+        return tuple(places)
+
+    def _tidy_soon(self) -> None:
+        task = asyncio.ensure_future(self.tidy())
+        self._tidying.add(task)
+        task.add_done_callback(self._tidied)
+
+    def _tidied(self, task: asyncio.Task[None]) -> None:
+        self._tidying.discard(task)
+        if not task.cancelled() and isinstance(task.exception(), RoorouteError):
+            return  # the state file is busy: the next start tidies
+
+    async def _restore(self, profile_id: str) -> None:
+        note = (await self._state.intents()).get(f"delete:{profile_id}")
+        if note is None or not note.get("entry") or note["at"] + UNDO_SECONDS <= self._now():
+            raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.")
+        await self._edit(lambda draft: draft.restore_profile(note["entry"], note["index"], note["places"]))
+        await self._state.drop_intent(f"delete:{profile_id}")
+
+
+def _known(configuration: Configuration, profile_id: str) -> Profile:
+    if profile_id in configuration.unreadable:
+        raise InvalidInput(
+            f"{profile_id} needs attention first: {configuration.unreadable[profile_id].message}", field="id"
+        )
+    if profile_id not in configuration.profiles:
+        raise NotFound(f"There is no profile {profile_id}.")
+    return configuration.profiles[profile_id]
+
+
+def _origin(profile: Profile) -> str | None:
+    url = base_url_of(profile) if profile.provider in PROVIDERS else profile.base_url
+    return origin_of(url) if url else None
+
+
+def _references(profile: Profile) -> dict[str, str]:
+    return {**profile.secrets, **({_KEY: profile.api_key} if profile.api_key is not None else {})}
+
+
+def _slots(profile: Profile) -> list[str]:
+    """The slots a profile's vendor knows, and those it refers to."""
+    row = PROVIDERS.get(profile.provider)
+    asked = (
+        [field.name.removeprefix("secrets.") for field in row.fields if field.kind is FieldKind.SECRET] if row else []
+    )
+    return list(dict.fromkeys([_KEY, *asked, *profile.secrets]))
+
+
+def _folded(*names: str) -> set[str]:
+    return {name.casefold() for name in names}
+
+
+def _free(profile_id: str, configuration: Configuration) -> str:
+    taken = _folded(*configuration.profiles, *configuration.unreadable)
+    stem = profile_id[:56].rstrip()
+    return next(name for n in range(2, len(taken) + 3) if (name := f"{stem} {n}").casefold() not in taken)
+
+
+def _refuse(problems: Sequence[Problem], where: str) -> None:
+    """Raise the first problem; its field is told from the request's point of view."""
+    for problem in problems:
+        field = f"{where}.{problem.field}" if problem.field and where in {"profile", "pool"} else where
+        raise InvalidInput(f"{problem.message} {problem.remedy or ''}".strip(), field=field)
+
+
+def _refuse_double(
+    profile: Profile, configuration: Configuration, *, field: str | None = None, but: str | None = None
+) -> None:
+    mine = _folded(profile.id, profile.title)
+    for other in configuration.profiles.values():
+        if other.id not in {profile.id, but} and _folded(other.id, other.title) & mine:
+            wrong = "profile.id" if profile.id.casefold() in _folded(other.id, other.title) else "profile.name"
+            raise InvalidInput(
+                f"There is already a profile called {other.title}; choose another name.", field=field or wrong
+            )

@@ -1,0 +1,507 @@
+"""A profile and its secret, kept together through crashes, second thoughts and other windows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from rooroute.adapters.config_file import ConfigFile
+from rooroute.adapters.state_store import StateStore
+from rooroute.errors import Conflict, InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
+from rooroute.outcome import Fault, Scope
+from rooroute.profiles import Defaults, Pool, Profile
+from rooroute.providers.table import check
+from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
+from rooroute.saved_profiles import SavedProfiles
+from rooroute.secret import Secret
+
+GOOGLE = "https://generativelanguage.googleapis.com:443"
+GEMINI = Profile(id="Gemini1", provider="gemini", name="My Gemini", model="gemini-2.5-pro")
+LOCAL = Profile(id="local", provider="openai-compatible", base_url="http://127.0.0.1:8080/v1", model="m")
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class Keys:
+    """A keyring. ``fail_at`` counts down the calls until one does what ``failure`` says; ``steps`` tells what was called."""
+
+    store_name: str = "keyring"
+    items: dict[tuple[str, str], Secret] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    fail_at: int = -1
+    failure: BaseException = field(default_factory=lambda: SecretUnavailable("The keyring is locked."))
+
+    def _step(self, name: str) -> None:
+        self.steps.append(name)
+        self.fail_at -= 1
+        if self.fail_at == 0:
+            raise self.failure
+
+    async def get(self, profile_id: str, slot: str) -> Secret | None:
+        self._step("get")
+        return self.items.get((profile_id, slot))
+
+    async def set(self, profile_id: str, slot: str, text: str, origin: str, saved_at: float | None = None) -> None:
+        self._step("set")
+        self.items[profile_id, slot] = Secret(text, origin)
+
+    async def delete(self, profile_id: str, slot: str) -> None:
+        self._step("delete")
+        self.items.pop((profile_id, slot), None)
+
+    def texts(self) -> dict[str, str]:
+        return {profile: secret.reveal(secret.origin) for (profile, _), secret in self.items.items()}
+
+
+class House:
+    """One window with its own file, state and keyring, and a clock of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = 1_800_000_000.0
+        self.keys = Keys()
+        self.alive = True
+        self.restart()
+
+    def restart(self) -> None:
+        self.config = ConfigFile(self.path / "config.yaml", check)
+        self.config.load()
+        name = "first" if not hasattr(self, "state") else "second"
+        self.state = StateStore(
+            self.path / "state.sqlite3", name, clock=lambda: self.now, alive=lambda one: one != "first" or self.alive
+        )
+        self.state.open()
+        self.saved = SavedProfiles(self.config, self.keys, self.state, check=check, now=lambda: self.now)
+
+    @property
+    def profiles(self) -> dict[str, Profile]:
+        return dict(self.config.load().profiles)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    yield house
+    await house.state.close()
+
+
+async def with_gemini(house: House) -> None:
+    await house.saved.save(GEMINI, {"apiKey": "AIza-1"})
+
+
+# --- saving ---
+
+
+async def test_a_profile_and_its_key_are_saved_apart(house: House) -> None:
+    assert await house.saved.save(GEMINI, {"apiKey": "AIza-1"}) == ()
+    assert house.profiles == {"Gemini1": replace(GEMINI, key_saved_at="2027-01-15T08:00:00.000Z")}
+    assert house.keys.items == {("Gemini1", "apiKey"): Secret("AIza-1", GOOGLE)}
+    assert "AIza" not in (house.path / "config.yaml").read_text()
+    assert await house.state.intents() == {}
+
+
+async def test_a_key_with_space_around_is_trimmed_and_said_so(house: House) -> None:
+    assert "White space" in (await house.saved.save(GEMINI, {"apiKey": "  AIza-1\n"}))[0]
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+
+
+async def test_without_a_keyring_the_user_is_told_that_the_key_is_of_this_session(house: House) -> None:
+    house.keys.store_name = "session"
+    assert "this session only" in (await house.saved.save(GEMINI, {"apiKey": "AIza-1"}))[0]
+
+
+@pytest.mark.parametrize(
+    ("profile", "secrets", "field", "words"),
+    [
+        pytest.param(GEMINI, {"apiKey": "AIza\nX"}, "apiKey", "line break", id="key-with-a-newline"),
+        pytest.param(GEMINI, {"apiKey": "  "}, "apiKey", "empty", id="empty-key"),
+        pytest.param(GEMINI, {"apiKey": "sk-ключ"}, "apiKey", "character", id="non-ascii-key"),
+        pytest.param(GEMINI, {"password": "x"}, "secrets.password", "no secret named", id="unknown-slot"),
+        pytest.param(replace(GEMINI, provider="nobody"), {}, "profile.provider", "nobody", id="unknown-provider"),
+        pytest.param(replace(GEMINI, id="a/b"), {}, "profile.id", "slashes", id="bad-id"),
+        pytest.param(replace(GEMINI, base_url="https://me:pw@host/"), {}, "profile.baseUrl", "credentials", id="url-with-credentials"),
+        pytest.param(replace(GEMINI, api_key="AIza-1"), {}, "profile.apiKey", "configuration", id="key-in-the-profile"),
+        pytest.param(replace(GEMINI, cooldown=-1.0), {}, "profile.cooldown", "cooldown", id="negative-cooldown"),
+        pytest.param(replace(LOCAL, base_url=None), {"apiKey": "k"}, "profile.baseUrl", "URL", id="no-address"),
+        pytest.param(replace(GEMINI, id="gemini1"), {}, "profile.id", "already", id="id-twice-but-for-case"),
+        pytest.param(replace(GEMINI, id="other"), {}, "profile.name", "already", id="name-twice"),
+        pytest.param(replace(GEMINI, id="other", name="gemini1"), {}, "profile.name", "already", id="name-that-is-an-id"),
+    ],
+)  # fmt: skip
+async def test_bad_input_names_field_and_remedy_and_saves_nothing(
+    house: House, profile: Profile, secrets: dict[str, str], field: str, words: str
+) -> None:
+    await with_gemini(house)
+    text = (house.path / "config.yaml").read_text()
+    with pytest.raises(InvalidInput, match=words) as wrong:
+        await house.saved.save(profile, secrets)
+    assert wrong.value.field == field
+    assert not any(
+        secret and secret in wrong.value.message for secret in secrets.values() if secret.strip() and len(secret) > 1
+    )
+    assert (house.path / "config.yaml").read_text() == text
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+    assert await house.state.intents() == {}
+
+
+async def test_a_new_profile_cannot_take_an_old_ones_id(house: House) -> None:
+    await with_gemini(house)
+    with pytest.raises(InvalidInput, match="already"):
+        await house.saved.save(GEMINI, {}, new=True)
+
+
+async def test_saving_again_without_a_key_keeps_the_key(house: House) -> None:
+    await with_gemini(house)
+    await house.saved.save(replace(GEMINI, cooldown=60.0), {})
+    assert house.profiles["Gemini1"].key_saved_at
+    assert house.profiles["Gemini1"].cooldown == 60
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+
+
+async def test_another_address_asks_for_the_key_again(house: House) -> None:
+    await with_gemini(house)
+    elsewhere = replace(GEMINI, base_url="https://proxy.example/v1beta")
+    with pytest.raises(InvalidInput, match=r"enter the key") as wrong:
+        await house.saved.save(elsewhere, {}, approve_origin=True)
+    assert wrong.value.field == "apiKey"
+    assert house.profiles["Gemini1"].base_url is None
+    await house.saved.save(elsewhere, {"apiKey": "AIza-2"})
+    assert house.keys.items == {("Gemini1", "apiKey"): Secret("AIza-2", "https://proxy.example:443")}
+    await house.saved.save(replace(elsewhere, base_url="https://proxy.example/v2"), {})
+
+
+@pytest.mark.parametrize("key", [{}, {"apiKey": "k"}], ids=["without-a-key", "with-a-key"])
+async def test_plain_http_beyond_this_machine_needs_an_approval_once(house: House, key: dict[str, str]) -> None:
+    lan = replace(LOCAL, base_url="http://192.168.1.5:8080/v1")
+    with pytest.raises(OriginNotApproved, match="without encryption") as refused:
+        await house.saved.save(lan, key)
+    assert refused.value.data["origin"] == "http://192.168.1.5:8080"
+    assert house.profiles == {}
+    assert house.keys.items == {}
+    await house.saved.save(lan, key, approve_origin=True)
+    await house.saved.save(replace(lan, model="other"), {})
+    assert house.state.approved("local", "apiKey") == "http://192.168.1.5:8080"
+    with pytest.raises(RoorouteError):
+        await house.saved.save(replace(lan, base_url="http://192.168.1.6:8080/v1"), {})
+
+
+async def test_this_machine_needs_no_approval(house: House) -> None:
+    await house.saved.save(LOCAL, {})
+    assert house.profiles["local"].key_saved_at is None
+
+
+async def test_a_reference_goes_into_the_profile_and_its_key_out_of_the_keyring(house: House) -> None:
+    await with_gemini(house)
+    await house.saved.save(GEMINI, {"apiKey": "${GEMINI_KEY}"})
+    assert house.profiles["Gemini1"].api_key == "${GEMINI_KEY}"
+    assert house.profiles["Gemini1"].key_saved_at is None
+    assert house.keys.items == {}
+    await house.saved.save(house.profiles["Gemini1"], {"apiKey": "AIza-3"})
+    assert house.profiles["Gemini1"].api_key is None
+    assert house.keys.texts() == {"Gemini1": "AIza-3"}
+
+
+async def test_a_references_address_is_approved_by_giving_it_and_not_by_moving_it(house: House) -> None:
+    away = replace(LOCAL, base_url="https://llm.example/v1", api_key="os.environ/KEY")
+    await house.saved.save(away, {})
+    assert house.state.approved("local", "apiKey") == "https://llm.example:443"
+    moved = replace(away, base_url="https://elsewhere.example/v1")
+    with pytest.raises(OriginNotApproved, match="approve"):
+        await house.saved.save(moved, {})
+    assert house.profiles["local"].base_url == "https://llm.example/v1"
+    await house.saved.save(moved, {}, approve_origin=True)
+    await house.saved.save(away, {"apiKey": "os.environ/KEY"})
+    assert house.state.approved("local", "apiKey") == "https://llm.example:443"
+
+
+async def test_an_entry_that_needed_attention_is_mended_without_its_key(house: House) -> None:
+    await with_gemini(house)
+    path = house.path / "config.yaml"
+    path.write_text(path.read_text().replace("    model:", "    colour: blue\n    model:"))
+    assert "Gemini1" in house.config.load().unreadable
+    await house.saved.save(replace(GEMINI, key_saved_at="2027-01-15T08:00:00.000Z"), {})
+    assert house.profiles["Gemini1"].key_saved_at
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [({"cooldown": 9.0}, True), ({"model": "other"}, False), ({"base_url": "https://x.example"}, False)],
+    ids=["a-cooldown-changes-no-judgement", "another-model-is-judged-anew", "another-address-is-judged-anew"],
+)
+async def test_judgements_end_with_what_they_judged(house: House, change: dict[str, object], kept: bool) -> None:
+    await with_gemini(house)
+    mark = Mark(MarkKey(Scope.PROFILE, "Gemini1"), MarkState.FAILED, Fault.CREDENTIAL, house.now, profile_id="Gemini1")
+    await house.state.update(lambda _: (Change(put_marks=(mark,)), None))
+    await house.saved.save(replace(GEMINI, **change), {"apiKey": "AIza-1"} if "base_url" in change else {})  # type: ignore[arg-type]
+    assert bool(house.state.snapshot().marks) == kept
+
+
+async def test_a_stale_revision_is_a_conflict_and_the_key_stays(house: House) -> None:
+    await with_gemini(house)
+    revision = house.config.current.revision
+    ConfigFile(house.path / "config.yaml").save(lambda draft: draft.set_enabled("Gemini1", False))
+    with pytest.raises(Conflict) as conflict:
+        await house.saved.save(replace(GEMINI, cooldown=5.0), {"apiKey": "AIza-2"}, revision=revision)
+    assert conflict.value.data["yours"]["cooldown"] == 5
+    assert conflict.value.data["current"]["enabled"] is False
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+    assert house.profiles["Gemini1"].cooldown is None
+
+
+async def test_a_keyring_that_fails_saves_nothing(house: House) -> None:
+    house.keys.fail_at = 2
+    with pytest.raises(SecretUnavailable):
+        await with_gemini(house)
+    assert house.profiles == {}
+    assert await house.state.intents() == {}
+
+
+async def test_a_disk_that_fails_puts_the_old_key_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await with_gemini(house)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rooroute.adapters.machine.replace_file", full)
+    with pytest.raises(RoorouteError, match="disk is full"):
+        await house.saved.save(replace(GEMINI, cooldown=5.0), {"apiKey": "AIza-2"})
+    with pytest.raises(RoorouteError, match="disk is full"):
+        await house.saved.save(replace(LOCAL, id="new"), {"apiKey": "k"})
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+    assert set(house.profiles) == {"Gemini1"}
+
+
+async def test_a_caller_who_gives_up_leaves_nothing_half_saved(house: House) -> None:
+    task = asyncio.ensure_future(house.saved.save(GEMINI, {"apiKey": "AIza-1"}))
+    while "get" not in house.keys.steps:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await house.saved.save_pool(Pool(id="p", profiles=("Gemini1",)))
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+    assert set(house.profiles) == {"Gemini1"}
+    assert await house.state.intents() == {}
+
+
+# --- crashes ---
+
+Act = Callable[[House], object]
+ACTS: dict[str, Act] = {
+    "save": lambda house: house.saved.save(LOCAL, {"apiKey": "k"}),
+    "save-a-reference": lambda house: house.saved.save(GEMINI, {"apiKey": "${X}"}),
+    "duplicate": lambda house: house.saved.duplicate("Gemini1", "copy"),
+    "rename": lambda house: house.saved.rename("Gemini1", "renamed"),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("step", range(1, 6))
+async def test_killed_between_any_two_steps_no_secret_is_left_alone_and_no_profile_silently_without_one(
+    house: House, act: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await with_gemini(house)
+    kept: set[str] = set()
+
+    async def dead(*_: object) -> None:
+        raise Killed
+
+    def killed_here(*_: object) -> None:
+        raise Killed
+
+    # The process dies in the step-th call of the keyring: nothing that would run afterwards runs.
+    house.keys.fail_at, house.keys.failure = step, Killed()
+    monkeypatch.setattr(house.saved, "_put_back", dead)
+    monkeypatch.setattr(house.saved, "_finish_now", dead)
+    monkeypatch.setattr(house.state, "drop_intent", dead)
+    with pytest.raises(Killed):
+        await ACTS[act](house)  # type: ignore[misc]
+    house.keys.fail_at = -1
+    house.alive = False
+    await house.state.close()
+    house.restart()
+    await house.saved.tidy()
+    kept = {profile for profile, _ in house.keys.items}
+    holders = {p.id for p in house.profiles.values() if p.key_saved_at}
+    assert kept == holders
+    assert await house.state.intents() == {}
+
+
+async def test_what_another_living_window_is_doing_is_left_alone(house: House, tmp_path: Path) -> None:
+    await house.keys.set("new", "apiKey", "k", GOOGLE)
+    await house.state.put_intent("save:new", {"kind": "save", "profiles": {"new": ["apiKey"]}, "at": house.now})
+    other = SavedProfiles(house.config, house.keys, house.state, check=check, now=lambda: house.now)
+    await other.tidy()
+    assert ("new", "apiKey") in house.keys.items
+
+
+async def test_a_locked_keyring_is_tidied_at_a_later_start(house: House) -> None:
+    await house.keys.set("gone", "apiKey", "k", GOOGLE)
+    await house.state.put_intent("delete:gone", {"kind": "delete", "profiles": {"gone": ["apiKey"]}, "at": 0})
+    house.keys.fail_at = 1
+    await house.saved.tidy()
+    assert "delete:gone" in await house.state.intents()
+    await house.saved.tidy()
+    assert house.keys.items == {}
+    assert await house.state.intents() == {}
+
+
+# --- delete and restore ---
+
+
+async def with_pool(house: House) -> None:
+    await with_gemini(house)
+    await house.saved.save(LOCAL, {})
+    await house.saved.save_pool(Pool(id="default", profiles=("local", "Gemini1")))
+
+
+async def test_a_deleted_profile_comes_back_with_key_and_places_for_ten_minutes(house: House) -> None:
+    await with_pool(house)
+    before = house.config.load()
+    assert await house.saved.delete("Gemini1") == ("default",)
+    assert set(house.profiles) == {"local"}
+    assert house.config.current.pools["default"].profiles == ("local",)
+    house.now += 599
+    await house.saved.tidy()
+    await house.saved.restore("Gemini1")
+    assert house.profiles == before.profiles
+    assert list(house.profiles) == ["Gemini1", "local"]
+    assert house.config.current.pools == before.pools
+    assert house.keys.texts() == {"Gemini1": "AIza-1"}
+    with pytest.raises(NotFound):
+        await house.saved.restore("Gemini1")
+
+
+async def test_after_ten_minutes_a_deleted_profile_is_gone_with_its_key(house: House) -> None:
+    await with_pool(house)
+    await house.saved.delete("Gemini1")
+    house.now += 601
+    with pytest.raises(NotFound, match="ten minutes"):
+        await house.saved.restore("Gemini1")
+    await house.state.close()
+    house.restart()
+    await house.saved.tidy()
+    assert house.keys.items == {}
+    assert await house.state.intents() == {}
+
+
+async def test_a_new_profile_of_a_deleted_ones_name_does_not_inherit_its_key(house: House) -> None:
+    await with_pool(house)
+    await house.saved.delete("Gemini1")
+    await house.saved.save(GEMINI, {})
+    assert house.keys.items == {}
+    with pytest.raises(NotFound):
+        await house.saved.restore("Gemini1")
+    await house.saved.delete("Gemini1")
+    await house.saved.save(GEMINI, {"apiKey": "AIza-9"})
+    house.now += 601
+    await house.saved.tidy()
+    assert house.keys.texts() == {"Gemini1": "AIza-9"}
+
+
+async def test_deleting_what_is_not_there_is_not_found(house: House) -> None:
+    with pytest.raises(NotFound, match="ghost"):
+        await house.saved.delete("ghost")
+    with pytest.raises(NotFound, match="ghost"):
+        await house.saved.set_enabled("ghost", False)
+    with pytest.raises(NotFound, match="ghost"):
+        await house.saved.rename("ghost", "x")
+    with pytest.raises(NotFound, match="ghost"):
+        await house.saved.delete_pool("ghost")
+
+
+async def test_an_entry_that_does_not_parse_can_be_deleted_and_restored(house: House) -> None:
+    path = house.path / "config.yaml"
+    path.write_text("profiles:\n  - id: odd\n    colour: blue\n")
+    await house.saved.delete("odd")
+    assert "odd" not in path.read_text()
+    await house.saved.restore("odd")
+    assert "  - id: odd\n    colour: blue\n" in path.read_text()
+
+
+async def test_a_delete_with_a_stale_revision_deletes_nothing(house: House) -> None:
+    await with_pool(house)
+    with pytest.raises(Conflict):
+        await house.saved.delete("Gemini1", revision="stale")
+    assert "Gemini1" in house.profiles
+    assert await house.state.intents() == {}
+
+
+# --- copies, names, switches ---
+
+
+async def test_a_copy_stands_beside_its_original_with_the_same_key(house: House) -> None:
+    await with_pool(house)
+    assert await house.saved.duplicate("Gemini1") == "Gemini1 2"
+    assert await house.saved.duplicate("Gemini1") == "Gemini1 3"
+    assert list(house.profiles) == ["Gemini1", "Gemini1 3", "Gemini1 2", "local"]
+    assert house.keys.texts() == {"Gemini1": "AIza-1", "Gemini1 2": "AIza-1", "Gemini1 3": "AIza-1"}
+    assert house.profiles["Gemini1 2"].key_saved_at
+    with pytest.raises(InvalidInput, match="already"):
+        await house.saved.duplicate("Gemini1", "LOCAL")
+
+
+async def test_a_renamed_profile_takes_key_places_and_approval_along(house: House) -> None:
+    await with_pool(house)
+    await house.saved.rename("Gemini1", "Main")
+    assert list(house.profiles) == ["Main", "local"]
+    assert house.config.current.pools["default"].profiles == ("local", "Main")
+    assert house.keys.texts() == {"Main": "AIza-1"}
+    await house.saved.rename("Main", "main")
+    assert house.keys.texts() == {"main": "AIza-1"}
+    with pytest.raises(InvalidInput, match="already"):
+        await house.saved.rename("main", "Local")
+    assert house.keys.texts() == {"main": "AIza-1"}
+
+
+async def test_switching_off_and_on_writes_no_more_than_that(house: House) -> None:
+    await with_gemini(house)
+    text = (house.path / "config.yaml").read_text()
+    await house.saved.set_enabled("Gemini1", False)
+    assert house.profiles["Gemini1"].enabled is False
+    assert (house.path / "config.yaml").read_text() == text + "    enabled: false\n"
+    await house.saved.set_enabled("Gemini1", True)
+    assert house.profiles["Gemini1"].enabled is True
+
+
+# --- pools ---
+
+
+@pytest.mark.parametrize(
+    ("pool", "field"),
+    [
+        pytest.param(Pool(id="p"), "pool.profiles", id="empty-pool"),
+        pytest.param(Pool(id="p", profiles=("ghost",)), "pool.profiles", id="unknown-profile"),
+        pytest.param(Pool(id="p", profiles=("local", "local")), "pool.profiles", id="profile-twice"),
+        pytest.param(Pool(id="Default", profiles=("local",)), "pool.id", id="id-twice-but-for-case"),
+        pytest.param(Pool(id="p", profiles=("local",), max_wait=-1), "pool.maxWait", id="negative-wait"),
+        pytest.param(Pool(id="p/q", profiles=("local",)), "pool.id", id="bad-id"),
+    ],
+)
+async def test_a_bad_pool_names_its_field_and_saves_nothing(house: House, pool: Pool, field: str) -> None:
+    await with_pool(house)
+    with pytest.raises(InvalidInput) as wrong:
+        await house.saved.save_pool(pool)
+    assert wrong.value.field == field
+    assert list(house.config.load().pools) == ["default"]
+
+
+async def test_pools_are_saved_renamed_and_deleted(house: House) -> None:
+    await with_pool(house)
+    house.config.save(lambda draft: draft.set_defaults(Defaults(pool="default")))
+    await house.saved.rename_pool("default", "main")
+    assert house.config.load().defaults.pool == "main"
+    with pytest.raises(InvalidInput):
+        await house.saved.rename_pool("main", "a/b")
+    with pytest.raises(Conflict):
+        await house.saved.delete_pool("main", revision="stale")
+    await house.saved.delete_pool("main")
+    assert house.config.load().pools == {}
