@@ -120,6 +120,7 @@ class Backend:
         self._listeners: list[Callable[[Json], None]] = []
         self._recent = _Recent()
         self._store_problem: str | None = None
+        self._store_tried = asyncio.Event()
         self._told: Json | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -150,7 +151,18 @@ class Backend:
 
     async def _open_store(self) -> None:
         self._store_problem = (await self._parts.open_store()).problem
+        self._store_tried.set()
         self._parts.changed.set()
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the file says, or said when it could last be read."""
+        return self._parts.config.current
+
+    async def secret_store(self) -> tuple[str, str | None]:
+        """Where a typed key would be kept, and what is wrong with that place; waits until the keyring was tried."""
+        await self._store_tried.wait()
+        return self._parts.store.store_name, self._store_problem
 
     async def _watch(self) -> None:
         """Four times a second: has another window learnt something, was the file edited, is a rest over?"""
