@@ -60,7 +60,7 @@ async def test_initialize_with_bare_params_is_answered(start: Start) -> None:
 
 async def test_initialize_with_senseless_params_is_refused_and_may_be_sent_again(start: Start) -> None:
     client = await start()
-    assert (await refused(client, "initialize", {"processId": "x", "capabilities": 5})).code == -32602
+    assert (await refused(client, "initialize", {"processId": "x"})).code == -32602
     assert "capabilities" in await client.initialize()
 
 
