@@ -363,12 +363,16 @@ class Stage(Shape):
 
 
 class Tested(Shape):
+    """``curl`` is the last request of the test as a command for a shell, the key left out as ``$API_KEY``."""
+
     ok: bool
     stages: list[Stage]
+    curl: str | None = None
+    status_page: str | None = None
 
 
 class ModelInfo(Shape):
-    """Prices in USD per million tokens; ``assumed`` names the fields the provider did not tell."""
+    """Prices in USD per million tokens; ``assumed`` names the fields that nobody told: a documented default stands there."""
 
     id: str
     name: str | None = None
@@ -379,13 +383,20 @@ class ModelInfo(Shape):
     supports_prompt_cache: bool | None = None
     input_price: float | None = None
     output_price: float | None = None
+    supports_computer_use: bool | None = None
+    cache_read_price: float | None = None
+    cache_write_price: float | None = None
     assumed: list[str] = []
 
 
 class Models(Shape):
+    """``fetchedAt`` is left out where the server was never heard: ``models`` are then the profile's own. ``problem`` tells why a newer
+    list could not be had, or that the profile's model is not in it."""
+
     models: list[ModelInfo]
-    fetched_at: Time
+    fetched_at: Time | None = None
     stale: bool
+    problem: Problem | None = None
 
 
 class PoolSaved(Shape):
