@@ -15,6 +15,7 @@ from rooroute.providers.key_form import slip
 from rooroute.providers.retry_after import instant, number
 from rooroute.providers.table import Vendor
 from rooroute.secret import origin_of
+from rooroute.unanswered import duration_words
 
 SKEW: Final = 60.0
 """Seconds by which a clock may differ before it is called wrong."""
@@ -101,7 +102,9 @@ def of_clock(skew: float | None) -> Diagnosis | None:
     """A clock that is wrong; None for one that is right or cannot be judged."""
     if skew is None or abs(skew) <= SKEW:
         return None
-    cause = f"This machine's clock is {span(abs(skew))} {'behind' if skew > 0 else 'ahead of'} the provider's."
+    cause = (
+        f"This machine's clock is {duration_words(abs(skew))} {'behind' if skew > 0 else 'ahead of'} the provider's."
+    )
     return Diagnosis(Subject.CLOCK, False, cause, _NTP)
 
 
@@ -162,7 +165,7 @@ def of_failure(asked: Asked, failure: Failure, skew: float | None = None) -> Dia
         return _of_credential(asked, Diagnosis(subject, False, words, _new_key(asked)), skew)
     page = asked.row.key.page
     if failure.hint is not None and subject is Subject.SERVICE:
-        remedy = f"Wait {span(failure.hint)}. {remedy}"
+        remedy = f"Wait {duration_words(failure.hint)}. {remedy}"
     if failure.fault in (Fault.BILLING, Fault.PERMISSION) and page:
         remedy = f"{remedy} The account's page is {page}."
     status_page = asked.row.status_page
@@ -223,13 +226,13 @@ def not_a_list(asked: Asked) -> Diagnosis:
     return Diagnosis(Subject.ADDRESS, False, cause, _ADDRESS)
 
 
-def unlisted(asked: Asked, model: str, listed: Iterable[str]) -> Diagnosis | None:
-    """A model that the server does not list; None when it does, or lists nothing at all."""
+def unlisted(row: Vendor, model: str, listed: Iterable[str]) -> Diagnosis | None:
+    """A model that a server of ``row`` does not list; None when it does, or lists nothing at all."""
     ids = list(listed)
     if not ids or model in ids:
         return None
     close = get_close_matches(model, ids, _SHOWN_MODELS, 0.0)
-    cause = f"{asked.row.name} does not list the model {model} for this key."
+    cause = f"{row.name} does not list the model {model} for this key."
     return Diagnosis(Subject.MODEL, False, cause, f"Try {_either(close)}.")
 
 
@@ -244,13 +247,6 @@ def ended(text: str) -> str:
 def capital(text: str) -> str:
     """``text`` with a capital letter in front."""
     return text[:1].upper() + text[1:]
-
-
-def span(seconds: float) -> str:
-    """A time in words, in the largest unit of which there are two."""
-    units = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
-    name, size = next((unit for unit in units if seconds >= 2 * unit[1]), units[-1])
-    return f"{seconds / size:.0f} {name}"
 
 
 def _either(names: Sequence[str]) -> str:
