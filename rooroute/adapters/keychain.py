@@ -51,7 +51,8 @@ class _Item:
 class Keychain:
     """Secrets by profile and slot. Reads are remembered in memory until the next save, delete or ``forget``.
 
-    ``deadline`` bounds every call in seconds. ``client`` is used where this machine has no keyring. Every method raises
+    ``deadline`` bounds every call in seconds. ``client`` is used where this machine has no keyring. ``redact`` is told
+    of every secret's text before anything is done with it, for the log to leave it out. Every method raises
     ``errors.SecretUnavailable`` with a remedy when the store is locked, hangs or refuses.
     """
 
@@ -61,10 +62,12 @@ class Keychain:
         deadline: float = 5.0,
         open_vault: Callable[[], Vault] = open_system_vault,
         client: ClientStore | None = None,
+        redact: Callable[[str], None] | None = None,
     ) -> None:
         self._deadline = deadline
         self._open_vault = open_vault
         self._client = client
+        self._redact = redact or (lambda text: None)
         self._vault: Vault | None = None
         self._thread = KeychainThread(deadline, lambda: self._vault is not None and self._vault.prompting)
         self._opened: StoreStatus | None = None
@@ -94,6 +97,7 @@ class Keychain:
 
     async def set(self, profile_id: str, slot: str, text: str, origin: str, saved_at: float | None = None) -> None:
         """Save ``text`` for requests to ``origin``, read it back and compare."""
+        self._redact(text)
         name = _name(profile_id, slot)
         value = json.dumps({"v": 1, "secret": text, "origin": origin, "savedAt": saved_at})
         self._known.pop(name, None)
@@ -147,7 +151,9 @@ class Keychain:
                 value = await self._ask_vault(profile_id, lambda vault: _read(vault, name))
         if value is None:
             return None
-        self._known[name] = item = _parse(value, profile_id)
+        text, origin, saved_at = _parse(value, profile_id)
+        self._redact(text)
+        self._known[name] = item = _Item(Secret(text, origin), saved_at)
         return item
 
     async def _store(self, profile_id: str) -> str:
@@ -257,7 +263,7 @@ def _parts(stored: str | None, name: str) -> list[str]:
     return [f"{name}#{batch}.{i}" for i in range(min(count, _MOST_PARTS))]
 
 
-def _parse(value: str, profile_id: str) -> _Item:
+def _parse(value: str, profile_id: str) -> tuple[str, str, float | None]:
     try:
         item = json.loads(value)
         text, origin, saved_at = item["secret"], item["origin"], item.get("savedAt")
@@ -265,4 +271,4 @@ def _parse(value: str, profile_id: str) -> _Item:
         text = origin = saved_at = None
     if not isinstance(text, str) or not isinstance(origin, str):
         raise SecretUnavailable(f"The stored key of {profile_id} cannot be read; enter it again.", profileId=profile_id)
-    return _Item(Secret(text, origin), float(saved_at) if isinstance(saved_at, int | float) else None)
+    return text, origin, float(saved_at) if isinstance(saved_at, int | float) else None

@@ -335,14 +335,44 @@ async def test_a_slow_drip_never_idle_still_ends_at_the_total(upstream: Upstream
 
 
 async def test_a_slow_reader_is_not_the_providers_fault(upstream: Upstream) -> None:
-    both = says(SSE + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
-    times = Timeouts(first_token=0.2, idle=0.2, total=0.2)
-    async with serving(both) as server, upstream.open(server.post(), times) as answer:
+    rested = asyncio.Event()
+
+    async def two_pieces(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await rested.wait()
+        writer.write(b"1\r\nb\r\n0\r\n\r\n")
+
+    times = Timeouts(first_token=0.3, idle=0.3, total=0.3)
+    async with serving(two_pieces) as server, upstream.open(server.post(), times) as answer:
         got = b""
         async for chunk in answer.chunks:
             got += chunk
-            await asyncio.sleep(0.5)
+            if not rested.is_set():
+                await asyncio.sleep(0.9)
+            rested.set()
     assert got == b"ab"
+
+
+async def test_what_comes_on_an_idle_connection_is_not_the_next_answer(upstream: Upstream) -> None:
+    async def and_one_too_many(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(whole(b"ok"))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(whole(b"", b"408 Request Timeout"))
+
+    async with serving(and_one_too_many) as server:
+        for _ in range(2):
+            async with upstream.open(server.post(), QUICK) as answer:
+                assert answer.status == 200
+                assert [chunk async for chunk in answer.chunks] == [b"ok"]
+            await asyncio.sleep(0.3)
+    assert server.connections == 2
+
+
+async def test_what_follows_an_answer_at_once_costs_the_connection(upstream: Upstream) -> None:
+    async with serving(says(whole(b"ok") + whole(b"smuggled"))) as server:
+        assert [await body_of(upstream, server.post()) for _ in range(2)] == [b"ok", b"ok"]
+    assert server.connections == 2
 
 
 async def test_a_compressed_answer_is_refused_unread(upstream: Upstream) -> None:

@@ -90,6 +90,13 @@ async def test_a_key_is_read_from_the_keyring_once() -> None:
     assert vault.count("read") - before == 1
 
 
+async def test_every_key_saved_or_read_is_told_to_the_log_to_leave_out() -> None:
+    vault, told = FakeVault(), list[str]()
+    await Keychain(open_vault=lambda: vault, redact=told.append).set("work", "apiKey", KEY, ORIGIN)
+    await Keychain(open_vault=lambda: vault, redact=told.append).get("work", "apiKey")
+    assert told == [KEY, KEY]
+
+
 async def test_forgetting_a_profile_reads_what_another_window_saved() -> None:
     vault = FakeVault()
     here, there = keychain_over(vault), keychain_over(vault)
@@ -234,6 +241,34 @@ async def test_a_hung_keyring_ends_at_the_deadline_and_works_again_when_it_comes
                 await asyncio.sleep(0.02)
     assert len(set(threading.enumerate()) - others) == 1
     keychain.close()
+
+
+async def test_one_call_that_never_returns_does_not_stop_the_next() -> None:
+    released, vault = threading.Event(), FakeVault()
+    keychain = keychain_over(vault, deadline=0.5)
+    await keychain.set("work", "apiKey", KEY, ORIGIN)
+    keychain.forget("work")
+
+    def hangs(verb: str, name: str) -> None:
+        if name == "lost/apiKey":
+            released.wait(30)
+
+    vault.before = hangs
+    with pytest.raises(SecretUnavailable, match="does not answer"):
+        await keychain.get("lost", "apiKey")
+    assert await text_of(keychain, "work") == KEY
+    released.set()
+    keychain.close()
+
+
+async def test_nothing_is_asked_of_a_keyring_that_is_asking_the_user() -> None:
+    vault = FakeVault()
+    keychain = keychain_over(vault)
+    await keychain.open()
+    vault.prompting, vault.calls = True, []
+    with pytest.raises(SecretUnavailable, match="locked"):
+        await keychain.get("work", "apiKey")
+    assert vault.calls == []
 
 
 async def test_while_the_user_is_asked_to_unlock_nobody_opens_a_second_prompt() -> None:
