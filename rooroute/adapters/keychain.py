@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from rooroute.adapters.keychain_items import delete_whole, probe, read_whole, write_checked
 from rooroute.adapters.keychain_thread import KeychainThread
 from rooroute.adapters.keychain_vaults import SENTENCES, Trouble, Vault, VaultError, open_system_vault
 from rooroute.errors import SecretUnavailable
 from rooroute.secret import Secret
 
-_LONGEST_ITEM: Final = 1_200
-_PART: Final = 1_000
-_MOST_PARTS: Final = 500
 Result = TypeVar("Result")
 
 
@@ -107,7 +104,7 @@ class Keychain:
             case "client":
                 await self._ask_client(profile_id, lambda client: client.set(profile_id, slot, value))
             case _:
-                await self._ask_vault(profile_id, lambda vault: _write_checked(vault, name, value))
+                await self._ask_vault(profile_id, lambda vault: write_checked(vault, name, value))
         self._known[name] = _Item(Secret(text, origin), saved_at)
 
     async def delete(self, profile_id: str, slot: str) -> None:
@@ -120,7 +117,7 @@ class Keychain:
             case "client":
                 await self._ask_client(profile_id, lambda client: client.delete(profile_id, slot))
             case _:
-                await self._ask_vault(profile_id, lambda vault: _delete(vault, name))
+                await self._ask_vault(profile_id, lambda vault: delete_whole(vault, name))
 
     def use_client(self, client: ClientStore | None) -> None:
         """Keep secrets with the editor from now on where this machine has no keyring; None takes that back."""
@@ -148,10 +145,10 @@ class Keychain:
             case "client":
                 value = await self._ask_client(profile_id, lambda client: client.get(profile_id, slot))
             case _:
-                value = await self._ask_vault(profile_id, lambda vault: _read(vault, name))
+                value = await self._ask_vault(profile_id, lambda vault: read_whole(vault, name))
         if value is None:
             return None
-        text, origin, saved_at = _parse(value, profile_id)
+        text, origin, saved_at = _parsed(value, profile_id)
         self._redact(text)
         self._known[name] = item = _Item(Secret(text, origin), saved_at)
         return item
@@ -169,7 +166,7 @@ class Keychain:
         try:
             vault = self._vault if self._vault is not None else await self._thread.run(self._open_vault)
             self._vault = vault
-            await self._thread.run(lambda: _probe(vault))
+            await self._thread.run(lambda: probe(vault))
             self._opened = StoreStatus(True, "keyring")
         except VaultError as failed:
             self._opened = self._without_keyring(failed.trouble)
@@ -209,61 +206,7 @@ def _name(profile_id: str, slot: str) -> str:
     return f"{profile_id}/{slot}"
 
 
-def _probe(vault: Vault) -> None:
-    """Whether what is written can be read: a backend may call itself viable and store nothing."""
-    name, text = f"probe/{secrets.token_hex(8)}", secrets.token_hex(8)
-    vault.write(name, text)
-    found = vault.read(name)
-    vault.delete(name)
-    if found != text:
-        raise VaultError(Trouble.BROKEN)
-
-
-def _write_checked(vault: Vault, name: str, value: str) -> None:
-    """Write and read back. A long value goes into parts first, its manifest last: a crash in between leaves the old value whole.
-
-    Windows takes 1,280 characters an item (jaraco/keyring#355); one rule for all platforms is tested on all.
-    """
-    before = _parts(vault.read(name), name)
-    if len(value) <= _LONGEST_ITEM:
-        vault.write(name, value)
-    else:
-        batch, count = secrets.token_hex(4), -(-len(value) // _PART)
-        manifest = json.dumps({"v": 1, "parts": count, "batch": batch})
-        for i, part in enumerate(_parts(manifest, name)):
-            vault.write(part, value[i * _PART : (i + 1) * _PART])
-        vault.write(name, manifest)
-    if _read(vault, name) != value:
-        raise VaultError(Trouble.BROKEN)
-    for part in before:
-        vault.delete(part)
-
-
-def _read(vault: Vault, name: str) -> str | None:
-    stored = vault.read(name)
-    parts = [vault.read(part) for part in _parts(stored, name)]
-    if not parts:
-        return stored
-    return None if None in parts else "".join(part for part in parts if part)
-
-
-def _delete(vault: Vault, name: str) -> None:
-    parts = _parts(vault.read(name), name)
-    for item in (name, *parts):
-        vault.delete(item)
-
-
-def _parts(stored: str | None, name: str) -> list[str]:
-    """The names of the parts a manifest speaks of; none for anything else."""
-    try:
-        manifest = json.loads(stored or "null")
-        count, batch = int(manifest["parts"]), str(manifest["batch"])
-    except (ValueError, TypeError, KeyError):
-        return []
-    return [f"{name}#{batch}.{i}" for i in range(min(count, _MOST_PARTS))]
-
-
-def _parse(value: str, profile_id: str) -> tuple[str, str, float | None]:
+def _parsed(value: str, profile_id: str) -> tuple[str, str, float | None]:
     try:
         item = json.loads(value)
         text, origin, saved_at = item["secret"], item["origin"], item.get("savedAt")
