@@ -33,7 +33,7 @@ from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
 from rooroute.profiles import OnInterrupt, Profile
 from rooroute.providers.dialect import HttpRequest
-from rooroute.providers.table import target_for, vendor_of
+from rooroute.providers.table import dialect_for, target_for
 from rooroute.roster import candidates, estimated_tokens, pool_of
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.figures import FIGURES, Policy
@@ -226,8 +226,8 @@ class _Story:
         message = await self._prepare(use, profile)
         if message is None:
             return None
-        row, sent_at = vendor_of(profile), self._ports.now()
-        attempt = Attempt(row.dialect, self._delivery, self._ports.monotonic, self._committer(use, sent_at))
+        dialect, sent_at = dialect_for(profile, use.candidate.model), self._ports.now()
+        attempt = Attempt(dialect, self._delivery, self._ports.monotonic, self._committer(use, sent_at))
         self._sink.attempt(len(self._books.attempts) + 1, profile.id, use.candidate.model, use.why)
         self._ports.state.note_selected(profile.id, sent_at)
         self._asked[profile.id] = self._asked.get(profile.id, 0) + 1
@@ -257,7 +257,7 @@ class _Story:
             if self._ports.credentials.domain(profile) != use.candidate.domain:  # learnt just now: marks may lie there
                 await self._let_go(use)
                 return None
-            dialect = vendor_of(profile).dialect
+            dialect = dialect_for(profile, use.candidate.model)
             target = target_for(profile, use.candidate.model, secrets)
             return dialect.build(target, for_dialect(self._wanted(), dialect.name, self._memory))
         except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
@@ -391,7 +391,9 @@ class _Story:
         text = self._delivery.text_so_far()
         if self._delivery.has_thinking or text != text.rstrip():
             return False
-        return vendor_of(self._configuration.profiles[profile_id]).dialect.continues
+        profile = self._configuration.profiles[profile_id]
+        model = next((each.model for each in self._candidates() if each.profile_id == profile_id), "")
+        return dialect_for(profile, model).continues
 
     def _next(self) -> str | None:
         """Who would be asked next."""

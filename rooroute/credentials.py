@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from rooroute.errors import OriginNotApproved, SecretUnavailable
 from rooroute.profiles import Profile, needs_plain_http_approval, reference_name
-from rooroute.providers.table import KeyNeed, base_url_of, vendor_of
+from rooroute.providers.table import KeyNeed, base_url_of, own_base_url, vendor_of
 from rooroute.secret import Secret, is_loopback, origin_of
 
 _QUIET: Final = 30.0  # seconds in which a profile whose key could not be read is not asked for again
@@ -112,7 +112,7 @@ class Credentials:
 
     def _may_go(self, profile: Profile, slot: str, origin: str) -> bool:
         """A vendor's own address and this machine need no approval; any other origin was approved when the profile was saved."""
-        own = vendor_of(profile).default_base_url
+        own = own_base_url(profile)
         if not needs_plain_http_approval(origin) and (is_loopback(origin) or (own and origin_of(own) == origin)):
             return True
         return self._approved(profile.id, slot) == origin

@@ -9,8 +9,9 @@ from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, T
 from rooroute.outcome import Failure
 from rooroute.providers import anthropic_errors, anthropic_request, wire_json
 from rooroute.providers.anthropic_request import REDACTED
+from rooroute.providers.authentication import KeyPlace
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
-from rooroute.providers.envelope import KeyPlace, address, merged, post
+from rooroute.providers.envelope import address, merged, post
 from rooroute.providers.failures import evidence_of, judge
 from rooroute.providers.stream import StreamDecoder, count, mapping_of, text_of
 

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Container, Mapping
+from copy import deepcopy
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from rooroute.errors import InvalidInput
 from rooroute.providers import wire_json
+from rooroute.providers.authentication import TEMPLATE, KeyPlace, carried
 from rooroute.providers.dialect import HttpRequest, Target
-from rooroute.secret import Secret
-
-USUAL_SLOT: Final = "apiKey"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPlace:
-    """Where a secret goes: a header with what stands before it. ``slot`` is the profile's name for the secret."""
-
-    header: str = "authorization"
-    prefix: str = "Bearer "
-    slot: str = USUAL_SLOT
-
-    def headers(self, target: Target) -> dict[str, tuple[str, Secret]]:
-        """The secret header of a request for ``target``; none where the profile has no such secret."""
-        secret = target.secrets.get(self.slot)
-        return {} if secret is None else {self.header: (self.prefix, secret)}
-
-
-BEARER: Final = KeyPlace()
+from rooroute.providers.field_changes import changes_of
 
 
 def address(target: Target, path: str, query: Mapping[str, str] | None = None) -> str:
     """The URL of ``path`` (with its leading slash) below the target's base, with ``query`` and then the profile's own parameters."""
-    parameters = {**(query or {}), **target.profile.query}
+    own = {name: value for name, value in target.profile.query.items() if not TEMPLATE.match(value)}
+    parameters = {**(query or {}), **own}
     return target.base_url + path + (f"?{urlencode(parameters)}" if parameters else "")
 
 
@@ -43,18 +26,26 @@ def segment(name: str) -> str:
     return quote(name, safe=":@-._~")
 
 
-def own_headers(target: Target, key: KeyPlace) -> dict[str, str]:
-    """The profile's own headers, names lower case, save one in the key's place."""
-    return {name.lower(): value for name, value in target.profile.headers.items() if name.lower() != key.header}
+def own_headers(target: Target, taken: Container[str]) -> dict[str, str]:
+    """The profile's own headers, names lower case, save those in a secret's place."""
+    return {
+        name.lower(): value
+        for name, value in target.profile.headers.items()
+        if name.lower() not in taken and not TEMPLATE.match(value)
+    }
 
 
 def post(
-    url: str, target: Target, key: KeyPlace, document: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    url: str, target: Target, key: KeyPlace, document: dict[str, Any], headers: Mapping[str, str] | None = None
 ) -> HttpRequest:
-    """A streaming POST of ``document``. The profile's own headers come last, but never replace the key's.
+    """A streaming POST of ``document``. The profile's own headers come last, but never replace the key's; so do its changes of fields.
 
-    Raises InvalidInput when the document holds what JSON cannot say.
+    Raises InvalidInput when the document holds what JSON cannot say, SecretUnavailable when a secret that a header names is missing.
     """
+    changes = changes_of(target.profile.options.get("requestFields"))
+    if changes is not None:
+        document = deepcopy(document)  # parts of it are the caller's own: schemas, options
+        changes.apply(document)
     try:
         body = wire_json.write(document)
     except (TypeError, ValueError, RecursionError):
@@ -62,6 +53,7 @@ def post(
             "The request holds a value that JSON cannot express (NaN or infinity, say); remove it from providerOptions or tools.",
             field="providerOptions",
         ) from None
+    secrets = carried(target, key)
     return HttpRequest(
         method="POST",
         url=url,
@@ -69,9 +61,10 @@ def post(
             "content-type": "application/json",
             "accept": "text/event-stream",
             **(headers or {}),
-            **own_headers(target, key),
+            **own_headers(target, secrets.headers),
         },
-        secret_headers=key.headers(target),
+        secret_headers=secrets.headers,
+        secret_query=secrets.query,
         body=body,
     )
 

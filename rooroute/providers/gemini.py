@@ -9,8 +9,9 @@ from typing import Any, Final
 from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
 from rooroute.outcome import Failure, Fault
 from rooroute.providers import gemini_errors, gemini_request, wire_json
+from rooroute.providers.authentication import KeyPlace
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
-from rooroute.providers.envelope import KeyPlace, address, merged, post, segment
+from rooroute.providers.envelope import address, merged, post, segment
 from rooroute.providers.failures import evidence_of, judge
 from rooroute.providers.gemini_request import ON_TEXT, OWN_ID
 from rooroute.providers.redaction import plain

@@ -22,8 +22,8 @@ from rooroute.chat import (
 )
 from rooroute.outcome import Failure, Fault, Scope
 from rooroute.providers import envelope
+from rooroute.providers.authentication import BEARER, KeyPlace
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
-from rooroute.providers.envelope import BEARER, KeyPlace
 from rooroute.providers.failures import evidence_of, judge
 from rooroute.providers.openai_errors import ROWS
 from rooroute.providers.openai_request import messages_of, response_format_of, tool_choice_of, tool_of

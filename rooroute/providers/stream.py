@@ -16,6 +16,7 @@ from rooroute.chat import Event, Failed, Finished, FinishReason, TextDelta, Thin
 from rooroute.outcome import Failure, Fault, Scope
 from rooroute.providers import wire_json
 from rooroute.providers.failures import Row, evidence_in_stream, judge
+from rooroute.providers.field_changes import FieldChanges
 from rooroute.providers.sse import SseDecoder, SseEvent
 
 _NOT_AN_API: Final = "The address answered with a web page instead of an API's answer; check the base URL, and whether this network wants a sign-in."
@@ -27,13 +28,16 @@ class StreamDecoder:
 
     A subclass implements ``read`` (one document of the stream) and ``read_whole`` (one document instead of a stream), appends events to
     ``self.out``, sets ``self.reason`` when it sees terminal evidence, calls ``finish()`` when nothing can follow it and ``fail()`` for an
-    error. ``ROWS`` is the vendor's error table.
+    error. ``ROWS`` is the error table, unless a vendor of the dialect brings ``rows`` of its own. ``changes`` are made in every document
+    before it is read.
     """
 
     ROWS: ClassVar[Sequence[Row]] = ()
 
-    def __init__(self, content_type: str, now: float) -> None:
+    def __init__(self, content_type: str, now: float, rows: Sequence[Row] | None = None) -> None:
         self.now = now
+        self.rows = self.ROWS if rows is None else rows
+        self.changes: FieldChanges | None = None
         self.out: list[Event] = []
         self.reason: FinishReason | None = None
         self.over = False
@@ -103,7 +107,7 @@ class StreamDecoder:
 
     def fail_with(self, document: Any, *, status: int | None = None) -> None:
         """Ends the answer with the error that ``document`` describes, judged by the vendor's table."""
-        self.fail(judge(self.ROWS, evidence_in_stream(document, self.now, status=status)))
+        self.fail(judge(self.rows, evidence_in_stream(document, self.now, status=status)))
 
     def _take(self, events: list[SseEvent], *, at_end: bool) -> None:
         read = self.read
@@ -117,6 +121,8 @@ class StreamDecoder:
                         return
                     continue
             self._documents += 1
+            if self.changes is not None:
+                self.changes.apply(document)
             try:
                 if type(document) is dict:
                     read(document, name)
@@ -170,6 +176,8 @@ class StreamDecoder:
         except ValueError:
             return
         self._mender = self._mender or wire_json.SurrogateMender()
+        if self.changes is not None:
+            self.changes.apply(document)
         self._read_stray(document)
 
     def _read_stray(self, document: Any) -> None:

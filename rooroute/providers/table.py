@@ -1,237 +1,30 @@
-"""The vendors: one row each. A vendor on a known dialect is a row here and nothing else."""
+"""The vendors by name, and what a profile comes to by its vendor's row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Container, Mapping
+from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from rooroute.errors import InvalidInput, SecretUnavailable
 from rooroute.profiles import Problem, Profile
-from rooroute.providers.anthropic import ANTHROPIC
+from rooroute.providers import authentication, field_changes, ranges
+from rooroute.providers.authentication import TEMPLATE, carried
+from rooroute.providers.catalogue import ROWS
 from rooroute.providers.dialect import Dialect, HttpRequest, Target
-from rooroute.providers.envelope import BEARER, KeyPlace, address, own_headers
-from rooroute.providers.gemini import GEMINI
-from rooroute.providers.openai import OPENAI, OPENAI_COMPATIBLE
+from rooroute.providers.envelope import address, own_headers
+from rooroute.providers.field_changes import changes_of
+from rooroute.providers.reshaped import Reshaped
+from rooroute.providers.vendor import Field, FieldKind, Key, KeyNeed, ModelList, ModelShape, Preset, Variant, Vendor
 from rooroute.secret import Secret, origin_of
 
+__all__ = [
+    "PROVIDERS", "Field", "FieldKind", "Key", "KeyNeed", "ModelList", "ModelShape", "Preset", "Variant", "Vendor",
+    "addressed", "base_url_of", "check", "dialect_for", "models_request", "own_base_url", "resolve_model", "target_for", "vendor_of",
+]  # fmt: skip
 
-class FieldKind(StrEnum):
-    """How a wizard asks for a field."""
-
-    TEXT = "text"
-    SECRET = "secret"
-    URL = "url"
-    MODEL = "model"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    FILE = "file"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One thing a wizard asks. ``name`` is the dotted path in the profile's outside spelling (``baseUrl``, ``options.organization``)."""
-
-    name: str
-    label: str
-    kind: FieldKind = FieldKind.TEXT
-    required: bool = False
-    help: str = ""
-    placeholder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A well-known server of a vendor's dialect: what a wizard fills in. ``needs_key`` is false for local servers."""
-
-    id: str
-    name: str
-    base_url: str
-    needs_key: bool = True
-    documentation: str = ""
-
-
-class KeyNeed(StrEnum):
-    REQUIRED = "required"
-    OPTIONAL = "optional"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """Whether a vendor wants a key and where it travels. ``dummy`` is sent where the user gave none; ``page`` is where one gets a key."""
-
-    need: KeyNeed = KeyNeed.REQUIRED
-    place: KeyPlace = BEARER
-    dummy: str | None = None
-    page: str = ""
-
-
-class ModelShape(StrEnum):
-    """How a list of models is written: ``data[].id``; ``data[].id`` with ``display_name``; ``models[].name`` as ``models/NAME``;
-    ``data[].model_name`` with ``litellm_params`` and ``model_info``. ``model_list`` reads each."""
-
-    OPENAI = "openai"
-    ANTHROPIC = "anthropic"
-    GEMINI = "gemini"
-    LITELLM = "litellm"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelList:
-    """Where the models are listed: a GET of ``path`` below the base URL, with ``headers`` besides the key.
-
-    ``proves_key`` is false where anybody gets the list: having it then says nothing about the key.
-    """
-
-    path: str = "/models"
-    shape: ModelShape = ModelShape.OPENAI
-    headers: Mapping[str, str] = field(default_factory=dict)
-    proves_key: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    """One row. ``default_base_url`` None means that the profile must name one; ``models`` None that the vendor lists none."""
-
-    id: str
-    name: str
-    dialect: Dialect
-    default_base_url: str | None
-    documentation: str
-    key: Key = Key()
-    fields: tuple[Field, ...] = ()
-    presets: tuple[Preset, ...] = ()
-    models: ModelList | None = ModelList()
-    status_page: str | None = None
-
-
-_KEY: Final = Field("apiKey", "API key", FieldKind.SECRET, required=True)
-_KEY_IF_ANY: Final = Field("apiKey", "API key", FieldKind.SECRET, help="Leave empty where the server asks for none.")
-_MODEL: Final = Field("model", "Model", FieldKind.MODEL, help="Used where a request names no model.")
-_BASE_URL: Final = Field(
-    "baseUrl", "Base URL", FieldKind.URL, help="Only for a proxy or a mirror; empty means the vendor's own."
-)
-
-_ROWS: Final = (
-    Vendor(
-        id="openai",
-        name="OpenAI",
-        dialect=OPENAI,
-        default_base_url="https://api.openai.com/v1",
-        documentation="https://platform.openai.com/docs/api-reference/chat",
-        key=Key(page="https://platform.openai.com/api-keys"),
-        fields=(
-            _KEY,
-            _MODEL,
-            Field(
-                "options.organization",
-                "Organization",
-                help="Only if your account belongs to several.",
-                placeholder="org-…",
-            ),
-            Field("options.project", "Project", help="Only for keys that are not bound to one.", placeholder="proj_…"),
-            _BASE_URL,
-        ),
-        status_page="https://status.openai.com",
-    ),
-    Vendor(
-        id="openai-compatible",
-        name="OpenAI-compatible server",
-        dialect=OPENAI_COMPATIBLE,
-        default_base_url=None,
-        documentation="https://platform.openai.com/docs/api-reference/chat",
-        key=Key(KeyNeed.OPTIONAL),
-        fields=(
-            Field(
-                "baseUrl",
-                "Base URL",
-                FieldKind.URL,
-                required=True,
-                help="Up to the version: what stands before /chat/completions.",
-                placeholder="http://localhost:8000/v1",
-            ),
-            _KEY_IF_ANY,
-            _MODEL,
-        ),
-        presets=(
-            Preset(
-                "vllm",
-                "vLLM",
-                "http://localhost:8000/v1",
-                False,
-                "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
-            ),
-            Preset(
-                "llama.cpp",
-                "llama.cpp server",
-                "http://localhost:8080/v1",
-                False,
-                "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
-            ),
-            Preset(
-                "ollama",
-                "Ollama",
-                "http://localhost:11434/v1",
-                False,
-                "https://docs.ollama.com/api/openai-compatibility",
-            ),
-            Preset(
-                "lm-studio",
-                "LM Studio",
-                "http://localhost:1234/v1",
-                False,
-                "https://lmstudio.ai/docs/developer/openai-compat",
-            ),
-            Preset("xroute", "XRoute.AI", "https://api.xroute.ai/openai/v1", True, "https://xroute.ai"),
-            Preset("deepseek", "DeepSeek", "https://api.deepseek.com/v1", True, "https://api-docs.deepseek.com"),
-            Preset("groq", "Groq", "https://api.groq.com/openai/v1", True, "https://console.groq.com/docs/openai"),
-            Preset(
-                "together",
-                "Together AI",
-                "https://api.together.xyz/v1",
-                True,
-                "https://docs.together.ai/docs/openai-api-compatibility",
-            ),
-            Preset("xai", "xAI", "https://api.x.ai/v1", True, "https://docs.x.ai/docs/api-reference"),
-        ),
-    ),
-    Vendor(
-        id="anthropic",
-        name="Anthropic",
-        dialect=ANTHROPIC,
-        default_base_url="https://api.anthropic.com",
-        documentation="https://platform.claude.com/docs/en/api/messages",
-        key=Key(place=KeyPlace("x-api-key", ""), page="https://platform.claude.com/settings/keys"),
-        fields=(
-            _KEY,
-            _MODEL,
-            Field(
-                "options.promptCache",
-                "Prompt cache",
-                FieldKind.BOOLEAN,
-                help="Marks system prompt, tools and history as cacheable.",
-            ),
-            _BASE_URL,
-        ),
-        models=ModelList("/v1/models", ModelShape.ANTHROPIC, {"anthropic-version": "2023-06-01"}),
-        status_page="https://status.claude.com",
-    ),
-    Vendor(
-        id="gemini",
-        name="Google Gemini",
-        dialect=GEMINI,
-        default_base_url="https://generativelanguage.googleapis.com/v1beta",
-        documentation="https://ai.google.dev/api/generate-content",
-        key=Key(place=KeyPlace("x-goog-api-key", ""), page="https://aistudio.google.com/apikey"),
-        fields=(_KEY, _MODEL, _BASE_URL),
-        models=ModelList("/models", ModelShape.GEMINI),
-        status_page="https://aistudio.google.com/status",
-    ),
-)
-
-PROVIDERS: Final[Mapping[str, Vendor]] = {row.id: row for row in _ROWS}
+PROVIDERS: Final[Mapping[str, Vendor]] = {row.id: row for row in ROWS}
 
 
 def vendor_of(profile: Profile) -> Vendor:
@@ -245,23 +38,53 @@ def vendor_of(profile: Profile) -> Vendor:
     return row
 
 
-def base_url_of(profile: Profile) -> str | None:
-    """The profile's base URL or its vendor's default, without trailing slashes; None where neither names one."""
+def dialect_for(profile: Profile, model: str) -> Dialect:
+    """The dialect this profile speaks to ``model`` (the resolved one). Raises InvalidInput as ``vendor_of``."""
+    row = vendor_of(profile)
+    spoken = next((each.dialect for each in row.variants if each.fits(profile, model)), row.dialect)
+    changes = changes_of(profile.options.get("responseFields"))
+    return spoken if changes is None else Reshaped(spoken, changes)
+
+
+def own_base_url(profile: Profile) -> str | None:
+    """The vendor's own address for this profile, whatever base URL the profile names; None where the vendor has none."""
     row = PROVIDERS.get(profile.provider)
-    url = profile.base_url or (row.default_base_url if row else None)
+    if row is None:
+        return None
+    return (row.base_url(profile) if row.base_url else None) or row.default_base_url
+
+
+def base_url_of(profile: Profile) -> str | None:
+    """The profile's base URL or its vendor's own, without trailing slashes; None where neither names one."""
+    url = profile.base_url or own_base_url(profile)
     return url.rstrip("/") if url else None
+
+
+def addressed(requested: str | None, profile_ids: Container[str]) -> tuple[str | None, str | None]:
+    """``alias/model`` taken apart: the one profile it is for and that profile's model. (None, ``requested``) where what stands before
+    the slash is no profile, as in ``meta-llama/Llama-3.3-70B``; the model is None where nothing follows the slash."""
+    alias, slash, model = (requested or "").partition("/")
+    return (alias, model or None) if slash and alias in profile_ids else (None, requested)
 
 
 def resolve_model(profile: Profile, requested: str | None) -> str | None:
     """The model to ask this profile for; None when it cannot serve ``requested``, or names none and none was requested.
 
-    ``model_map`` comes first; ``models``, where there are any, are all that may be asked for besides the profile's own model.
+    ``model_map`` comes first; ``models`` (or the vendor's map of deployments), where there are any, are all that may be asked for besides
+    the profile's own model. A model that this profile's id stands before (``id/model``) is this profile's.
     """
+    row = PROVIDERS.get(profile.provider)
+    mapped = profile.options.get(row.served_by) if row and row.served_by else None
+    offered = profile.models or (tuple(mapped) if isinstance(mapped, Mapping) else ())
     if requested is None:
-        return profile.model or (profile.models[0] if profile.models else None)
+        return profile.model or next(iter(offered), None) or (row.default_model if row else None)
     if requested in profile.model_map:
         return profile.model_map[requested]
-    return requested if not profile.models or requested in profile.models or requested == profile.model else None
+    if not offered or requested in offered or requested == profile.model:
+        alias, slash, own = requested.partition("/")
+        return requested if not slash or alias != profile.id else resolve_model(profile, own or None)
+    alias, _, own = requested.partition("/")
+    return resolve_model(profile, own or None) if alias == profile.id else None
 
 
 def target_for(profile: Profile, model: str, secrets: Mapping[str, Secret]) -> Target:
@@ -272,9 +95,14 @@ def target_for(profile: Profile, model: str, secrets: Mapping[str, Secret]) -> T
     row, base_url = vendor_of(profile), base_url_of(profile)
     if base_url is None:
         raise InvalidInput(f"{profile.title} has no base URL; add one to the profile.", field="profile.baseUrl")
+    for problem in check(profile):
+        raise InvalidInput(
+            f"{profile.title} cannot be asked: {problem.message} {problem.remedy or ''}".rstrip(),
+            field=f"profile.{problem.field}",
+        )
     given = dict(secrets)
     slot = row.key.place.slot
-    if slot not in given:
+    if slot not in given and not authentication.needs_no_key(profile):
         if row.key.need is KeyNeed.REQUIRED:
             raise SecretUnavailable(
                 f"{profile.title} has no API key; add its key to the profile.", profileId=profile.id
@@ -287,16 +115,34 @@ def target_for(profile: Profile, model: str, secrets: Mapping[str, Secret]) -> T
 def models_request(target: Target) -> HttpRequest | None:
     """The request for the vendor's list of models; None where it has none."""
     row = vendor_of(target.profile)
-    if row.models is None:
+    models = row.models
+    if models is None:
         return None
-    version, _, rest = row.models.path[1:].partition("/")
-    path = f"/{rest}" if rest and target.base_url.endswith(f"/{version}") else row.models.path
+    options = target.profile.options
+    query = {name: str(options[option]) for name, option in models.option_query.items() if options.get(option)}
+    headers = {name: str(options[option]) for name, option in models.option_headers.items() if options.get(option)}
+    secrets = carried(target, row.key.place)
     return HttpRequest(
         method="GET",
-        url=address(target, path),
-        headers={"accept": "application/json", **row.models.headers, **own_headers(target, row.key.place)},
-        secret_headers=row.key.place.headers(target),
+        url=_models_url(target, models, query),
+        headers={
+            "accept": "application/json",
+            **models.headers,
+            **headers,
+            **own_headers(target, secrets.headers),
+        },
+        secret_headers=secrets.headers,
+        secret_query=secrets.query,
     )
+
+
+def _models_url(target: Target, models: ModelList, query: Mapping[str, str]) -> str:
+    if models.from_origin:
+        parts = urlsplit(target.base_url)
+        return address(replace(target, base_url=f"{parts.scheme}://{parts.netloc}"), models.path, query)
+    version, _, rest = models.path[1:].partition("/")
+    path = f"/{rest}" if rest and target.base_url.endswith(f"/{version}") else models.path
+    return address(target, path, query)
 
 
 def check(profile: Profile) -> list[Problem]:
@@ -314,7 +160,31 @@ def check(profile: Profile) -> list[Problem]:
                 profile_id=profile.id,
             )
         ]
-    return [problem for asked in row.fields if (problem := _problem(profile, row, asked))]
+    found = [problem for asked in row.fields if (problem := _problem(profile, row, asked))]
+    named = {problem.field for problem in found}
+    for rule in row.rules:
+        wrong = rule(profile)
+        if wrong is not None and wrong[0] not in named:
+            found.append(Problem(wrong[1], field=wrong[0], remedy=wrong[2], profile_id=profile.id))
+    return [*found, *_common_problems(profile), *authentication.check(profile)]
+
+
+def _common_problems(profile: Profile) -> list[Problem]:
+    """What is wrong with the options and templates that every vendor's profiles may have."""
+    wrong: list[tuple[str, str, str]] = []
+    for name in ("requestFields", "responseFields"):
+        declared = profile.options.get(name)
+        if declared is not None and (why := field_changes.wrong(declared)):
+            wrong.append((f"options.{name}", why, "Use drop (a list), rename and set (mappings of dotted paths)."))
+    if profile.options.get(ranges.OPTION) not in (None, *ranges.CHOICES):
+        wrong.append((f"options.{ranges.OPTION}", "This is neither clamp nor refuse.", "Choose one of the two."))
+    for kind, values in (("headers", profile.headers), ("query", profile.query)):
+        wrong += [
+            (f"{kind}.{name}", "This holds a template that nothing fills.", "Write ${secret:NAME} at its end.")
+            for name, value in values.items()
+            if "${" in value and not TEMPLATE.match(value)
+        ]
+    return [Problem(message, field=name, remedy=remedy, profile_id=profile.id) for name, message, remedy in wrong]
 
 
 def _problem(profile: Profile, row: Vendor, asked: Field) -> Problem | None:
@@ -323,6 +193,8 @@ def _problem(profile: Profile, row: Vendor, asked: Field) -> Problem | None:
     value = _value(profile, asked.name)
     if value is None or value == "":
         wrong = f"{row.name} needs {asked.label}." if asked.required else None
+    elif asked.kind is FieldKind.CHOICE:
+        wrong = None if value in asked.choices else f"{asked.label} is none of {', '.join(asked.choices)}."
     else:
         wrong = None if isinstance(value, _TYPES[asked.kind]) else f"{asked.label} is not {_NAMES[asked.kind]}."
     return Problem(wrong, field=asked.name, remedy=f"Set {asked.name}.", profile_id=profile.id) if wrong else None
@@ -342,6 +214,8 @@ _TYPES: Final[Mapping[FieldKind, type | tuple[type, ...]]] = {
     FieldKind.NUMBER: (int, float),
     FieldKind.BOOLEAN: bool,
     FieldKind.FILE: str,
+    FieldKind.OBJECT: Mapping,
+    FieldKind.CHOICE: str,
 }
 _NAMES: Final[Mapping[FieldKind, str]] = {
     FieldKind.TEXT: "text",
@@ -351,4 +225,6 @@ _NAMES: Final[Mapping[FieldKind, str]] = {
     FieldKind.NUMBER: "a number",
     FieldKind.BOOLEAN: "true or false",
     FieldKind.FILE: "a file's path",
+    FieldKind.OBJECT: "a mapping",
+    FieldKind.CHOICE: "one of its choices",
 }
