@@ -68,7 +68,7 @@ class Clinic:
 
     def proxy_of(self, url: str, chosen: str | None) -> str | None:
         proxy = proxy_for(url, chosen, self.environment)
-        return proxy.url if proxy else None
+        return str(proxy) if proxy else None
 
     async def examine(self, **changes: Any) -> list[Finding]:
         changes.setdefault("configuration", Configuration(profiles={"mine": self.profile}))

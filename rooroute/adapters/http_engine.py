@@ -175,7 +175,7 @@ class Engine:
                 if proxy and proxy.secure:
                     opened = await opened.start_tls(self._tls, proxy.host)
                 if proxy and message.secure:
-                    await self._tunnel(opened, message, proxy)
+                    await open_tunnel(opened, message.place, proxy)
                 if message.secure:
                     opened = await opened.start_tls(self._tls, message.host)
                 return opened
@@ -188,17 +188,19 @@ class Engine:
                 opened.close()
             raise
 
-    async def _tunnel(self, socket: Socket, message: Message, proxy: Proxy) -> None:
-        headers = [(b"host", message.place.encode()), *_credentials(proxy)]
-        head = await _answered(socket, "CONNECT", message.place, headers, b"")
-        if not 200 <= head.status < 300 or head.rest:
-            raise ProxyRefused
-
     def _line(self, message: Message) -> tuple[str, Headers]:
         """Target and headers; a proxy that is no tunnel is told the whole URL and who is asking."""
         if self._proxy is None or message.secure:
             return message.target, message.headers
         return f"http://{message.authority}{message.target}", [*message.headers, *_credentials(self._proxy)]
+
+
+async def open_tunnel(socket: Socket, place: str, proxy: Proxy) -> None:
+    """Let ``proxy`` at the other end of ``socket`` connect it to ``place`` (host and port). Raises ``WireError``."""
+    headers = [(b"host", place.encode()), *_credentials(proxy)]
+    head = await _answered(socket, "CONNECT", place, headers, b"")
+    if not 200 <= head.status < 300 or head.rest:
+        raise ProxyRefused
 
 
 def _credentials(proxy: Proxy) -> Headers:

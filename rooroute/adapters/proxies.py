@@ -18,6 +18,10 @@ class Proxy:
     secure: bool = False
     auth: tuple[str, str] | None = field(default=None, repr=False)
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.secure else 'http'}://{host}:{self.port}"
+
 
 def proxy_for(url: str, chosen: str | None, environment: Mapping[str, str]) -> Proxy | None:
     """The profile's own proxy, else the environment's; none for this machine itself and for what NO_PROXY names.
