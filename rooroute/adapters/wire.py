@@ -172,6 +172,12 @@ class Socket(asyncio.Protocol):
         """Whether an idle connection can no longer be used: nothing may arrive on it but its end."""
         return self._over or bool(self._buffer)
 
+    @property
+    def tls_version(self) -> str | None:
+        """``TLSv1.3``, say; None for a plain connection."""
+        tls = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        return tls.version() if tls is not None else None
+
     async def start_tls(self, context: ssl.SSLContext, host: str) -> Socket:
         """The same connection under TLS; this object must not be used any more. Raises ``ConnectFailed``."""
         if self._transport is None or self._buffer:
