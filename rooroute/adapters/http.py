@@ -1,33 +1,138 @@
-"""The network: send one request, hand over the answer as it comes, under deadlines of our own.
+"""The network: send one request, hand over the answer as it comes, under deadlines of our own. The one room that knows httpx.
 
-A secret is revealed at the moment of sending, against the origin of the URL it goes to (``http_message``).
+httpx's transport is used without its client: a transport follows no redirect, keeps no cookie, reads no environment and logs no URL, so
+a key cannot leave by any of those doors. A secret is revealed at the moment of sending, against the origin of the URL it goes to.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
-from rooroute.adapters.http_answer import Answer, Patience
-from rooroute.adapters.http_engine import Engine, Reply
+import httpx
+
 from rooroute.adapters.http_message import Message, reveal
 from rooroute.adapters.proxies import Proxy, proxy_for
-from rooroute.adapters.wire import WireError, tls_context
-from rooroute.adapters.wire_faults import failure_of
+from rooroute.adapters.tls import tls_context
 from rooroute.errors import InvalidInput
-from rooroute.outcome import Failure, Fault, Unreachable
+from rooroute.outcome import Failure, Fault, Scope, Unreachable
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
 
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it tells what is sent
+
+_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=120.0)
+_MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+_ERROR_BODY_SECONDS: Final = 5.0
+_WRITE_SECONDS: Final = 60.0
 _DRAIN_SECONDS: Final = 0.25
 _DRAIN_BYTES: Final = 65_536
 
+# The deepest cause that is in the table speaks. A sentence holds the host and never the exception's text, which may quote what was sent.
+_FAILURES: Final[tuple[tuple[type[BaseException], Fault, str], ...]] = (
+    (socket.gaierror, Fault.NETWORK, "The name of {place} cannot be resolved; check the base URL and the network."),
+    (
+        ssl.SSLCertVerificationError,
+        Fault.NETWORK,
+        "The TLS certificate of {place} is not trusted ({detail}); nothing was sent.",
+    ),
+    (ssl.SSLError, Fault.NETWORK, "No TLS connection to {place} could be agreed on; nothing was sent."),
+    (ConnectionRefusedError, Fault.NETWORK, "{place} refuses connections; check that it runs there."),
+    (httpx.ConnectTimeout, Fault.NETWORK, "No connection to {place} within {seconds:g} seconds."),
+    (httpx.ProxyError, Fault.NETWORK, "The proxy did not open a way to {place}."),
+    (httpx.ConnectError, Fault.NETWORK, "No connection to {place} could be made."),
+    (
+        httpx.LocalProtocolError,
+        Fault.CONFIG,
+        "A header for {place} cannot be sent; check the profile's headers and key.",
+    ),
+    (httpx.RemoteProtocolError, Fault.BAD_ANSWER, "{place} does not answer in HTTP; check the base URL."),
+    (httpx.NetworkError, Fault.TRANSIENT, "The connection to {place} was reset."),
+)
+# What h11 and httpcore say when the other side simply closed: https://github.com/encode/httpcore/blob/1.0.9/httpcore/_async/http11.py
+_CLOSED: Final[Mapping[str, str]] = {
+    "Server disconnected": "{place} closed the connection without an answer.",
+    "peer closed connection": "{place} closed the connection before its answer was complete.",
+}
+
+
+def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """The seam: another transport is put in here."""
+    way = None
+    if proxy is not None:
+        host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+        url = f"{'https' if proxy.secure else 'http'}://{host}:{proxy.port}"
+        way = httpx.Proxy(url, auth=proxy.auth, ssl_context=tls if proxy.secure else None)
+    return httpx.AsyncHTTPTransport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False)
+
+
+class Answer:
+    """An HTTP answer whose body is still coming: status, headers (names lower case), ``chunks`` as they arrive, never decoded.
+
+    Each wait for the provider has its own deadline: ``first`` seconds for the first chunk, ``idle`` for every later one, ``total`` for
+    all together. Time that the reader takes does not count: a slow reader is not the provider's fault.
+    """
+
+    def __init__(self, response: httpx.Response, place: str, first: float, idle: float, total: float) -> None:
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.finished = False
+        self._response = response
+        self._place = place
+        self._first, self._idle, self._left = first, idle, total
+        self.chunks: AsyncGenerator[bytes, None] = self._read_chunks()
+
+    async def _read_chunks(self) -> AsyncGenerator[bytes, None]:
+        clock = asyncio.get_running_loop().time
+        assert isinstance(self._response.stream, httpx.AsyncByteStream)
+        pieces, gap, size = aiter(self._response.stream), self._first, 0
+        while True:
+            began = clock()
+            try:
+                async with asyncio.timeout(min(gap, self._left)):
+                    chunk = await anext(pieces)
+            except StopAsyncIteration:
+                self.finished = True
+                return
+            except TimeoutError:
+                raise Unreachable(self._late(gap)) from None
+            except httpx.TransportError as error:
+                raise Unreachable(failure_of(error, self._place)) from None
+            self._left -= clock() - began
+            gap, size = self._idle, size + len(chunk)
+            if size > _MAX_ANSWER_BYTES:
+                raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer of {self._place} is longer than 256 MiB."))
+            yield chunk
+
+    def _late(self, gap: float) -> Failure:
+        if self._left <= gap:
+            return Failure(Fault.TIMEOUT, f"{self._place} did not finish its answer in time.")
+        return Failure(Fault.TIMEOUT, f"{self._place} sent nothing for {gap:g} seconds.")
+
+    async def read(self, limit: int) -> bytes:
+        """The body's first ``limit`` bytes, or what of them came within 5 seconds: an error is judged by what can be had of it."""
+        body = bytearray()
+        with suppress(TimeoutError, Unreachable):
+            async with asyncio.timeout(_ERROR_BODY_SECONDS):
+                async for chunk in self.chunks:
+                    body += chunk
+                    if len(body) >= limit:
+                        break
+        return bytes(body[:limit])
+
+    async def close(self) -> None:
+        """Let the connection go: back into the pool when the body was read to its end, closed otherwise."""
+        await self.chunks.aclose()
+        await self._response.aclose()
+
 
 class Upstream:
-    """Connections to every provider of this process: one engine for the direct way and one per proxy, all made when first needed.
+    """Connections to every provider of this process: one transport for the direct way and one per proxy, made when first needed.
 
     ``environment`` is read once, for HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a profile's own proxy comes first.
     """
@@ -36,24 +141,24 @@ class Upstream:
         self._environment = {
             name.lower(): value for name, value in environment.items() if name.lower().endswith("_proxy")
         }
-        self._engines: dict[Proxy | None, Engine] = {}
+        self._transports: dict[Proxy | None, httpx.AsyncBaseTransport] = {}
         self._tls: ssl.SSLContext | None = None
         self._draining: set[asyncio.Task[None]] = set()
 
     async def warm(self) -> None:
-        """Load the trust store and make the direct engine, so that the first request does not pay for it."""
+        """Load the trust store and make the direct transport, so that the first request does not pay for it."""
         if self._tls is None:
             self._tls = await asyncio.to_thread(tls_context)
-        self._engine(None)
+        self._transport(None)
 
     async def close(self) -> None:
         """Drop every connection; answers still open break off."""
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, return_exceptions=True)
-        engines, self._engines = self._engines, {}
-        for engine in engines.values():
-            await engine.close()
+        transports, self._transports = self._transports, {}
+        for transport in transports.values():
+            await transport.aclose()
 
     @asynccontextmanager
     async def open(self, request: HttpRequest, timeouts: Timeouts, proxy: str | None = None) -> AsyncIterator[Answer]:
@@ -64,20 +169,17 @@ class Upstream:
         ``first_token`` the time to the body's first byte, ``idle`` each gap after it, ``total`` everything.
         """
         message = reveal(request)
-        reply, patience = await self._ask(message, timeouts, self._engine(self._way(request.url, proxy)))
-        answer = Answer(reply, patience, message.place)
+        answer = await self._ask(message, timeouts, self._transport(self._way(request.url, proxy)))
         try:
             _refuse_compression(answer, message.place)
             yield answer
         except BaseException:
-            await answer.chunks.aclose()
-            reply.close()
+            await answer.close()
             raise
-        if reply.over:
-            await answer.chunks.aclose()
-            reply.close()
+        if answer.finished:
+            await answer.close()
         else:
-            self._drain(answer, reply)
+            self._drain(answer)
 
     async def request(
         self, request: HttpRequest, *, seconds: float = 10.0, limit: int = 8_388_608, proxy: str | None = None
@@ -99,37 +201,59 @@ class Upstream:
         except ValueError as wrong:
             raise InvalidInput(f"The proxy cannot be used: {wrong}.", field="profile.proxy") from None
 
-    def _engine(self, proxy: Proxy | None) -> Engine:
-        """The seam: another engine is put in here."""
-        if proxy not in self._engines:
+    def _transport(self, proxy: Proxy | None) -> httpx.AsyncBaseTransport:
+        if proxy not in self._transports:
             self._tls = self._tls or tls_context()
-            self._engines[proxy] = Engine(proxy, self._tls)
-        return self._engines[proxy]
+            self._transports[proxy] = open_transport(proxy, self._tls)
+        return self._transports[proxy]
 
-    async def _ask(self, message: Message, timeouts: Timeouts, engine: Engine) -> tuple[Reply, Patience]:
+    async def _ask(self, message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> Answer:
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        bound = min(timeouts.first_token, timeouts.total)
-        lost: Failure
+        began, bound = loop.time(), min(timeouts.first_token, timeouts.total)
         try:
             async with asyncio.timeout(bound):
-                reply = await engine.send(message, timeouts.connect)
-            spent = loop.time() - began
-            return reply, Patience(bound - spent, timeouts.idle, timeouts.total - spent, reply.socket)
+                response = await _send(message, timeouts, transport)
         except TimeoutError:
-            lost = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
-        except WireError as error:
-            lost = failure_of(error, message.place, seconds=timeouts.connect)
-        raise Unreachable(lost)
+            late = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
+            raise Unreachable(late) from None
+        except httpx.TransportError as error:
+            raise Unreachable(failure_of(error, message.place, seconds=timeouts.connect)) from None
+        spent = loop.time() - began
+        return Answer(response, message.place, bound - spent, timeouts.idle, timeouts.total - spent)
 
-    def _drain(self, answer: Answer, reply: Reply) -> None:
+    def _drain(self, answer: Answer) -> None:
         """Read the little that follows the end of a stream, so that its connection can be used again."""
-        task = asyncio.get_running_loop().create_task(_finish(answer, reply))
+        task = asyncio.get_running_loop().create_task(_finish(answer))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 
 
-async def _finish(answer: Answer, reply: Reply) -> None:
+async def _send(message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> httpx.Response:
+    """Send and wait for the headers. A kept connection that the other side had closed meanwhile is replaced once, unseen."""
+    fresh = False
+
+    async def trace(event: str, _: Mapping[str, Any]) -> None:
+        nonlocal fresh
+        fresh = fresh or event == "connection.connect_tcp.started"
+
+    times = {"connect": timeouts.connect, "write": _WRITE_SECONDS, "read": None, "pool": None}
+    request = httpx.Request(
+        message.method,
+        message.url,
+        headers=message.headers,
+        content=message.body,
+        extensions={"timeout": times, "trace": trace},
+    )
+    try:
+        return await transport.handle_async_request(request)
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+        broken = isinstance(error, httpx.NetworkError) or _closed(error) is not None
+        if fresh or not broken:
+            raise
+        return await transport.handle_async_request(request)
+
+
+async def _finish(answer: Answer) -> None:
     rest = 0
     try:
         with suppress(TimeoutError, Unreachable):
@@ -139,8 +263,7 @@ async def _finish(answer: Answer, reply: Reply) -> None:
                     if rest > _DRAIN_BYTES:
                         break
     finally:
-        await answer.chunks.aclose()
-        reply.close()
+        await answer.close()
 
 
 def _refuse_compression(answer: Answer, place: str) -> None:
@@ -149,3 +272,33 @@ def _refuse_compression(answer: Answer, place: str) -> None:
         raise Unreachable(
             Failure(Fault.BAD_ANSWER, f"{place} compressed its answer though asked not to.", status=answer.status)
         )
+
+
+def failure_of(error: httpx.TransportError, place: str, *, seconds: float = 0.0) -> Failure:
+    """The failure an exception stands for. ``seconds``: the connect timeout."""
+    if (words := _closed(error)) is not None:
+        return Failure(Fault.TRANSIENT, words.format(place=place), Scope.ENDPOINT)
+    chain = tuple(_causes(error))
+    for kind, fault, sentence in _FAILURES:
+        cause = next((each for each in chain if isinstance(each, kind)), None)
+        if cause is not None:
+            detail = getattr(cause, "verify_message", "") or "not valid"
+            return Failure(fault, sentence.format(place=place, detail=detail, seconds=seconds), Scope.ENDPOINT)
+    return Failure(Fault.NETWORK, f"The exchange with {place} failed.", Scope.ENDPOINT)
+
+
+def _closed(error: httpx.TransportError) -> str | None:
+    if not isinstance(error, httpx.RemoteProtocolError):
+        return None
+    return next((words for start, words in _CLOSED.items() if str(error).startswith(start)), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it was raised from; several addresses that failed come as a group."""
+    depth = 0
+    while error is not None and depth < 8:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            yield from error.exceptions
+        error = error.__cause__ or error.__context__
+        depth += 1

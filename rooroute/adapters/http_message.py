@@ -13,22 +13,17 @@ from rooroute.secret import Secret, origin_of
 from rooroute.version import VERSION
 
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-_TARGET_SAFE: Final = "/?:@!$&'()*+,;=-._~%[]{}|^`"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Message:
-    """A request with its secrets in place; never shown to anybody. ``place`` is host and port, ``authority`` what the URL says of them."""
+    """A request with its secrets in place; never shown to anybody. ``place`` is host and port, for sentences."""
 
     method: str
-    secure: bool
-    host: str
-    port: int
-    target: str
+    url: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
     place: str
-    authority: str
 
     def __repr__(self) -> str:
         return f"Message({self.method} {self.place})"
@@ -44,35 +39,17 @@ def reveal(request: HttpRequest) -> Message:
         origin = origin_of(request.url)
     except ValueError as wrong:
         raise InvalidInput(f"The base URL cannot be used: {wrong}.", field="profile.baseUrl") from None
-    shown_headers = _shown(request.secret_headers, origin)
-    shown_query = _shown(request.secret_query, origin)
-    parts = urlsplit(request.url)
-    place = origin.partition("://")[2]
-    host, _, port = place.rpartition(":")
-    query = "&".join(filter(None, (parts.query, urlencode(shown_query, quote_via=quote))))
-    target = quote((parts.path or "/") + (f"?{query}" if query else ""), safe=_TARGET_SAFE)
-    authority = host if parts.port is None else place
-    wire = {
-        "host": authority,
+    headers = {
         "user-agent": f"rooroute/{VERSION}",
         "accept": "*/*",
         "accept-encoding": "identity",
         **{name.lower(): value for name, value in request.headers.items() if name.lower() not in _OURS},
-        **{name.lower(): value for name, value in shown_headers.items()},
+        **{name.lower(): value for name, value in _shown(request.secret_headers, origin).items()},
     }
-    if request.body or request.method not in ("GET", "HEAD"):
-        wire["content-length"] = str(len(request.body))
-    return Message(
-        request.method,
-        parts.scheme == "https",
-        host.strip("[]"),
-        int(port),
-        target,
-        [_line(name, value) for name, value in wire.items()],
-        request.body,
-        place,
-        authority,
-    )
+    query = urlencode(_shown(request.secret_query, origin), quote_via=quote)
+    url = request.url + (("&" if urlsplit(request.url).query else "?") + query if query else "")
+    place = origin.partition("://")[2]
+    return Message(request.method, url, [_line(name, value) for name, value in headers.items()], request.body, place)
 
 
 def _shown(values: Mapping[str, tuple[str, Secret]], origin: str) -> dict[str, str]:

@@ -369,12 +369,6 @@ async def test_what_comes_on_an_idle_connection_is_not_the_next_answer(upstream:
     assert server.connections == 2
 
 
-async def test_what_follows_an_answer_at_once_costs_the_connection(upstream: Upstream) -> None:
-    async with serving(says(whole(b"ok") + whole(b"smuggled"))) as server:
-        assert [await body_of(upstream, server.post()) for _ in range(2)] == [b"ok", b"ok"]
-    assert server.connections == 2
-
-
 async def test_a_compressed_answer_is_refused_unread(upstream: Upstream) -> None:
     bomb = gzip.compress(b"a" * 50_000_000)
     async with serving(says(whole(bomb, extra=b"content-encoding: gzip\r\n"))) as server:
@@ -415,23 +409,6 @@ async def test_a_kept_connection_found_dead_is_replaced_once_and_unseen(upstream
         assert await body_of(upstream, server.post()) == b"ok"
         assert await body_of(upstream, server.post()) == b"ok"
     assert (server.connections, len(server.calls)) == (2, 3)
-
-
-async def test_a_kept_connection_that_answered_half_is_not_asked_again(upstream: Upstream) -> None:
-    served = 0
-
-    async def second_time_half(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal served
-        served += 1
-        writer.write(whole(b"ok") if served == 1 else b"HTTP/1.1 200 O")
-        if served == 2:
-            await writer.drain()
-            writer.close()
-
-    async with serving(second_time_half) as server:
-        assert await body_of(upstream, server.post()) == b"ok"
-        assert (await failure_of(upstream, server.post())).failure.fault is Fault.TRANSIENT
-    assert len(server.calls) == 2
 
 
 async def test_a_kept_connection_closed_while_idle_is_noticed_before_sending(upstream: Upstream) -> None:
