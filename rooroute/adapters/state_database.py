@@ -133,13 +133,19 @@ class Database:
         self._seen = -1
         with _translated():
             self._sql = sqlite3.connect(
-                path or ":memory:", timeout=wait, isolation_level=None, check_same_thread=False, cached_statements=64
+                path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._sql.execute("PRAGMA synchronous=OFF")
+            self._sql.execute(
+                f"PRAGMA busy_timeout={int(wait * 1000)}"
+            )  # only now: the line above already reads the file
         self.inode = path.stat().st_ino if path else 0
 
-    def prepare(self) -> None:
-        """Check the file and make the tables that a new one lacks. Trouble NEWER for a later version's file, which is left alone."""
+    def prepare(self, key: bytes | None = None) -> None:
+        """Check the file and make the tables that a new one lacks, with ``key`` for its fingerprints (None: a random one).
+
+        Trouble NEWER for a later version's file, which is left alone.
+        """
         with _translated():
             verdict = self._sql.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
@@ -149,7 +155,7 @@ class Database:
                 if self._version() == 0:
                     for statement in filter(str.strip, _SCHEMA.split(";")):
                         self._sql.execute(statement)
-                    first = [("key", secrets.token_bytes(32)), ("revision", 0), ("touched", 0)]
+                    first = [("key", key or secrets.token_bytes(32)), ("revision", 0), ("touched", 0)]
                     self._sql.executemany("INSERT INTO meta VALUES (?, ?)", first)
                     self._sql.execute(f"PRAGMA user_version={VERSION}")
         if self._version() > VERSION:
@@ -278,13 +284,14 @@ class Database:
                 (requests_kept - 1,),
             )
 
-    def attempts(self, since: float, limit: int) -> list[AttemptRecord]:
+    def attempts(self, since: float, limit: int) -> list[str]:
+        """The latest ``limit`` attempts from ``since`` on, oldest first, for ``attempt_records``."""
         with _translated():
             rows = self._sql.execute(
                 "SELECT body FROM (SELECT at, id, body FROM attempts WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?) ORDER BY at, id",
                 (since, limit),
             ).fetchall()
-        return [record for (body,) in rows if (record := _attempt(body)) is not None]
+        return [body for (body,) in rows]
 
     def requests(self, request_id: str | None, limit: int) -> list[dict[str, Any]]:
         """That request's record, or the latest ones."""
@@ -341,6 +348,11 @@ def set_aside(path: Path, stamp: str) -> Path:
     with contextlib.suppress(FileNotFoundError):
         os.replace(path.with_name(path.name + "-journal"), away.with_name(away.name + "-journal"))
     return away
+
+
+def attempt_records(bodies: Iterable[str]) -> list[AttemptRecord]:
+    """Stored attempts as values; what nobody can read is left out."""
+    return [record for body in bodies if (record := _attempt(body)) is not None]
 
 
 def _clean(text: str) -> str:

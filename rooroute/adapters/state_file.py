@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ class StateFile:
         self._clock = clock
         self._adopted = adopted
         self._database: Database | None = None
+        self._key: bytes | None = None  # goes along into the next file, so that marks keep their fingerprints
         self._trouble: Problem | None = None
         self._aside: Problem | None = None
         self.stuck = False
@@ -62,11 +64,11 @@ class StateFile:
             if self.in_memory:
                 return
             database, reader = Database(None), None
-            database.prepare()
+            database.prepare(self._key)
         else:
             self._trouble, self.stuck = None, False
         self.close()
-        self._database = database
+        self._database, self._key = database, database.key()
         self._adopted(database, reader)
 
     def close(self) -> None:
@@ -89,8 +91,15 @@ class StateFile:
 
         Raises Trouble (nothing was written) while the file is locked or cannot be written.
         """
+        return self._guarded(self._transact, work)
+
+    def look(self, work: Callable[[Database], T]) -> T:
+        """``work``, which only reads, without keeping anybody from writing. Raises as ``transact``."""
+        return self._guarded(lambda look: look(self._opened()), work)
+
+    def _guarded(self, run: Callable[[Callable[[Database], T]], T], work: Callable[[Database], T]) -> T:
         try:
-            return self._transact(work)
+            return run(work)
         except Trouble as wrong:
             if wrong.ailment is not Ailment.CORRUPT:
                 self._note(wrong)
@@ -98,7 +107,7 @@ class StateFile:
         except OSError as wrong:
             raise self._note(wrong) from wrong
         self.open()
-        return self._transact(work)
+        return run(work)
 
     def recover(self) -> None:
         """Try again what did not work a while ago."""
@@ -106,11 +115,7 @@ class StateFile:
             self.open()
 
     def _transact(self, work: Callable[[Database], T]) -> T:
-        if self._database is None or self.moved():
-            self.open()
-        database = self._database
-        if database is None:
-            raise Trouble(Ailment.UNWRITABLE, "closed")
+        database = self._opened()
         if database.path is None:
             with database.transaction():
                 return work(database)
@@ -119,16 +124,23 @@ class StateFile:
         self._trouble, self.stuck = None, False
         return value
 
+    def _opened(self) -> Database:
+        if self._database is None or self.moved():
+            self.open()
+        if self._database is None:
+            raise Trouble(Ailment.UNWRITABLE, "it is closed")
+        return self._database
+
     def _connect(self) -> tuple[Database, Database]:
+        """Alone if possible: many windows that start at once would else wait for each other by chance. A damaged file is moved away."""
         machine.private_directory(self.path.parent)
-        try:
-            return self._connected()
-        except Trouble as wrong:
-            if wrong.ailment is not Ailment.CORRUPT:
-                raise
-        with machine.file_lock(self._lock_path, _LOCK_SECONDS):
+        with contextlib.ExitStack() as held:
             try:
-                return self._connected()  # another process may have replaced it meanwhile
+                held.enter_context(machine.file_lock(self._lock_path, _LOCK_SECONDS))
+            except TimeoutError:
+                return self._connected()
+            try:
+                return self._connected()
             except Trouble as wrong:
                 if wrong.ailment is not Ailment.CORRUPT:
                     raise
@@ -144,7 +156,7 @@ class StateFile:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         database = Database(self.path)
         try:
-            database.prepare()
+            database.prepare(self._key)
             return database, Database(self.path, wait=0.0)
         except Trouble:
             database.close()

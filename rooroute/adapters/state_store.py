@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from rooroute.adapters import machine
-from rooroute.adapters.state_database import Batch, Database, Picture, Trouble, Window, applied
+from rooroute.adapters.state_database import Batch, Database, Picture, Trouble, Window, applied, attempt_records
 from rooroute.adapters.state_file import StateFile
 from rooroute.errors import RoorouteError
 from rooroute.ledger import AttemptRecord
@@ -217,7 +217,10 @@ class StateStore:
 
     async def attempts(self, since: float = 0.0, limit: int = ATTEMPTS_KEPT) -> list[AttemptRecord]:
         """Attempts sent at or after ``since``, oldest first, at most the latest ``limit``."""
-        return await self._read(lambda db: db.attempts(since, limit))
+        rows = await self._read(lambda db: db.attempts(since, limit))
+        return await asyncio.to_thread(
+            attempt_records, rows
+        )  # a hundred thousand take a second, which the writer does not have
 
     async def request(self, request_id: str) -> dict[str, Any] | None:
         """The routing record of one request, or None."""
@@ -353,7 +356,7 @@ class StateStore:
     async def _read(self, work: Callable[[Database], T]) -> T:
         def read() -> T:
             self._flush()
-            return self._file.transact(work)
+            return self._file.look(work)
 
         try:
             return await asyncio.wrap_future(self._submit(read))

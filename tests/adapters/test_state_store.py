@@ -264,10 +264,12 @@ async def test_a_file_that_breaks_while_open_costs_nothing_this_window_knows(win
     path = tmp_path / "state" / "state.sqlite3"
     size = path.stat().st_size
     path.write_bytes(b"\xff" * size)
+    fingerprint = store.fingerprint("sk-1")
     other = MarkKey(Scope.PROFILE, "default")
     await store.update(put(replace(MARK, key=other)))
     assert set(store.snapshot().marks) == {KEY, other}
     await store.update(put(replace(MARK, key=other, reason="again")))
+    assert store.fingerprint("sk-1") == window("third").fingerprint("sk-1") == fingerprint
     assert set(window("other").snapshot().marks) == {KEY, other}
 
 
