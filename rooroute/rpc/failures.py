@@ -56,5 +56,6 @@ def note(wrong: BaseException) -> str:
     while step is not None:
         places.append(f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}")
         step = step.tb_next
-    log.error("%s: %s at %s", reference, type(wrong).__name__, " < ".join(reversed(places)) or "an unknown place")
+    what = f"{type(wrong).__name__} ({wrong.name})" if isinstance(wrong, ImportError) else type(wrong).__name__
+    log.error("%s: %s at %s", reference, what, " < ".join(reversed(places)) or "an unknown place")
     return reference
