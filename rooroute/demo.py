@@ -33,6 +33,9 @@ KEYS: Final[Mapping[str, str]] = {
 LIMIT: Final = 40.0
 """Seconds after which the demo gives up, whatever is going on."""
 
+LONGEST_REST: Final = 10.0
+"""Seconds of cooldown that the demo is ready to watch."""
+
 _NAMES: Final[Mapping[str, str]] = {key: name for name, key in KEYS.items()}
 _VERDICTS: Final[Mapping[str, str]] = {
     "ok": "answered",
@@ -40,6 +43,7 @@ _VERDICTS: Final[Mapping[str, str]] = {
     "overload": "overloaded",
     "credential": "key rejected",
 }
+_EXHAUSTED: Final = "Resource has been exhausted (e.g. check quota)."
 _FIRST: Final = (
     "Two of your keys could not answer, and you did not have to notice: this text came from the third, word by word."
 )
@@ -126,7 +130,8 @@ class Story:
 
     async def fall_over(self) -> None:
         """Past a 429 and a 503 to the profile that answers."""
-        self.script("Gemini1", Fail("rate-limit", retry_delay=self.pace.rest, lasts=self.pace.rest), self.saying(_BACK))
+        limit = Fail("rate-limit", retry_delay=self.pace.rest, lasts=self.pace.rest, message=_EXHAUSTED)
+        self.script("Gemini1", limit, self.saying(_BACK))
         self.script("Gemini2", Fail("overloaded"))
         self.script("default", self.saying(_FIRST), self.saying(_SECOND), self.saying(_ROTATED))
         self.screen.title("A request: Gemini1 is rate limited, Gemini2 overloaded, default answers")
@@ -179,6 +184,9 @@ class Story:
         status = await self.status()
         rows, since = rows_of(status), loop.time()
         first = rows[0].left or 0.0
+        if first > LONGEST_REST:
+            self.check("the countdown reached its end", False, f"it is {first:.0f} s away")
+            return
         while (left := first - (loop.time() - since)) > 0:
             self.screen.table([aged(row, loop.time() - since) for row in rows])
             await asyncio.sleep(min(0.1, left))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import Final, TextIO
 
 _COLOURS: Final = {"green": "32", "yellow": "33", "red": "31", "grey": "90", "bold": "1", "cyan": "36"}
-_STATE_COLOURS: Final = {"active": "green", "cooldown": "yellow", "failed": "red", "disabled": "grey"}
+STATE_COLOURS: Final = {"active": "green", "cooldown": "yellow", "failed": "red", "disabled": "grey"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +78,35 @@ class Screen:
     def table(self, rows: Sequence[Row], last: bool = False) -> None:
         """The pool's states. On a terminal it replaces the table drawn just before; elsewhere only the ``last`` drawing
         is written."""
+        lines = [f"   {row.name:<8}  {self._state(row)}" for row in rows]
+        lines += [
+            f"   {'':<8}  {self.paint(self._clipped(row.remedy, 13), 'grey')}"
+            for row in rows
+            if row.remedy and row.state == "failed"
+        ]
+        self.redraw(lines, last)
+
+    def redraw(self, lines: Sequence[str], last: bool = False) -> None:
+        """A picture in place of the one drawn just before, where there is a terminal; elsewhere only the ``last`` is
+        written. No line may be wider than the terminal."""
         if not self.live and not last:
             return
         if self._drawn:
             self._write(f"\x1b[{self._drawn}F\x1b[J")
-        lines = [f"   {row.name:<8}  {self._state(row)}" for row in rows]
-        lines += [
-            f"   {'':<8}  {self.paint(row.remedy, 'grey')}" for row in rows if row.remedy and row.state == "failed"
-        ]
-        if self._column:
-            lines.insert(0, "")
-            self._column = 0
-        self._write("\n".join(lines) + "\n")
-        self._drawn = len(lines)
+        self._write(("\n" if self._column else "") + "\n".join(lines) + "\n")
+        self._drawn, self._column = len(lines), 0
 
     def _state(self, row: Row) -> str:
-        words = row.words
-        note = f"  {self.paint(row.reason, 'grey')}" if row.reason and row.state == "cooldown" else ""
-        return self.paint(f"{words:<16}", _STATE_COLOURS.get(row.state, "grey")).rstrip() + note
+        colour = STATE_COLOURS.get(row.state, "grey")
+        if row.state != "cooldown" or not row.reason:
+            return self.paint(self._clipped(row.words, 13), colour)
+        return f"{self.paint(f'{row.words:<16}', colour)}  {self.paint(self._clipped(row.reason, 31), 'grey')}"
+
+    def _clipped(self, text: str, before: int) -> str:
+        """``text`` cut to the terminal's width, ``before`` columns of which are taken: a line that wraps cannot be
+        redrawn."""
+        room = get_terminal_size().columns - before - 1 if self.live else len(text)
+        return text if len(text) <= room else text[: max(0, room - 1)] + "…"
 
     def _write(self, text: str) -> None:
         self._out.write(text)

@@ -123,6 +123,15 @@ def test_on_a_terminal_the_table_is_redrawn_in_place_and_in_colour() -> None:
     assert "\x1b[33mCooldown 01:04" in shown
 
 
+def test_on_a_terminal_no_line_of_a_table_is_wider_than_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    out = Terminal()
+    Screen(out, {"TERM": "xterm", "NO_COLOR": "1"}).table(
+        [Row("one", "cooldown", 3.0, "a reason " * 20), Row("two", "failed", None, "another " * 20, "a remedy " * 20)]
+    )
+    assert max(map(len, out.getvalue().splitlines())) < 50
+
+
 def test_no_color_leaves_out_the_colours_only() -> None:
     shown = drawn(Terminal(), TERM="xterm", NO_COLOR="1")
     assert "\x1b[3F" in shown
