@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import errno
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -81,7 +81,7 @@ class ConfigFile:
         with self._mutex, self._locked() as target:
             document = self._to_change()
             revision = self.current.revision
-            draft = Draft(copy.deepcopy(document.data))
+            draft = Draft(deepcopy(document.data))
             if expected is not None and expected != revision:
                 raise _conflict(draft, edit, revision)
             edit(draft)
@@ -103,10 +103,10 @@ class ConfigFile:
             raw = machine.read_regular(self.path, _LARGEST)
             if _revision(raw) == self.current.revision and self._document is not None:
                 return self.current
-            if not raw.strip() and self.last_good_path.exists():
-                raise Unreadable("The file is empty.")
             document = read(_text(raw))
             fresh = configuration(document, _revision(raw), self._check)
+            if document.data.get("profiles") is None and (copy := self._copy()) and copy.data.get("profiles"):
+                raise Unreadable("It holds no profiles any more; to begin anew, write profiles: [].")
         except FileNotFoundError:
             self._document, self.current = None, self._missing()
         except (Unreadable, OSError) as wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -204,7 +205,8 @@ def test_a_pool_that_names_nobody_knows_is_a_problem_with_its_line(file: ConfigF
         pytest.param("version: 1\n".encode("utf-16"), None, id="utf-16"),
         pytest.param(b"\0" * 300, None, id="zeroed"),
         pytest.param(b"", None, id="emptied"),
-        pytest.param(b"a: " + b"[" * 1500, None, id="nested-deeply"),
+        pytest.param(SAMPLE[:60].encode(), None, id="cut-short-where-it-still-parses"),
+        pytest.param(b"a: " + b"[" * 500, None, id="nested-deeply"),
         pytest.param(b"a: " + b"9" * 5000, 1, id="a-number-without-end"),
         pytest.param(
             b"a: &a [x,x,x,x,x,x,x,x,x,x]\n" + b"".join(b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 10)) for c in b"abcdefg"),
@@ -244,6 +246,14 @@ def test_an_edit_by_hand_is_noticed_and_a_look_at_nothing_costs_no_reading(
     assert sample.current.profiles["Gemini1"].cooldown == 300
     monkeypatch.setattr(machine, "read_regular", None)
     assert not sample.poll()
+
+
+def test_beginning_anew_is_said_and_then_done(sample: ConfigFile) -> None:
+    sample.path.write_text("profiles: []\n")
+    assert sample.load().profiles == {}
+    assert sample.current.problems == ()
+    sample.path.write_text("")
+    assert sample.load().problems == ()
 
 
 def test_a_file_that_goes_away_takes_nothing_with_it(sample: ConfigFile) -> None:
@@ -636,3 +646,70 @@ def test_whatever_is_written_is_what_is_read(entries: list[tuple[str, Any]]) -> 
     shrunk = config_text.patched(grown, fewer)
     assert shrunk.data == fewer
     assert "# tail" in shrunk.text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_every_entrys_comment_stays_right_above_it_whatever_is_done(data: st.DataObject) -> None:
+    """Entries in any of the usual spacings; each knows its own comment, and two comments belong to nobody."""
+    indent = data.draw(st.sampled_from(["", "  ", "    "]), "indent")
+    gap = data.draw(st.sampled_from(["", "\n", "\n\n"]), "gap")
+    names = list("abcdef")
+
+    def entry(name: str) -> str:
+        return f"{indent}# about {name}\n{indent}- id: {name}\n{indent}  provider: gemini # {name}\n{indent}  # within {name}\n{indent}  cooldown: 5\n"
+
+    text = f"# top\nversion: 1\n\n# profiles\nprofiles:\n{indent}# nobody's\n\n{gap.join(map(entry, names))}\n# pools\npools: []\n# end\n"
+    document = config_text.read(text)
+    steps = st.sampled_from(["remove", "move", "change", "rename", "add"])
+    for count, step in enumerate(data.draw(st.lists(steps, min_size=1, max_size=5), "steps")):
+        if not names:
+            break
+        draft = Draft(json.loads(json.dumps(document.data)))
+        name = data.draw(st.sampled_from(names), "name")
+        if step == "remove":
+            draft.remove_profile(name)
+            names.remove(name)
+        elif step == "move":
+            names = data.draw(st.permutations(names), "order")
+            draft.reorder(names)
+        elif step == "change":
+            draft.put_profile(Profile(id=name, provider="gemini", cooldown=float(count + 6), model="m"))
+        elif step == "rename":
+            draft.rename_profile(name, f"{name}{count}")
+            names[names.index(name)] = f"{name}{count}"
+        else:
+            draft.put_profile(Profile(id=f"new{count}", provider="gemini"))
+        document = config_text.patched(document, draft.data, draft.renamed)
+        lines = [line.strip() for line in document.text.splitlines()]
+        for kept in names:
+            first = kept[0]
+            place = lines.index(f"- id: {kept}")
+            assert lines[place - 1 : place + 3] == [
+                f"# about {first}",
+                lines[place],
+                f"provider: gemini # {first}",
+                f"# within {first}",
+            ]
+        assert [line for line in lines if line.startswith("- id: ") and "new" not in line] == [
+            f"- id: {kept}" for kept in names
+        ]
+        assert sum(line.startswith("# about") for line in lines) == len(names)
+        assert [line for line in lines if line in {"# top", "# profiles", "# nobody's", "# pools", "# end"}] == [
+            "# top", "# profiles", *(["# nobody's"] if draft.data["profiles"] else []), "# pools", "# end",
+        ]  # fmt: skip
+
+
+def test_no_damage_of_a_byte_does_more_than_be_told(tmp_path: Path) -> None:
+    raw = SAMPLE.encode()
+    damaged = [raw[:cut] for cut in range(0, len(raw), 11)]
+    damaged += [raw[:at] + bytes([raw[at] ^ (1 << at % 8)]) + raw[at + 1 :] for at in range(0, len(raw), 7)]
+    file = ConfigFile(tmp_path / "config.yaml")
+    for data in damaged:
+        file.path.write_bytes(data)
+        file.last_good_path.write_text(SAMPLE)
+        current = ConfigFile(file.path).load()
+        assert current.profiles or current.unreadable
+        assert current.problems
+        for problem in current.problems:
+            assert problem.message
