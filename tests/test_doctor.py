@@ -222,8 +222,16 @@ async def test_a_stale_server_and_one_that_is_stuck(clinic: Clinic) -> None:
     assert "10 minutes" in causes[1]
 
 
-async def test_a_provider_in_trouble_is_not_the_users_fault(clinic: Clinic) -> None:
+async def test_a_provider_in_trouble_of_its_own(clinic: Clinic) -> None:
     clinic.provider.script("k", Raw((b"{}",), status=503, content_type="application/json"))
+    assert (await clinic.wrong()).name == "service of mine"
+
+
+async def test_a_model_may_stand_on_a_later_page(clinic: Clinic) -> None:
+    page = b'{"data":[{"id":"other"}],"has_more":true,"last_id":"other"}'
+    clinic.provider.script("k", Raw((page,), content_type="application/json"))
+    base = clinic.provider.base_url("anthropic")
+    clinic.profile = replace(clinic.profile, provider="anthropic", base_url=base)
     assert [finding for finding in await clinic.examine() if not finding.ok] == []
 
 
