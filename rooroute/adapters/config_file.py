@@ -14,8 +14,9 @@ from typing import Final
 
 from rooroute.adapters import machine
 from rooroute.adapters.config_draft import Draft
+from rooroute.adapters.config_patch import patched
 from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of
-from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, patched, read
+from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, read
 from rooroute.errors import Conflict, InvalidInput, RoorouteError
 from rooroute.profiles import Configuration, Problem
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rooroute.adapters import config_text, machine
+from rooroute.adapters import config_patch, config_text, machine
 from rooroute.adapters.config_draft import Draft
 from rooroute.adapters.config_file import ConfigFile
 from rooroute.errors import Conflict, InvalidInput, NotFound, RoorouteError
@@ -636,14 +636,14 @@ def test_whatever_is_written_is_what_is_read(entries: list[tuple[str, Any]]) -> 
         "profiles": [{"id": "first", "x": 1}, *({"id": f"+{name}", "v": value} for name, value in entries)],
     }
     try:
-        grown = config_text.patched(document, data)
+        grown = config_patch.patched(document, data)
     except config_text.Unpatchable:
         assert not all(c.isprintable() or c in "\n\t" for c in repr(data))
         return
     assert grown.data == data
     assert "first # c" in grown.text
     fewer = {"version": 1, "profiles": [*reversed(data["profiles"][1:])]}  # type: ignore[index]
-    shrunk = config_text.patched(grown, fewer)
+    shrunk = config_patch.patched(grown, fewer)
     assert shrunk.data == fewer
     assert "# tail" in shrunk.text
 
@@ -680,7 +680,7 @@ def test_every_entrys_comment_stays_right_above_it_whatever_is_done(data: st.Dat
             names[names.index(name)] = f"{name}{count}"
         else:
             draft.put_profile(Profile(id=f"new{count}", provider="gemini"))
-        document = config_text.patched(document, draft.data, draft.renamed)
+        document = config_patch.patched(document, draft.data, draft.renamed)
         lines = [line.strip() for line in document.text.splitlines()]
         for kept in names:
             first = kept[0]
