@@ -226,7 +226,9 @@ class SavedProfiles:
             async with self._turn:
                 return await work()
 
-        return await asyncio.shield(asyncio.ensure_future(turn()))
+        task = asyncio.ensure_future(turn())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # a caller that gave up asks no more
+        return await asyncio.shield(task)
 
     async def _edit(self, edit: Callable[[Draft], None], revision: str | None = None) -> None:
         await asyncio.to_thread(self._config.save, edit, revision)

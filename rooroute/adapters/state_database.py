@@ -12,11 +12,12 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from rooroute.adapters.state_picture import Batch, Picture, Window
 from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState, ProbeLease, Snapshot
@@ -71,58 +72,6 @@ def _translated() -> Iterator[None]:
     except sqlite3.Error as wrong:
         code = getattr(wrong, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         raise Trouble(_AILMENTS.get(code, Ailment.UNWRITABLE), str(wrong)) from wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What one read of the shared tables showed. ``touched`` counts settled batches of selections, as ``snapshot.revision`` the rest."""
-
-    snapshot: Snapshot = field(default_factory=Snapshot)
-    approvals: frozenset[tuple[str, str, str]] = frozenset()
-    touched: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One running server: its process (``machine.identity``), the version it runs, and when it last said that it lives."""
-
-    identity: str
-    version: str
-    started: float
-    heartbeat: float
-
-
-@dataclass(slots=True)
-class Batch:
-    """What can wait a moment before it is written."""
-
-    selected: dict[str, float] = field(default_factory=dict)
-    working: dict[str, str] = field(default_factory=dict)
-    attempts: list[AttemptRecord] = field(default_factory=list)
-    requests: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
-    window: Window | None = None
-
-    def then(self, later: Batch, most: int) -> Batch:
-        """Both, at most the latest ``most`` attempts and requests of them."""
-        return Batch(
-            selected=self.selected | later.selected,
-            working=self.working | later.working,
-            attempts=[*self.attempts, *later.attempts][-most:],
-            requests=dict([*(self.requests | later.requests).items()][-most:]),
-            window=later.window or self.window,
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self.selected or self.working or self.attempts or self.requests or self.window)
-
-
-def applied(snapshot: Snapshot, change: Change) -> Snapshot:
-    """The picture after the change, one revision on."""
-    marks = {key: mark for key, mark in snapshot.marks.items() if key not in change.drop_marks}
-    leases = {key: lease for key, lease in snapshot.leases.items() if key not in change.drop_leases}
-    marks.update((mark.key, mark) for mark in change.put_marks)
-    leases.update((lease.key, lease) for lease in change.put_leases)
-    return replace(snapshot, marks=marks, leases=leases, revision=snapshot.revision + 1)
 
 
 class Database:

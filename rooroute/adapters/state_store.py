@@ -9,21 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import queue
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from rooroute.adapters import machine
-from rooroute.adapters.state_database import Batch, Database, Picture, Trouble, Window, applied, attempt_records
+from rooroute.adapters.state_database import Database, Trouble, attempt_records
 from rooroute.adapters.state_file import StateFile
+from rooroute.adapters.state_picture import Batch, Picture, Window, applied, what_still_holds
+from rooroute.adapters.writer_thread import WriterThread
 from rooroute.errors import RoorouteError
 from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Problem
-from rooroute.routing.marks import Change, Mark, MarkKey, ProbeLease, Snapshot
+from rooroute.routing.marks import Change, ProbeLease, Snapshot
 
 T = TypeVar("T")
 _CLOSE_SECONDS: Final = 1.5
@@ -68,9 +68,7 @@ class StateStore:
         self._writing = Batch()
         self._view = Snapshot()
         self._key = b""
-        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="state-writer", daemon=True)
-        self._closed = False
+        self._writer = WriterThread(self._let_go)
         self._flush_due = False
         self._flushes = 0
         self._polls = 0
@@ -81,19 +79,18 @@ class StateStore:
 
     def open(self) -> None:
         """Open or make the file. Never fails: what is wrong stands in ``problems``. Blocks for up to two seconds."""
-        self._thread.start()
-        self._submit(self._file.open).result()
-        self._submit(self._flush).result()
+        self._writer.start()
+        self._writer.submit(self._file.open).result()
+        self._writer.submit(self._flush).result()
         self.poll()
 
     async def close(self) -> None:
         """Write what is pending, take back this window's leases and its entry, and end the writer."""
-        if self._closed or not self._thread.is_alive():
+        if not self._writer.takes_jobs:
             return
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(self._submit(self._say_goodbye)), _CLOSE_SECONDS)
-        self._closed = True
-        self._jobs.put(None)
+            await asyncio.wait_for(asyncio.wrap_future(self._writer.submit(self._say_goodbye)), _CLOSE_SECONDS)
+        self._writer.end()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -124,9 +121,9 @@ class StateStore:
         """Whether anything shared changed since the last poll; tells the watchers. Call every 250 ms."""
         self._polls += 1
         if self._file.moved() or (self._file.in_memory and self._polls % _REOPEN_POLLS == 0):
-            self._submit(self._file.recover)
+            self._writer.submit(self._file.recover)
         if self._unsaved or self._file.stuck:
-            self._submit(self._save_late)
+            self._writer.submit(self._save_late)
         view = self.snapshot()
         if not all(self._owner_lives(lease) for lease in view.leases.values()):
             with self._guard:
@@ -152,7 +149,7 @@ class StateStore:
         An empty change writes nothing. Without a usable file it works on this window's own picture. A caller that is cancelled
         meanwhile does not undo it.
         """
-        return await asyncio.shield(asyncio.wrap_future(self._submit(lambda: self._update(decide))))
+        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(lambda: self._update(decide))))
 
     def note_selected(self, profile_id: str, at: float) -> None:
         """``profile_id`` was chosen at ``at``: visible here at once, in other windows within a second."""
@@ -281,23 +278,7 @@ class StateStore:
 
     # --- the writer thread ---
 
-    def _submit(self, job: Callable[[], T]) -> Future[T]:
-        future: Future[T] = Future()
-        if self._closed:
-            future.set_exception(RoorouteError("This window is closing; nothing is written any more."))
-        else:
-            self._jobs.put((future, job))
-        return future
-
-    def _work(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            future, job = item
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(job())
-            except BaseException as wrong:  # noqa: BLE001  # raised again where the result is awaited
-                future.set_exception(wrong)
+    def _let_go(self) -> None:
         self._file.close()
         with self._guard:
             if self._reader is not None:
@@ -320,7 +301,7 @@ class StateStore:
         picture = database.picture(self._picture)
         snapshot = picture.snapshot
         for base, late in self._unsaved:
-            if still_true := _what_still_holds(snapshot, base, late):
+            if still_true := what_still_holds(snapshot, base, late):
                 database.write_change(still_true)
                 snapshot = applied(snapshot, still_true)
         change, value = decide(self._completed(snapshot))
@@ -349,7 +330,7 @@ class StateStore:
             return self._decide(database, lambda _: (Change(), None))
 
         try:
-            await asyncio.shield(asyncio.wrap_future(self._submit(lambda: self._transact(write))))
+            await asyncio.shield(asyncio.wrap_future(self._writer.submit(lambda: self._transact(write))))
         except Trouble as wrong:
             raise RoorouteError(f"The state file cannot be written now ({wrong}); try again.") from wrong
 
@@ -359,7 +340,7 @@ class StateStore:
             return self._file.look(work)
 
         try:
-            return await asyncio.wrap_future(self._submit(read))
+            return await asyncio.wrap_future(self._writer.submit(read))
         except Trouble as wrong:
             raise RoorouteError(f"The state file cannot be read now ({wrong}); try again.") from wrong
 
@@ -371,7 +352,7 @@ class StateStore:
 
     def _start_flush(self) -> None:
         self._flush_due = False
-        self._submit(self._flush)
+        self._writer.submit(self._flush)
 
     def _flush(self) -> None:
         with self._guard:
@@ -401,23 +382,3 @@ class StateStore:
         self._update(lambda _: (Change(drop_leases=mine), None))
         with contextlib.suppress(Trouble):
             self._file.transact(lambda db: db.remove_windows([self._identity]))
-
-
-def _what_still_holds(now: Snapshot, base: Snapshot, late: Change) -> Change:
-    """What of a change that was decided on ``base`` and could not be written may be written now: nothing that another window has
-    changed since, unless it makes a cooldown longer. A lease cannot be granted in hindsight."""
-
-    def untouched(key: MarkKey) -> bool:
-        return now.marks.get(key) == base.marks.get(key)
-
-    def stronger(mark: Mark) -> bool:
-        theirs = now.marks.get(mark.key)
-        return theirs is None or (theirs.until is not None and (mark.until is None or mark.until > theirs.until))
-
-    return Change(
-        put_marks=tuple(mark for mark in late.put_marks if untouched(mark.key) or stronger(mark)),
-        drop_marks=tuple(key for key in late.drop_marks if key in now.marks and untouched(key)),
-        drop_leases=tuple(
-            key for key in late.drop_leases if key in now.leases and now.leases[key] == base.leases.get(key)
-        ),
-    )
