@@ -34,6 +34,7 @@ MakeApplication: TypeAlias = Callable[[ClientSecrets | None], Awaitable["Applica
 WatchParent: TypeAlias = Callable[[int, Callable[[], None]], object]
 
 _BIG_BODY: Final = 256 * 1024
+_MANY: Final = 500
 _MOST_UNREAD: Final = 32 * 1024 * 1024
 _CLOSING_SECONDS: Final = 1.2
 _LAST_SECONDS: Final = 1.7
@@ -191,7 +192,11 @@ class Session:
             raise UnknownMethod
         context = _Context(self._protocol.outgoing)
         try:
-            return await method.handle(application, validated(method.params, params), context)
+            if _long(params):
+                wanted = await asyncio.to_thread(validated, method.params, params)
+            else:
+                wanted = validated(method.params, params)
+            return await method.handle(application, wanted, context)
         finally:
             context.finish()
 
@@ -221,6 +226,11 @@ class Session:
 def _import_methods() -> None:
     import rooroute.rpc.methods
     import rooroute.rpc.validation  # noqa: F401
+
+
+def _long(params: Any) -> bool:
+    """Whether reading these params would keep the loop; it is the number of things that counts, not their length."""
+    return isinstance(params, dict) and any(isinstance(v, list) and len(v) > _MANY for v in params.values())
 
 
 def _same(value: Json) -> Json:

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 _CHUNK: Final = 256 * 1024
 _THREAD_LIMIT: Final = 256 * 1024
+_LAST_WRITE_SECONDS: Final = 0.3
 
 
 def seal_standard_streams() -> tuple[int, int]:
@@ -219,7 +220,8 @@ class ThreadOutgoing(_Waiters):
         self._lost = lost
         self._frames: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._waiting = 0
-        threading.Thread(target=self._run, name="stdout", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
+        self._thread.start()
 
     @property
     def waiting(self) -> int:
@@ -232,6 +234,7 @@ class ThreadOutgoing(_Waiters):
 
     def close(self) -> None:
         self._frames.put(b"")
+        self._thread.join(_LAST_WRITE_SECONDS)
 
     def _run(self) -> None:
         while frame := self._frames.get():

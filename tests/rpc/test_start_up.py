@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
+from tests.rpc.client import Client
 from tests.rpc.conftest import Start
 
 MAY_BE_LOADED = {"attr", "attrs", "cattr", "cattrs", "lsprotocol", "pygls", "rooroute", "tests", "typing_extensions"}
@@ -42,3 +45,16 @@ async def test_what_methods_need_is_loaded_without_being_asked_for(start: Start)
     await client.initialize()
     looked = await client.request("rooroute/why", {"requestId": "x"})
     assert {"pydantic", "rooroute.rpc.methods"} <= set(looked["request"]["modules"])
+
+
+async def test_the_command_itself_imports_nothing_heavier(tmp_path: Path) -> None:
+    homes = {f"XDG_{kind}_HOME": str(tmp_path) for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
+    environment = {**os.environ, **homes, "HOME": str(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"}
+    async with await Client.start((sys.executable, "-m", "rooroute", "serve"), env=environment) as client:
+        await client.request("initialize")
+        client.notify("exit")
+        assert await client.exit_code() == 1
+        imported = {line.rpartition(b"|")[2].strip().decode() for line in bytes(client.stderr).splitlines()}
+    assert "rooroute.rpc.server" in imported
+    heavy = {"pydantic", "pydantic_core", "httpx", "keyring", "ruamel", "ruamel.yaml", "sqlite3", "truststore"}
+    assert imported & (heavy | {"rooroute.rpc.messages", "rooroute.rpc.methods", "rooroute.application"}) == set()
