@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -85,6 +86,7 @@ _CERTIFICATES: Final[Mapping[str, str]] = {
     "not yet valid": f"This machine's clock is behind, or the server's certificate is wrong. {_NTP}",
     "has expired": f"This machine's clock is ahead, or the server's certificate is too old. {_NTP}",
     "ostname mismatch": "Another server answers in its place: sign in to this network, or check the base URL's host.",
+    "No TLS connection": "If the server speaks plain http, write http:// in the base URL; else update whichever side is old.",
     "self-signed": "If your network inspects TLS, add its certificate to the system's trust store.",
     "self signed": "If your network inspects TLS, add its certificate to the system's trust store.",
     "unable to get local issuer": "If your network inspects TLS, add its certificate to the system's trust store.",
@@ -234,6 +236,32 @@ def unlisted(row: Vendor, model: str, listed: Iterable[str]) -> Diagnosis | None
     close = get_close_matches(model, ids, _SHOWN_MODELS, 0.0)
     cause = f"{row.name} does not list the model {model} for this key."
     return Diagnosis(Subject.MODEL, False, cause, f"Try {_either(close)}.")
+
+
+def no_model(listed: Sequence[str]) -> Diagnosis:
+    """A profile that names no model: requests must."""
+    some = f" Such as {_either(listed[:_SHOWN_MODELS])}." if listed else ""
+    return Diagnosis(Subject.MODEL, False, "The profile names no model.", f"Choose one.{some}")
+
+
+def of_refusal(subject: Subject, sentence: str) -> Diagnosis:
+    """This project's sentences say what happened, then what to do, with a semicolon between."""
+    cause, _, remedy = sentence.partition("; ")
+    return Diagnosis(subject, False, ended(cause), capital(remedy))
+
+
+def other_addresses(asked: Asked) -> list[str]:
+    """Base URLs on the same host that may be meant: without the path of a method, with the version that is usual."""
+    base = asked.target.base_url
+    usual = urlsplit(asked.row.default_base_url or "").path or "/v1"
+    root = "://".join(urlsplit(base)[:2])
+    bare = next((base.removesuffix(ending) for ending in _METHODS if base.endswith(ending)), base).rstrip("/")
+    unversioned = re.sub(r"/v\d+(?:beta)?$", "", bare)
+    nearby = (bare, f"{unversioned}{usual}", unversioned, f"{root}{usual}", f"{root}/api/v1")
+    return [url for url in dict.fromkeys(nearby) if url != base]
+
+
+_METHODS: Final = ("/chat/completions", "/completions", "/responses", "/messages", "/models", "/model/info")
 
 
 # --- words ------------------------------------------------------------------------------------------------------------------------
