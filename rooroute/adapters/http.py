@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
@@ -71,6 +72,63 @@ def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseT
     return httpx.AsyncHTTPTransport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False)
 
 
+class Patience:
+    """The deadline of one wait after another, for one task: ``late`` when a wait took longer than it may.
+
+    One timer serves a whole stream; it is set anew when it fires, not at every chunk (``asyncio.timeout`` around each costs more than
+    httpx takes to read it). Like ``asyncio.timeout`` it ends a wait by cancelling the task.
+    """
+
+    __slots__ = ("_clock", "_loop", "_since", "_task", "_timer", "gap", "late", "left")
+
+    def __init__(self, first: float, total: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._task = asyncio.current_task()
+        self._since = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self.gap = first
+        self.left = total
+        self.late = False
+
+    def waits(self) -> None:
+        """The provider is awaited from now on."""
+        self._since = self._clock()
+        if self._timer is None:
+            self._timer = self._loop.call_later(min(self.gap, self.left), self._look)
+
+    def heard(self, gap: float) -> None:
+        """Something came; the next wait may take ``gap`` seconds."""
+        self.left -= self._clock() - self._since
+        self._since = math.inf
+        if gap < self.gap and self._timer is not None:
+            self.stop()
+        self.gap = gap
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        self._since = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._since is math.inf:
+            return
+        over = self._since + min(self.gap, self.left) - self._clock()
+        if over > 0:
+            self._timer = self._loop.call_later(over, self._look)
+        elif self._task is not None:
+            self.late = True
+            self._task.cancel()
+
+    def excuse(self) -> None:
+        """The cancellation was this deadline's and has been dealt with."""
+        if self._task is not None:
+            self._task.uncancel()
+
+
 class Answer:
     """An HTTP answer whose body is still coming: status, headers (names lower case), ``chunks`` as they arrive, never decoded.
 
@@ -84,33 +142,36 @@ class Answer:
         self.finished = False
         self._response = response
         self._place = place
-        self._first, self._idle, self._left = first, idle, total
+        self._idle = idle
+        self._patience = Patience(first, total)
         self.chunks: AsyncGenerator[bytes, None] = self._read_chunks()
 
     async def _read_chunks(self) -> AsyncGenerator[bytes, None]:
-        clock = asyncio.get_running_loop().time
+        patience, idle, size = self._patience, self._idle, 0
         assert isinstance(self._response.stream, httpx.AsyncByteStream)
-        pieces, gap, size = aiter(self._response.stream), self._first, 0
-        while True:
-            began = clock()
-            try:
-                async with asyncio.timeout(min(gap, self._left)):
-                    chunk = await anext(pieces)
-            except StopAsyncIteration:
-                self.finished = True
-                return
-            except TimeoutError:
-                raise Unreachable(self._late(gap)) from None
-            except httpx.TransportError as error:
-                raise Unreachable(failure_of(error, self._place)) from None
-            self._left -= clock() - began
-            gap, size = self._idle, size + len(chunk)
-            if size > _MAX_ANSWER_BYTES:
-                raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer of {self._place} is longer than 256 MiB."))
-            yield chunk
+        try:
+            patience.waits()
+            async for chunk in self._response.stream:
+                patience.heard(idle)
+                size += len(chunk)
+                if size > _MAX_ANSWER_BYTES:
+                    raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer of {self._place} is longer than 256 MiB."))
+                yield chunk
+                patience.waits()
+            self.finished = True
+        except asyncio.CancelledError:
+            if not patience.late:
+                raise
+            patience.excuse()
+            raise Unreachable(self._late()) from None
+        except httpx.TransportError as error:
+            raise Unreachable(failure_of(error, self._place)) from None
+        finally:
+            patience.stop()
 
-    def _late(self, gap: float) -> Failure:
-        if self._left <= gap:
+    def _late(self) -> Failure:
+        gap, left = self._patience.gap, self._patience.left
+        if left <= gap:
             return Failure(Fault.TIMEOUT, f"{self._place} did not finish its answer in time.")
         return Failure(Fault.TIMEOUT, f"{self._place} sent nothing for {gap:g} seconds.")
 
@@ -144,6 +205,7 @@ class Upstream:
         self._transports: dict[Proxy | None, httpx.AsyncBaseTransport] = {}
         self._tls: ssl.SSLContext | None = None
         self._draining: set[asyncio.Task[None]] = set()
+        self._kept: set[str] = set()  # where a connection may be waiting that the other side has closed
 
     async def warm(self) -> None:
         """Load the trust store and make the direct transport, so that the first request does not pay for it."""
@@ -212,7 +274,7 @@ class Upstream:
         began, bound = loop.time(), min(timeouts.first_token, timeouts.total)
         try:
             async with asyncio.timeout(bound):
-                response = await _send(message, timeouts, transport)
+                response = await self._send(message, timeouts, transport)
         except TimeoutError:
             late = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
             raise Unreachable(late) from None
@@ -221,36 +283,29 @@ class Upstream:
         spent = loop.time() - began
         return Answer(response, message.place, bound - spent, timeouts.idle, timeouts.total - spent)
 
+    async def _send(self, message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> httpx.Response:
+        """Send and wait for the headers. A kept connection that the other side had closed meanwhile is replaced once, unseen."""
+        times = {"connect": timeouts.connect, "write": _WRITE_SECONDS, "read": None, "pool": None}
+        extensions = {"timeout": times}
+        request = httpx.Request(
+            message.method, message.url, headers=message.headers, content=message.body, extensions=extensions
+        )
+        try:
+            response = await transport.handle_async_request(request)
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+            dropped = isinstance(error, httpx.ReadError | httpx.WriteError) or _closed(error) is not None
+            if message.place not in self._kept or not dropped:
+                raise
+            self._kept.discard(message.place)
+            response = await transport.handle_async_request(request)
+        self._kept.add(message.place)
+        return response
+
     def _drain(self, answer: Answer) -> None:
         """Read the little that follows the end of a stream, so that its connection can be used again."""
         task = asyncio.get_running_loop().create_task(_finish(answer))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
-
-
-async def _send(message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> httpx.Response:
-    """Send and wait for the headers. A kept connection that the other side had closed meanwhile is replaced once, unseen."""
-    fresh = False
-
-    async def trace(event: str, _: Mapping[str, Any]) -> None:
-        nonlocal fresh
-        fresh = fresh or event == "connection.connect_tcp.started"
-
-    times = {"connect": timeouts.connect, "write": _WRITE_SECONDS, "read": None, "pool": None}
-    request = httpx.Request(
-        message.method,
-        message.url,
-        headers=message.headers,
-        content=message.body,
-        extensions={"timeout": times, "trace": trace},
-    )
-    try:
-        return await transport.handle_async_request(request)
-    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-        broken = isinstance(error, httpx.NetworkError) or _closed(error) is not None
-        if fresh or not broken:
-            raise
-        return await transport.handle_async_request(request)
 
 
 async def _finish(answer: Answer) -> None:
@@ -274,8 +329,8 @@ def _refuse_compression(answer: Answer, place: str) -> None:
         )
 
 
-def failure_of(error: httpx.TransportError, place: str, *, seconds: float = 0.0) -> Failure:
-    """The failure an exception stands for. ``seconds``: the connect timeout."""
+def failure_of(error: Exception, place: str, *, seconds: float = 0.0) -> Failure:
+    """The failure that an exception of httpx, or an OSError, stands for. ``seconds``: the connect timeout."""
     if (words := _closed(error)) is not None:
         return Failure(Fault.TRANSIENT, words.format(place=place), Scope.ENDPOINT)
     chain = tuple(_causes(error))
@@ -287,7 +342,7 @@ def failure_of(error: httpx.TransportError, place: str, *, seconds: float = 0.0)
     return Failure(Fault.NETWORK, f"The exchange with {place} failed.", Scope.ENDPOINT)
 
 
-def _closed(error: httpx.TransportError) -> str | None:
+def _closed(error: Exception) -> str | None:
     if not isinstance(error, httpx.RemoteProtocolError):
         return None
     return next((words for start, words in _CLOSED.items() if str(error).startswith(start)), None)
