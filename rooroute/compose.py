@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,11 @@ from rooroute.version import VERSION
 
 if TYPE_CHECKING:
     from rooroute.adapters.keychain import ClientStore
+    from rooroute.adapters.keychain_vaults import Vault
     from rooroute.application import Backend
     from rooroute.connection_test import ConnectionTest
     from rooroute.discovery import Discovery
+    from rooroute.doctor import Surroundings
     from rooroute.rpc.reverse import ClientSecrets
 
 APP: Final = "rooroute"
@@ -50,7 +53,6 @@ async def make_backend(
     from rooroute.adapters.config_file import ConfigFile
     from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import Keychain
-    from rooroute.adapters.keychain_vaults import Trouble, Vault, VaultError, open_system_vault
     from rooroute.adapters.state_store import StateStore
     from rooroute.application import Backend, Parts
     from rooroute.completion import Completions
@@ -60,30 +62,33 @@ async def make_backend(
     from rooroute.routing.window import Window
     from rooroute.saved_profiles import SavedProfiles
 
-    def no_vault() -> Vault:
-        raise VaultError(Trouble.ABSENT)
-
     @cache
     def discovery() -> Discovery:
+        from rooroute.adapters.model_cache import ModelCache
+        from rooroute.adapters.price_table import known_prices
         from rooroute.discovery import Discovery
 
-        return Discovery(upstream.request, credentials.resolve, time.time)
+        return Discovery(
+            upstream.request,
+            credentials.resolve,
+            time.time,
+            digest=state.fingerprint,
+            shelf=ModelCache(where.state.with_name("models.json")),
+            prices=known_prices,
+        )
 
     @cache
     def connection_test() -> ConnectionTest:
-        from rooroute.adapters.dial import dial
+        from rooroute.adapters.dial import Dialer
         from rooroute.connection_test import ConnectionTest
 
-        return ConnectionTest(upstream, dial, credentials.resolve, time.time, time.monotonic)
+        return ConnectionTest(upstream, Dialer(environment), credentials.resolve, time.time, time.monotonic)
 
     owner = machine.identity()
     config = ConfigFile(where.config, check)
     state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
-    session_only = environment.get(SECRET_STORE) == "session"
-    keychain = Keychain(
-        open_vault=no_vault if session_only else open_system_vault, client=_client_store(client_secrets)
-    )
+    keychain = Keychain(open_vault=_vault_opener(environment), client=_client_store(client_secrets))
     credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic)
     upstream = Upstream(environment)
     changed = asyncio.Event()
@@ -118,6 +123,55 @@ async def make_backend(
     )
     backend.open()
     return backend
+
+
+@asynccontextmanager
+async def make_surroundings(where: Places, environment: Mapping[str, str]) -> AsyncIterator[Surroundings]:
+    """What the doctor looks at: this machine's own parts without the house, since a doctor starts nothing and changes nothing."""
+    from rooroute.adapters import machine
+    from rooroute.adapters.config_file import ConfigFile
+    from rooroute.adapters.http import Upstream
+    from rooroute.adapters.keychain import Keychain
+    from rooroute.adapters.proxies import proxy_for
+    from rooroute.adapters.state_store import StateStore
+    from rooroute.checkup import Network
+    from rooroute.credentials import Credentials
+    from rooroute.doctor import Surroundings
+    from rooroute.providers.table import check
+
+    def proxy_of(url: str, chosen: str | None) -> str | None:
+        proxy = proxy_for(url, chosen, {name.lower(): text for name, text in environment.items()})
+        return f"{'https' if proxy.secure else 'http'}://{proxy.host}:{proxy.port}" if proxy else None
+
+    config = ConfigFile(where.config, check)
+    state = StateStore(where.state, machine.identity(), clock=time.time, version=VERSION)
+    await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
+    keychain, upstream = Keychain(open_vault=_vault_opener(environment)), Upstream(environment)
+    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic)
+    network = Network(credentials.resolve, lambda request, proxy: upstream.request(request, proxy=proxy), proxy_of)
+    try:
+        yield Surroundings(
+            configuration=config.current,
+            keyring=keychain.open,
+            network=network,
+            windows=state.windows,
+            now=time.time,
+            version=VERSION,
+            state_problems=state.problems,
+        )
+    finally:
+        await upstream.close()
+        await state.close()
+        keychain.close()
+
+
+def _vault_opener(environment: Mapping[str, str]) -> Callable[[], Vault]:
+    from rooroute.adapters.keychain_vaults import Trouble, VaultError, open_system_vault
+
+    def no_vault() -> Vault:
+        raise VaultError(Trouble.ABSENT)
+
+    return no_vault if environment.get(SECRET_STORE) == "session" else open_system_vault
 
 
 def _client_store(client: ClientSecrets | None) -> ClientStore | None:
