@@ -1,31 +1,37 @@
-"""The command line: what each word means and which function answers it. Nothing heavy is imported before a command needs it."""
+"""The command line's door: finds the function that answers a command, gives it the clock and the terminal, and lets no traceback out."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from rooroute.version import VERSION
+from rooroute.commands.grammar import grammar
+from rooroute.errors import RoorouteError
+
+if TYPE_CHECKING:
+    from rooroute.commands.call import Call
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code."""
-    parser = argparse.ArgumentParser(prog="rooroute", description="Language model requests that simply get answered.")
-    parser.add_argument("--version", action="version", version=f"rooroute {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serving = commands.add_parser("serve", help="speak JSON-RPC on standard input and output, for an editor")
-    serving.add_argument("--config", metavar="PATH", help="another configuration file")
-    demo = commands.add_parser("demo", help="watch a request get past a rate-limited and an overloaded profile")
-    demo.add_argument("--fast", action="store_true", help="in about a second")
-    demo.add_argument("--json", action="store_true", help="the checked summary as JSON")
-    chosen = parser.parse_args(arguments)
-    return {"serve": serve, "demo": demonstrate}[chosen.command](chosen)
+    words = [*arguments[1:], "--help"] if arguments[:1] == ["help"] else list(arguments)
+    try:
+        chosen = grammar().parse_args(words)
+    except SystemExit as answered:
+        return answered.code if isinstance(answered.code, int) else 1
+    module, _, name = chosen.handler.partition(":")
+    if module == __name__:
+        own: Callable[[argparse.Namespace], int] = globals()[name]
+        return own(chosen)
+    return _answer(module, name, chosen)
 
 
 def serve(chosen: argparse.Namespace) -> int:
     """``rooroute serve``."""
-    import os
-
     from rooroute.adapters import machine
     from rooroute.compose import make_backend, places
     from rooroute.rpc.server import serve as serve_client
@@ -42,3 +48,67 @@ def demonstrate(chosen: argparse.Namespace) -> int:
     from rooroute.demo import run as run_demo
 
     return asyncio.run(run_demo(chosen.fast, chosen.json))
+
+
+def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
+    """Every other command. What goes wrong becomes one sentence on standard error, and with ``--json`` an object on standard output."""
+    import time
+
+    from rooroute.adapters import machine
+    from rooroute.commands.call import INTERRUPTED, Call
+    from rooroute.commands.terminal import Terminal
+    from rooroute.compose import places
+
+    machine.harden()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
+    call = Call(chosen, terminal, places(chosen.config), os.environ, time.time)
+    try:
+        handler: Callable[[Call], int] = getattr(import_module(module), name)
+        code = handler(call)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (KeyboardInterrupt, EOFError):
+        terminal.remark("Cancelled.")
+        return INTERRUPTED
+    except RoorouteError as wrong:
+        return _sorry(call, wrong)
+    except Exception as wrong:  # noqa: BLE001 - no traceback is ever shown to a user; it goes to the log
+        return _puzzled(call, wrong)
+    return code
+
+
+def _sorry(call: Call, wrong: RoorouteError) -> int:
+    from rooroute.commands.failing import report
+
+    try:
+        return report(call, wrong)
+    except BrokenPipeError:
+        return _nobody_reads()
+
+
+def _puzzled(call: Call, wrong: Exception) -> int:
+    """A fault of rooroute's own. Its text may quote anything, so only its name is shown."""
+    import io
+    import logging
+
+    from rooroute.adapters import logs
+
+    log = logs.start(folder=call.places.logs, stderr=io.StringIO())
+    logging.getLogger("rooroute").error("A command failed.", exc_info=wrong)
+    log.close()
+    where = f"; its log is {log.path}" if log.path else ""
+    call.terminal.remark(f"rooroute: something unexpected happened inside rooroute ({type(wrong).__name__}){where}.")
+    return 1
+
+
+def _nobody_reads() -> int:
+    """Whoever read our output has gone, as ``head`` does; the interpreter must not complain when it flushes at its end.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

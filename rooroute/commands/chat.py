@@ -1,0 +1,207 @@
+"""``rooroute chat``: an answer as it arrives on standard output, and beside it, discreetly, who gives it and who could not."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta, Usage
+from rooroute.commands.call import OK, Call, WrongUse
+from rooroute.commands.statistics import verdict_words
+from rooroute.commands.terminal import Terminal
+from rooroute.errors import RoorouteError
+from rooroute.unanswered import duration_words, titles_of
+
+if TYPE_CHECKING:
+    from rooroute.application import Backend
+
+Json: TypeAlias = dict[str, Any]
+
+_TICK_SECONDS: Final = 0.5
+
+
+def chat(call: Call) -> int:
+    """One prompt, or a conversation where somebody types."""
+    prompt = _prompt(call)
+    opening = (Message("system", call.options.system),) if call.options.system else ()
+    if prompt is not None:
+        _turn(call, (*opening, Message("user", prompt)), session=None)
+        return OK
+    call.terminal.remark("Ctrl-D ends the conversation.")
+    said, session = opening, secrets.token_hex(8)
+    while (words := _typed(call.terminal)) is not None:
+        asked = (*said, Message("user", words))
+        try:
+            said = (*asked, _turn(call, asked, session))
+        except RoorouteError as wrong:  # said, and the conversation goes on without this turn
+            call.terminal.complain(wrong.message)
+    return OK
+
+
+def _prompt(call: Call) -> str | None:
+    """The prompt; None where it is to be typed."""
+    words: list[str] = call.options.prompt
+    stdin = call.terminal.stdin
+    if words and words != ["-"]:
+        return " ".join(words)
+    if not words and stdin.isatty() and not call.options.json:
+        return None
+    text = stdin.read()
+    if not text.strip():
+        raise WrongUse('there is no prompt: write it behind "chat", or pipe it in.')
+    return text
+
+
+def _typed(terminal: Terminal) -> str | None:
+    try:
+        while True:
+            if words := terminal.ask("you"):
+                return words
+    except EOFError:
+        return None
+
+
+def _turn(call: Call, messages: tuple[Message, ...], session: str | None) -> Message:
+    options = call.options
+    wish = CompletionOptions(
+        request_id=secrets.token_hex(8),
+        pool=options.pool,
+        profile=options.profile,
+        model=options.model,
+        session=session,
+    )
+
+    async def ask(backend: Backend) -> Json:
+        onlooker = Onlooker(call.terminal, titles_of(backend.configuration.profiles.values()), silent=options.json)
+        try:
+            found = await backend.complete(ChatRequest(messages), wish, onlooker)
+            onlooker.done(found)
+        except RoorouteError as wrong:
+            onlooker.failed(wrong.data.get("attempts", ()))
+            raise
+        finally:
+            onlooker.stop()
+        return found
+
+    found = call.visit(ask)
+    if options.json:
+        call.terminal.json(found)
+    answer: Message = found["message"]
+    return answer
+
+
+class Onlooker:
+    """A ``Sink`` that shows the answer to whoever sits there. ``titles`` names profiles by id; ``silent`` shows nothing."""
+
+    def __init__(self, terminal: Terminal, titles: Mapping[str, str], *, silent: bool = False) -> None:
+        self._terminal, self._titles, self._silent = terminal, titles, silent
+        self._countdown: asyncio.Task[None] | None = None
+        self._ended_line = True
+        self._asked: list[str] = []
+        self._thought = False
+
+    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None:
+        """The second attempt and those after it are a failover, and told as it happens."""
+        self.stop()
+        if self._asked and not self._silent:
+            self._end_line()
+            self._terminal.remark(
+                f"· {self._title(self._asked[-1])} could not answer, asking {self._title(profile_id)}"
+            )
+        self._asked.append(profile_id)
+
+    def text(self, text: str) -> None:
+        if self._silent or not text:
+            return
+        self._unthink()
+        self._terminal.piece(text)
+        self._ended_line = text.endswith("\n")
+
+    def thinking(self, text: str, signature: str | None) -> None:
+        """Thoughts are no answer; that there are some is worth a word where it can be taken back."""
+        if not (self._silent or self._thought) and text and self._terminal.live_remarks:
+            self._terminal.redraw_remark("· thinking …")
+            self._thought = True
+
+    def tool_call(self, delta: ToolCallDelta) -> None: ...
+
+    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None:
+        """Count down where that can be drawn; elsewhere say once how long it will take."""
+        self.stop()
+        if self._silent:
+            return
+        whom = ", ".join(map(self._title, profile_ids)) or "a profile"
+        left = None if until is None else max(0.0, until - now)
+        if left is None or not self._terminal.live_remarks:
+            back = "" if left is None else f", back in {duration_words(left)}"
+            self._terminal.remark(f"· waiting for {whom}{back}")
+        else:
+            self._countdown = asyncio.ensure_future(self._count(whom, left))
+
+    def reset(self, n: int) -> None:
+        self._end_line()
+        self._terminal.remark("· the answer broke off and begins anew")
+
+    def usage(self, usage: Usage) -> None: ...
+
+    async def room(self) -> None: ...
+
+    def stop(self) -> None:
+        """No countdown runs, and nothing is left of one."""
+        if self._countdown is not None:
+            self._countdown.cancel()
+            self._countdown = None
+            self._terminal.redraw_remark("")
+        self._unthink()
+
+    def done(self, found: Json) -> None:
+        """Who answered, at what price, and who could not."""
+        self.stop()
+        if self._silent:
+            return
+        self._end_line()
+        self._tell_failures(found["attempts"])
+        usage: Usage = found["usage"]
+        about = "about " if usage.estimated else ""
+        cost = f", {found['cost']:.4f} USD" if found.get("cost") is not None else ""
+        cut = {"length": ", cut off at its longest", "contentFilter": ", cut off by a content filter"}
+        self._terminal.remark(
+            f"· {self._title(found['profileId'])} ({found['model']}), {about}{usage.input_tokens:,} tokens in, "
+            f"{usage.output_tokens:,} out{cost}{cut.get(found['finishReason'], '')}"
+        )
+
+    def failed(self, attempts: Any) -> None:
+        """Who was asked in vain."""
+        self.stop()
+        self._end_line()
+        if not self._silent:
+            self._tell_failures(attempts)
+
+    def _tell_failures(self, attempts: Any) -> None:
+        for each in attempts:
+            if each["verdict"] not in ("ok", "cancelled"):
+                detail = f": {each['detail']}" if each.get("detail") else ""
+                self._terminal.remark(f"· {self._title(each['profileId'])} {verdict_words(each)}{detail}")
+
+    async def _count(self, whom: str, left: float) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + left
+        while (rest := end - loop.time()) > 0:
+            self._terminal.redraw_remark(f"· waiting for {whom}, back in {duration_words(rest)} (Ctrl-C cancels)")
+            await asyncio.sleep(min(_TICK_SECONDS, rest))
+        self._terminal.redraw_remark(f"· waiting for {whom}")
+
+    def _title(self, profile_id: str) -> str:
+        return self._titles.get(profile_id, profile_id)
+
+    def _unthink(self) -> None:
+        if self._thought:
+            self._terminal.redraw_remark("")
+            self._thought = False
+
+    def _end_line(self) -> None:
+        if not self._ended_line:
+            self._terminal.piece("\n")
+            self._ended_line = True

@@ -1,0 +1,207 @@
+"""Every command: its words, its options and the function that answers it, as ``module:function`` so that only that one is imported."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from rooroute.commands.words import Words
+from rooroute.version import VERSION
+
+if TYPE_CHECKING:
+    Group: TypeAlias = argparse._SubParsersAction[Words]  # noqa: SLF001 - argparse has no public name for it
+
+_ABOUT: Final = """\
+Language model requests that simply get answered: saved profiles, automatic failover, rotation.
+
+Begin with:
+  rooroute demo                 watch it work; nothing of yours is touched
+  rooroute profiles add         save a profile; what is needed is asked for
+  rooroute chat "Hello"         get an answer from whichever profile can give one
+  rooroute status --watch       see who answers, who rests and until when
+"""
+_MORE: Final = """\
+Every command explains itself: rooroute COMMAND --help. Nothing is sent anywhere but to the providers of your profiles.
+Exit codes: 0 done, 1 not done (one sentence on standard error says why), 2 not understood, 130 interrupted.
+"""
+_PROFILES: Final = """\
+A profile is a provider, a model and a key. The key lies in the system's keyring, all else in a file you may edit by hand.
+"""
+_ADD: Final = """\
+Save a profile. What is missing is asked for, where somebody is there to be asked.
+
+  rooroute profiles add Gemini1 --provider gemini --model gemini-2.5-pro
+  rooroute profiles add work --provider openai --model gpt-4.1 --key-env OPENAI_API_KEY --set options.organization=org-1
+  rooroute profiles add local --provider ollama --model llama3.2 --pool default
+  pass show groq | rooroute profiles add fast --provider groq --model llama-3.3-70b-versatile --key-stdin
+"""
+_EDIT: Final = """\
+Change a profile; fields that are not named stay. With no option at all every field is asked for, its present value offered.
+
+  rooroute profiles edit Gemini1 --ask-key
+  rooroute profiles edit work --set cooldown=300 --set timeouts.firstToken=20 --set notes=
+"""
+_POOLS: Final = """\
+A pool is a list of profiles that stand in for each other: the first one that can answer does.
+Where no pool was saved, there is one: default, with every profile in the file's order.
+"""
+_POOL_ADD: Final = """\
+Save a pool of profiles, the preferred one first.
+
+  rooroute pools add coding Gemini1 Gemini2 work --cooldown 300
+  rooroute pools add cheap local fast --strategy round_robin --set maxWait=10
+"""
+_ROTATE: Final = """\
+Send the pool's next requests to the next profile that can serve: its current one rests, in every window on this machine.
+Answers under way are not disturbed. An editor's own "rotate now" moves only its window and lets nobody rest.
+"""
+_CHAT: Final = """\
+Get a prompt answered, streaming, by whichever profile of the pool can. The prompt is the words given, or standard input for
+"-" or a pipe; with neither, it is a conversation until Ctrl-D. Only the answer goes to standard output.
+
+  rooroute chat "What is a monad?"
+  git diff | rooroute chat --system "Review this diff." -
+"""
+_WHY: Final = """\
+Why a request went where it went: who was considered, who was left out and why, and how each attempt ended. Without a
+request it is the latest one. Records are kept for a week and never hold what was said.
+"""
+_DOCTOR: Final = """\
+Look at everything a request needs and name cause and remedy of what is wrong: configuration, keyring, shared state,
+other windows, clock, proxy, and each profile's address, key and model. Sends one list of models' request per profile.
+"""
+_FIELD: Final = "any field by its name in the configuration file, such as cooldown=300; an empty VALUE takes it away"
+
+
+def grammar() -> Words:
+    """The whole command line."""
+    root = Words(top=True, prog="rooroute", description=_ABOUT, epilog=_MORE)
+    root.add_argument("--version", action="version", version=f"rooroute {VERSION}")
+    commands = _group(root)
+    _add(commands, "serve", "rooroute.cli:serve", "speak JSON-RPC on standard input and output, for an editor")
+    told = "watch a request get past a rate-limited and an overloaded profile"
+    demo = _add(commands, "demo", "rooroute.cli:demonstrate", told)
+    demo.add_argument("--fast", action="store_true", help="in about a second")
+    _json(demo, "the checked summary as JSON")
+    status = _add(commands, "status", "rooroute.commands.status:status", "who answers, who rests and until when")
+    status.add_argument("--watch", "-w", action="store_true", help="stay and show every change; Ctrl-C ends it")
+    _json(status, "as JSON; with --watch a line for every change")
+    _profiles(commands)
+    _pools(commands)
+    _requests(commands)
+    doctor = "find out what keeps requests from being answered"
+    _json(_add(commands, "doctor", "rooroute.commands.doctor:doctor", doctor, _DOCTOR))
+    return root
+
+
+def _profiles(commands: Group) -> None:
+    here = "rooroute.commands.profiles"
+    told = commands.add_parser("profiles", help="save, change, test and remove profiles", description=_PROFILES)
+    group = _group(told)
+    _json(_add(group, "list", f"{here}:list_profiles", "the profiles, their states and where their keys are"))
+    add = _add(group, "add", "rooroute.commands.adding:add", "save a profile", _ADD)
+    add.add_argument("id", metavar="NAME", nargs="?", help="what to call it")
+    add.add_argument("--provider", metavar="P", help="a provider, or a well-known server such as ollama or groq")
+    _fields(add)
+    edit = _add(group, "edit", "rooroute.commands.adding:edit", "change a profile", _EDIT)
+    edit.add_argument("id", metavar="PROFILE")
+    _fields(edit)
+    for word, summary in (
+        ("remove", "remove a profile and its key; can be undone for ten minutes"),
+        ("restore", "undo a removal of the last ten minutes"),
+        ("enable", "let a profile be asked again"),
+        ("disable", "leave a profile out until it is enabled"),
+        ("reset", "forget why a profile rests or has failed"),
+    ):
+        one = _add(group, word, f"{here}:{word}", summary)
+        one.add_argument("id", metavar="PROFILE")
+        _json(one)
+    test = _add(group, "test", f"{here}:test", "try profiles step by step: address, key, model, an answer")
+    test.add_argument("ids", metavar="PROFILE", nargs="*", help="which (default: every enabled one)")
+    levels = ("connect", "auth", "completion")
+    test.add_argument(
+        "--level", choices=levels, default="auth", help="how far to go; completion costs one token (auth)"
+    )
+    _json(test)
+    models = _add(group, "models", f"{here}:models", "the models a profile can be asked for")
+    models.add_argument("id", metavar="PROFILE")
+    models.add_argument("--refresh", action="store_true", help="ask the provider anew")
+    _json(models)
+
+
+def _fields(parser: Words) -> None:
+    """The options of ``add`` and ``edit``."""
+    parser.add_argument("--name", help="a longer name to show")
+    parser.add_argument("--model", metavar="M", help="the model it is asked for where a request names none")
+    parser.add_argument("--base-url", metavar="URL", help="another address than the provider's own")
+    parser.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help=_FIELD)
+    parser.add_argument("--pool", metavar="POOL", help="put it at the end of this pool")
+    parser.add_argument("--approve-origin", action="store_true", help="the key may go to this address, plain http too")
+    key = parser.add_mutually_exclusive_group()
+    key.add_argument("--ask-key", action="store_true", help="ask for the key without showing it")
+    key.add_argument("--key-stdin", action="store_true", help="read the key from standard input")
+    key.add_argument("--key-env", metavar="NAME", help="use the environment variable NAME; only its name is saved")
+    parser.add_argument("--key-slot", metavar="SLOT", help="which secret it is, where a profile has several (apiKey)")
+    _json(parser)
+
+
+def _pools(commands: Group) -> None:
+    here = "rooroute.commands.pools"
+    group = _group(commands.add_parser("pools", help="save, change and remove pools of profiles", description=_POOLS))
+    _json(_add(group, "list", f"{here}:list_pools", "the pools and who answers in each"))
+    for word, summary, about, many in (
+        ("add", "save a pool", _POOL_ADD, "+"),
+        ("edit", "change a pool; profiles, if named, replace its list", None, "*"),
+    ):
+        one = _add(group, word, f"{here}:{word}", summary, about)
+        one.add_argument("id", metavar="POOL")
+        one.add_argument("profiles", metavar="PROFILE", nargs=many, help="the preferred one first")
+        one.add_argument("--name", help="a longer name to show")
+        one.add_argument(
+            "--strategy", choices=("priority", "round_robin"), help="how to choose among those that can serve"
+        )
+        one.add_argument("--cooldown", metavar="SECONDS", help="how long to rest a profile that names no time itself")
+        one.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help=_FIELD)
+        _json(one)
+    remove = _add(group, "remove", f"{here}:remove", "remove a pool; its profiles stay")
+    remove.add_argument("id", metavar="POOL")
+    _json(remove)
+    rotate = _add(commands, "rotate", f"{here}:rotate", "rest the current profile and go on with the next", _ROTATE)
+    rotate.add_argument("pool", metavar="POOL", nargs="?", help="which pool (the default one)")
+    rotate.add_argument("--to", metavar="PROFILE", help="rest everybody in front of this one")
+    rotate.add_argument("--rest", metavar="SECONDS", help="how long (the pool's cooldown, else 5 minutes)")
+    _json(rotate)
+
+
+def _requests(commands: Group) -> None:
+    chat = _add(commands, "chat", "rooroute.commands.chat:chat", "get a prompt answered", _CHAT)
+    chat.add_argument("prompt", metavar="PROMPT", nargs="*", help='words, or "-" for standard input')
+    who = chat.add_mutually_exclusive_group()
+    who.add_argument("--pool", metavar="P", help="ask this pool (the default one)")
+    who.add_argument("--profile", metavar="P", help="ask this profile and no other")
+    chat.add_argument("--model", metavar="M", help="ask for this model (each profile's own)")
+    chat.add_argument("--system", metavar="S", help="what the model should be and do")
+    _json(chat, "the whole result as JSON, when it is there")
+    why = _add(commands, "why", "rooroute.commands.statistics:why", "why a request went where it went", _WHY)
+    why.add_argument("request", metavar="REQUEST", nargs="?", default="latest", help='its id, or "latest"')
+    _json(why)
+    stats = _add(commands, "stats", "rooroute.commands.statistics:stats", "counts, times, tokens and cost")
+    stats.add_argument("--since", metavar="TIME", default="7d", help="30m, 12h, 7d, or a date such as 2026-01-31 (7d)")
+    stats.add_argument("--by", choices=("profile", "model", "day"), default="profile", help="what a row is (profile)")
+    _json(stats)
+
+
+def _group(of: Words) -> Group:
+    made = of.add_subparsers(metavar="COMMAND", required=True, parser_class=Words)
+    of.words = made.choices
+    return made
+
+
+def _add(group: Group, word: str, handler: str, summary: str, about: str | None = None) -> Words:
+    made = group.add_parser(word, help=summary, description=about or f"{summary[:1].upper()}{summary[1:]}.")
+    made.set_defaults(handler=handler, parser=made, json=False)
+    return made
+
+
+def _json(parser: Words, told: str = "as JSON") -> None:
+    parser.add_argument("--json", action="store_true", help=told)

@@ -1,0 +1,151 @@
+"""``rooroute profiles``: everything about saved profiles but saving them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from rooroute.commands.call import FAILED, OK, Call
+from rooroute.commands.status import profile_lines, settled_status
+from rooroute.commands.terminal import Cell
+from rooroute.errors import InvalidInput, RoorouteError
+
+if TYPE_CHECKING:
+    from rooroute.application import Backend
+
+Json: TypeAlias = dict[str, Any]
+
+_TESTED_AT_ONCE: Final = 8
+
+
+def list_profiles(call: Call) -> int:
+    """Every profile with its state and where its key is."""
+    found = call.visit(settled_status)
+    if call.options.json:
+        call.terminal.json({name: found[name] for name in ("now", "configRevision", "secretStore", "profiles")})
+    elif found["profiles"]:
+        call.terminal.show(profile_lines(found, call.terminal))
+    else:
+        call.terminal.say("There is no profile yet. Save one: rooroute profiles add")
+    return OK
+
+
+def remove(call: Call) -> int:
+    """Remove one, and say how to get it back."""
+    profile_id = call.options.id
+    found = call.visit(lambda backend: backend.delete_profile(profile_id, revision=None))
+    if call.options.json:
+        call.terminal.json(found)
+        return OK
+    pools = f"; it was in {', '.join(found['pools'])}" if found["pools"] else ""
+    call.terminal.say(f"{profile_id} is removed{pools}.")
+    call.terminal.remark(f"Undo it within ten minutes: rooroute profiles restore {profile_id}")
+    return OK
+
+
+def restore(call: Call) -> int:
+    """Undo a removal."""
+    return _change(call, lambda backend: backend.restore_profile(call.options.id), "is back")
+
+
+def enable(call: Call) -> int:
+    """Switch one on."""
+    return _change(call, lambda backend: _switched(backend, call.options.id, True), "is enabled")
+
+
+def disable(call: Call) -> int:
+    """Switch one off."""
+    return _change(call, lambda backend: _switched(backend, call.options.id, False), "is disabled: nobody asks it")
+
+
+def reset(call: Call) -> int:
+    """Forget a profile's marks."""
+    return _change(call, lambda backend: backend.reset_profile(call.options.id), "is judged afresh")
+
+
+async def _switched(backend: Backend, profile_id: str, enabled: bool) -> Json:
+    return await backend.set_enabled(profile_id, enabled)
+
+
+def _change(call: Call, errand: Callable[[Backend], Awaitable[Json]], words: str) -> int:
+    found = call.visit(errand)
+    if call.options.json:
+        call.terminal.json(found)
+    else:
+        call.terminal.say(f"{call.options.id} {words}.")
+    return OK
+
+
+def test(call: Call) -> int:
+    """Try profiles, several at once; each stage is told as it is done. Exit code 1 when one cannot be used."""
+    found = call.visit(lambda backend: _test_all(backend, call))
+    if call.options.json:
+        call.terminal.json({"ok": all(each["ok"] for each in found.values()), "profiles": found})
+    return OK if all(each["ok"] for each in found.values()) else FAILED
+
+
+async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
+    saved = backend.configuration.profiles.values()
+    ids: Sequence[str] = call.options.ids or [each.id for each in saved if each.enabled]
+    if not ids:
+        raise InvalidInput("There is no profile to test; save one: rooroute profiles add.", field="id")
+    gate, found = asyncio.Semaphore(_TESTED_AT_ONCE), dict[str, Json]()
+    many = len(set(ids)) > 1
+
+    async def one(profile_id: str) -> None:
+        async with gate:
+            stages: list[Json] = []
+            told = stages.append if many or call.options.json else lambda stage: _tell(call, stage)
+            try:
+                found[profile_id] = await backend.test_profile(profile_id, {}, call.options.level, told)
+            except RoorouteError as wrong:
+                if not many:
+                    raise
+                found[profile_id] = {"ok": False, "stages": [{"name": "profile", "ok": False, "detail": wrong.message}]}
+                stages = found[profile_id]["stages"]
+        if call.options.json:
+            return
+        if many:
+            call.terminal.say(f"{profile_id}: {'works' if found[profile_id]['ok'] else 'cannot be used'}")
+            for stage in stages:
+                _tell(call, stage)
+
+    async with asyncio.TaskGroup() as tests:
+        for profile_id in dict.fromkeys(ids):
+            tests.create_task(one(profile_id))
+    return {profile_id: found[profile_id] for profile_id in dict.fromkeys(ids)}
+
+
+def _tell(call: Call, stage: Json) -> None:
+    screen = call.terminal.screen
+    mark = screen.paint("✓", "green") if stage["ok"] else screen.paint("✗", "red")
+    took = f"{stage['durationMs']:,.0f} ms" if stage.get("durationMs") is not None else ""
+    words = " ".join(text for text in (stage.get("detail"), stage.get("remedy")) if text)
+    call.terminal.marked(mark, f"{stage['name']:<10} {took:>9}  {words}".rstrip())
+
+
+def models(call: Call) -> int:
+    """What a profile can be asked for."""
+    found = call.visit(lambda backend: backend.models(call.options.id, {}, refresh=call.options.refresh))
+    if call.options.json:
+        call.terminal.json(found)
+        return OK
+    rows = [_model_cells(each) for each in found["models"]]
+    call.terminal.show(call.terminal.table(("MODEL", "WINDOW", "LONGEST ANSWER", "USD PER MILLION IN, OUT"), rows))
+    if found.get("stale"):
+        call.terminal.remark(f"The provider could not be asked just now; this is its list of {found['fetchedAt']}.")
+    if any(each.get("assumed") for each in found["models"]):
+        call.terminal.remark("~ is assumed: the provider does not tell.")
+    return OK
+
+
+def _model_cells(model: Json) -> Sequence[Cell]:
+    assumed = set(model.get("assumed") or ())
+
+    def cell(field: str, form: str) -> str:
+        value = model.get(field)
+        return "" if value is None else f"{'~' if field in assumed else ''}{value:{form}}"
+
+    prices = ", ".join(text for field in ("inputPrice", "outputPrice") if (text := cell(field, "g")))
+    return (model["id"], cell("contextWindow", ","), cell("maxTokens", ","), prices)

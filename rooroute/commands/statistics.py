@@ -1,0 +1,114 @@
+"""``rooroute stats`` and ``rooroute why``: what was, in figures and in one request's story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from rooroute.commands.call import OK, Call
+from rooroute.commands.terminal import Cell, Painted
+from rooroute.commands.typed import moment
+
+Json: TypeAlias = dict[str, Any]
+
+_HEADINGS: Final = ("REQUESTS", "GOOD", "MEDIAN", "P90", "P95", "P99 TO FIRST TOKEN", "TOKENS IN", "OUT", "USD")
+VERDICTS: Final[Mapping[str, str]] = {
+    "ok": "answered",
+    "rateLimit": "rate limited",
+    "quota": "quota used up",
+    "overload": "overloaded",
+    "transient": "its server failed",
+    "timeout": "too slow",
+    "network": "not reached",
+    "credential": "key rejected",
+    "permission": "not permitted",
+    "billing": "not paid for",
+    "model": "no such model",
+    "config": "misconfigured",
+    "badAnswer": "a broken answer",
+    "context": "prompt too long",
+    "policy": "refused by policy",
+    "request": "request rejected",
+    "cancelled": "cancelled",
+    "localLimit": "held back by a limit of yours",
+}
+"""How an attempt ended, in a person's words."""
+
+
+def stats(call: Call) -> int:
+    """Counts, times, tokens and cost."""
+    since = moment(call.options.since, call.now())
+    found = call.visit(lambda backend: backend.stats(since, call.options.by))
+    if call.options.json:
+        call.terminal.json(found)
+    elif found["rows"]:
+        rows = [_stats_cells(row) for row in found["rows"]]
+        call.terminal.show(call.terminal.table((call.options.by.upper(), *_HEADINGS), rows))
+    else:
+        call.terminal.say("Nothing was asked in that time.")
+    return OK
+
+
+def _stats_cells(row: Json) -> Sequence[Cell]:
+    def wait(name: str) -> str:
+        value = row.get(f"{name}FirstTokenMs")
+        return "" if value is None else f"{value / 1000:.2f} s"
+
+    rate, cost = row.get("successRate"), row.get("cost")
+    return (
+        row["key"],
+        f"{row['requests']:,}",
+        "" if rate is None else f"{rate:.0%}",
+        *(wait(name) for name in ("median", "p90", "p95", "p99")),
+        f"{row['inputTokens']:,}",
+        f"{row['outputTokens']:,}",
+        "" if cost is None else f"{cost:.4f}",
+    )
+
+
+def why(call: Call) -> int:
+    """One request's story."""
+    found = call.visit(lambda backend: backend.why(call.options.request))
+    if call.options.json:
+        call.terminal.json(found)
+        return OK
+    asked = found["request"]
+    waited = f", waited {asked['waitedSeconds']:g} s" if asked.get("waitedSeconds") else ""
+    model = f", model {asked['model']}" if asked.get("model") else ""
+    call.terminal.say(
+        f"Request {asked['id']} of {asked['at']}, pool {asked['pool']} ({found['strategy']}){model}{waited}"
+    )
+    call.terminal.say()
+    call.terminal.show(
+        call.terminal.table(("CONSIDERED", ""), [_candidate_cells(each) for each in found["candidates"]])
+    )
+    if found["attempts"]:
+        call.terminal.say()
+        headings = ("ATTEMPT", "PROFILE", "MODEL", "CAME TO", "TOOK", "")
+        call.terminal.show(call.terminal.table(headings, [attempt_cells(each) for each in found["attempts"]]))
+    return OK
+
+
+def _candidate_cells(candidate: Json) -> Sequence[Cell]:
+    if "excludedBy" in candidate:
+        return (candidate["profileId"], Painted(f"left out: {candidate['excludedBy']}", "grey"))
+    return (candidate["profileId"], f"choice {candidate['rank']}")
+
+
+def attempt_cells(attempt: Json) -> Sequence[Cell]:
+    """One attempt as a table's row."""
+    return (
+        str(attempt["n"]),
+        attempt["profileId"],
+        attempt["model"],
+        Painted(verdict_words(attempt), "green" if attempt["verdict"] == "ok" else "red"),
+        f"{attempt['durationMs'] / 1000:.2f} s",
+        attempt.get("detail") or "",
+    )
+
+
+def verdict_words(attempt: Json) -> str:
+    """How an attempt ended, with the HTTP status where one tells more."""
+    words = VERDICTS.get(attempt["verdict"], attempt["verdict"])
+    status = attempt.get("httpStatus")
+    return words if attempt["verdict"] == "ok" or status in (None, 200) else f"{words} (HTTP {status})"
