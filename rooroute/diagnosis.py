@@ -11,10 +11,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from rooroute.outcome import Failure, Fault
+from rooroute.providers.authentication import place_of
 from rooroute.providers.dialect import ErrorAnswer, Target
 from rooroute.providers.key_form import slip
 from rooroute.providers.retry_after import instant, number
-from rooroute.providers.table import Vendor
+from rooroute.providers.table import dialect_for, own_base_url
+from rooroute.providers.vendor import Vendor
 from rooroute.secret import origin_of
 from rooroute.unanswered import duration_words
 
@@ -66,7 +68,7 @@ class Asked:
     @property
     def own_address(self) -> bool:
         """Whether the vendor's own servers were asked."""
-        own = self.row.default_base_url
+        own = own_base_url(self.target.profile)
         return own is not None and origin_of(own) == origin_of(self.target.base_url)
 
 
@@ -119,7 +121,11 @@ def of_answer(asked: Asked, answer: ErrorAnswer, now: float) -> Diagnosis:
         cause = f"{asked.target.base_url} knows no list of models (HTTP {answer.status})."
         return Diagnosis(Subject.ADDRESS, False, cause, _ADDRESS)
     if answer.status != _OK:
-        return of_failure(asked, asked.row.dialect.classify(answer, now), skew_of(answer.headers, now))
+        return of_failure(
+            asked,
+            dialect_for(asked.target.profile, asked.target.model).classify(answer, now),
+            skew_of(answer.headers, now),
+        )
     way = f" through the proxy {asked.proxy}" if asked.proxy else ""
     proved = asked.row.models is None or asked.row.models.proves_key
     rest = " and takes the key" if proved else "; it shows its models to anybody, so the key is not proved yet"
@@ -211,10 +217,12 @@ def _of_credential(asked: Asked, found: Diagnosis, skew: float | None) -> Diagno
 
 def odd_key(asked: Asked) -> str | None:
     """What is odd about the form of the key that was sent, in a sentence without it."""
-    secret = asked.target.secrets.get(asked.row.key.place.slot)
+    profile = asked.target.profile
+    secret = asked.target.secrets.get(place_of(profile, asked.row.key.place).slot)
     if secret is None:
         return "No key was sent."
-    return slip(secret.reveal(secret.origin), asked.row.id, own_address=asked.own_address)
+    vendors_way = asked.own_address and profile.auth is None
+    return slip(secret.reveal(secret.origin), asked.row.id, own_address=vendors_way)
 
 
 def _new_key(asked: Asked) -> str:
@@ -229,9 +237,10 @@ def not_a_list(asked: Asked) -> Diagnosis:
 
 
 def unlisted(row: Vendor, model: str, listed: Iterable[str]) -> Diagnosis | None:
-    """A model that a server of ``row`` does not list; None when it does, or lists nothing at all."""
+    """A model that a server of ``row`` does not list; None when it does, or when its list
+    says nothing of that: an empty one, or one that is never whole."""
     ids = list(listed)
-    if not ids or model in ids:
+    if not ids or model in ids or (row.models is not None and not row.models.complete):
         return None
     close = get_close_matches(model, ids, _SHOWN_MODELS, 0.0)
     cause = f"{row.name} does not list the model {model} for this key."

@@ -18,7 +18,8 @@ from rooroute.outcome import Unreachable
 from rooroute.profiles import Profile, camel
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
 from rooroute.providers.model_list import Model, first_page, read_page, turned
-from rooroute.providers.table import ModelShape, Vendor, base_url_of, resolve_model, target_for, vendor_of
+from rooroute.providers.table import base_url_of, resolve_model, target_for, vendor_of
+from rooroute.providers.vendor import ModelShape, Vendor
 from rooroute.secret import Secret
 from rooroute.unanswered import timestamp
 

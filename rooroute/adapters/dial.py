@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from rooroute.adapters.http import failure_of
 from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import tls_context
-from rooroute.connection_test import Step
 from rooroute.outcome import Failure, Fault, Scope, Unreachable
 from rooroute.secret import origin_of
+from rooroute.trial import Step
 
 _SHOWN_ADDRESSES: Final = 2
 _SECOND_FAMILY_AFTER: Final = 0.25  # RFC 8305

@@ -15,7 +15,8 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from rooroute.providers.dialect import HttpRequest, Target
-from rooroute.providers.table import ModelShape, models_request, vendor_of
+from rooroute.providers.table import models_request, vendor_of
+from rooroute.providers.vendor import ModelShape
 
 LONGEST_LIST: Final = 10_000
 """Models of one page that are read."""
