@@ -13,7 +13,10 @@ from rooroute.commands.grammar import grammar
 from rooroute.errors import RoorouteError
 
 if TYPE_CHECKING:
+    from rooroute.adapters.logs import Logs
+    from rooroute.application import Backend
     from rooroute.commands.call import Call
+    from rooroute.rpc.reverse import ClientSecrets
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -38,7 +41,18 @@ def serve(chosen: argparse.Namespace) -> int:
 
     machine.harden()
     where = places(chosen.config)
-    return serve_client(lambda client: make_backend(where, os.environ, client), watch_parent=machine.watch_parent)
+    opened: list[Logs] = []
+
+    async def open_house(client: ClientSecrets | None) -> Backend:
+        from rooroute.adapters import logs
+
+        opened.append(logs.start(folder=where.logs))
+        return await make_backend(where, os.environ, client, opened[0].redactor.register)
+
+    code = serve_client(open_house, watch_parent=machine.watch_parent)
+    for log in opened:
+        log.close()
+    return code
 
 
 def demonstrate(chosen: argparse.Namespace) -> int:

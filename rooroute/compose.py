@@ -41,14 +41,22 @@ class Places:
 
 def places(config: str | None = None) -> Places:
     """The platform's own directories; ``config`` names another configuration file."""
-    chosen = Path(config).expanduser().absolute() if config else platformdirs.user_config_path(APP) / "config.yaml"
-    return Places(chosen, platformdirs.user_state_path(APP) / "state.sqlite3", platformdirs.user_log_path(APP))
+    chosen = Path(config).expanduser().absolute() if config else _own(platformdirs.user_config_path) / "config.yaml"
+    return Places(chosen, _own(platformdirs.user_state_path) / "state.sqlite3", _own(platformdirs.user_log_path))
+
+
+def _own(directory: Callable[..., Path]) -> Path:
+    return directory(APP, appauthor=False)
 
 
 async def make_backend(
-    where: Places, environment: Mapping[str, str], client_secrets: ClientSecrets | None = None
+    where: Places,
+    environment: Mapping[str, str],
+    client_secrets: ClientSecrets | None = None,
+    redact: Callable[[str], None] = lambda text: None,
 ) -> Backend:
-    """The house, open: configuration read, state shared, nothing asked of the keyring yet. ``client_secrets`` is the editor's own store."""
+    """The house, open: configuration read, state shared, nothing asked of the keyring yet. ``client_secrets`` is the editor's own store;
+    ``redact`` is told of every secret before anything is done with it."""
     from rooroute.adapters import machine
     from rooroute.adapters.config_file import ConfigFile
     from rooroute.adapters.http import Upstream
@@ -88,8 +96,8 @@ async def make_backend(
     config = ConfigFile(where.config, check)
     state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
-    keychain = Keychain(open_vault=_vault_opener(environment), client=_client_store(client_secrets))
-    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic)
+    keychain = Keychain(open_vault=_vault_opener(environment), client=_client_store(client_secrets), redact=redact)
+    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, redact)
     upstream = Upstream(environment)
     changed = asyncio.Event()
     ports = Ports(

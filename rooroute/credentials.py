@@ -31,7 +31,8 @@ class SecretStore(Protocol):
 class Credentials:
     """Secrets by profile, with their origin checked, and what can be said of them without reading them.
 
-    ``approved`` tells the origin that the user approved for a slot of a profile; ``digest`` is a keyed hash; ``monotonic`` is in seconds.
+    ``approved`` tells the origin that the user approved for a slot of a profile; ``digest`` is a keyed hash; ``monotonic`` is in seconds;
+    ``redact`` is told of a secret's text before anything is done with it.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class Credentials:
         approved: Callable[[str, str], str | None],
         digest: Callable[[str], str],
         monotonic: Callable[[], float],
+        redact: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._store = store
         self._environment = environment
         self._approved = approved
         self._digest = digest
         self._monotonic = monotonic
+        self._redact = redact
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
         self._unreadable: dict[str, tuple[float, SecretUnavailable]] = {}
@@ -103,6 +106,7 @@ class Credentials:
                 f"{profile.title} takes its key from the environment variable {name}, which is not set where rooroute runs.",
                 profileId=profile.id,
             )
+        self._redact(value)
         if not self._may_go(profile, slot, origin):
             raise OriginNotApproved(
                 f"{profile.title} would send the key from {name} to {origin}; approve that by saving the profile again.",
