@@ -11,7 +11,7 @@ from statistics import median
 
 from tests.benchmarks.decoding import decoding
 from tests.benchmarks.figures import Figure, Measured, Round
-from tests.benchmarks.stage import Json, Stage, machine_busy, memory_of, pin, stage
+from tests.benchmarks.stage import Json, Stage, end, machine_busy, memory_of, pin, stage
 
 WORD = " word"
 QUIET = 0.12
@@ -161,7 +161,7 @@ class Measurer:
         assert child.stdout is not None
         child.stdout.read(1)
         took = time.perf_counter() - began
-        child.wait()
+        end(child)
         return took
 
 

@@ -51,6 +51,13 @@ def memory_of(pid: int) -> float:
     return next(int(row.split()[1]) for row in rows if row.startswith("VmRSS:")) / 1024
 
 
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ends a process and closes its pipes."""
+    process.kill()
+    with process:
+        pass
+
+
 class Serve:
     """A blocking client of ``rooroute serve``: reads frames in the calling thread, since a loop's hops would be
     measured too."""
@@ -146,8 +153,7 @@ class Serve:
         self.process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
-        self.process.kill()
-        self.process.wait()
+        end(self.process)
 
 
 class Stage:
@@ -210,16 +216,19 @@ class Stage:
     def close(self) -> None:
         self.serve.close()
         for process in (self._bare, self.provider):
-            process.kill()
-            process.wait()
+            end(process)
 
 
 @contextlib.contextmanager
 def stage(scripts: Mapping[str, Sequence[Json]], pools: Mapping[str, Sequence[str]]) -> Iterator[Stage]:
     """A stage in a temporary directory."""
+    allowed = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory(prefix="rooroute-benchmarks-") as home:
-        opened = Stage(Path(home), scripts, pools)
         try:
-            yield opened
+            opened = Stage(Path(home), scripts, pools)
+            try:
+                yield opened
+            finally:
+                opened.close()
         finally:
-            opened.close()
+            os.sched_setaffinity(0, allowed)
