@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -32,3 +33,10 @@ async def server(start: Start) -> Client:
     client = await start()
     await client.initialize()
     return client
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """An environment with a home of its own, and no keyring."""
+    homes = {f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
+    return {**os.environ, **homes, "HOME": str(tmp_path), "ROOROUTE_SECRET_STORE": "session"}

@@ -11,7 +11,7 @@ import pytest
 
 from rooroute.version import PROTOCOL_VERSION, VERSION
 from tests.rpc.client import Client, RpcError
-from tests.rpc.conftest import Start
+from tests.rpc.conftest import FAKE_SERVER, ROOT, Start
 
 TURNS = [{"role": "user", "content": "hello"}]
 
@@ -163,14 +163,17 @@ async def test_it_leaves_when_nobody_listens_any_more(server: Client) -> None:
     assert await server.exit_code(10) == 1
 
 
-async def test_it_leaves_when_its_parent_dies_though_somebody_holds_the_pipe(start: Start) -> None:
+@pytest.mark.parametrize("argv", [FAKE_SERVER, (sys.executable, "-m", "rooroute", "serve")], ids=["roof", "rooroute"])
+async def test_it_leaves_when_its_parent_dies_though_somebody_holds_the_pipe(
+    argv: tuple[str, ...], home: dict[str, str]
+) -> None:
     editor = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=asyncio.subprocess.PIPE)
-    client = await start()
-    await client.initialize(processId=editor.pid)
-    await client.request("rooroute/status")
-    editor.kill()
-    await editor.wait()
-    assert await client.exit_code(5) == 1
+    async with await Client.start(argv, cwd=ROOT, env=home) as client:
+        await client.initialize(processId=editor.pid)
+        await client.request("rooroute/status")
+        editor.kill()
+        await editor.wait()
+        assert await client.exit_code(5) == 1
 
 
 async def test_a_duplicate_id_is_refused_while_its_first_bearer_runs(server: Client) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 from tests.rpc.client import Client
 from tests.rpc.conftest import Start
@@ -47,9 +45,8 @@ async def test_what_methods_need_is_loaded_without_being_asked_for(start: Start)
     assert {"pydantic", "rooroute.rpc.methods"} <= set(looked["request"]["modules"])
 
 
-async def test_the_command_itself_imports_nothing_heavier(tmp_path: Path) -> None:
-    homes = {f"XDG_{kind}_HOME": str(tmp_path) for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
-    environment = {**os.environ, **homes, "HOME": str(tmp_path), "PYTHONPROFILEIMPORTTIME": "1"}
+async def test_the_command_itself_imports_nothing_heavier(home: dict[str, str]) -> None:
+    environment = {**home, "PYTHONPROFILEIMPORTTIME": "1"}
     async with await Client.start((sys.executable, "-m", "rooroute", "serve"), env=environment) as client:
         await client.request("initialize")
         client.notify("exit")

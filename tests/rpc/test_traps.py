@@ -233,6 +233,29 @@ async def test_the_text_comes_once_either_as_progress_or_in_the_result(server: C
     )
 
 
+async def test_progress_comes_before_the_answer_and_never_after_it(server: Client) -> None:
+    for n in range(20):
+        await server.request("rooroute/complete", asking("stream", f"t{n}", deltas=5))
+        assert "result" in server.frames[-1]
+        assert server.progress_so_far(f"t{n}")[-1]["kind"] == "usage"
+    await server.request("rooroute/status")
+    assert [m for m in server.frames if m.get("method") == "$/progress"][-1]["params"]["token"] == "t19"
+    assert "method" not in server.frames[-2]
+
+
+async def test_the_answer_does_not_overtake_progress_that_had_to_wait(server: Client) -> None:
+    await server.request("rooroute/status")
+    server.pause()
+    _, answer = server.ask("rooroute/complete", asking("stream", "t", deltas=5000, size=400, burst=10**9))
+    server.notify("rooroute/why", {"requestId": "after"})
+    await server.fact("asked", "after")
+    server.resume()
+    await answer
+    assert "result" in server.frames[-1]
+    text = "".join(v["text"] for v in server.progress_so_far("t") if v["kind"] == "text")
+    assert text == "".join(f"{n:0400d} " for n in range(5000))
+
+
 async def test_what_is_not_finite_is_null(server: Client) -> None:
     result = await server.request("rooroute/stats", {"since": "2026-01-01T00:00:00Z"})
     assert result["rows"][0]["outputTokens"] is None
