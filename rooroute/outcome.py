@@ -47,7 +47,7 @@ class Failure:
     waiting time in seconds from now (None when it gave none or a senseless one). ``per_model`` narrows the scope to the model asked.
     ``status`` is the HTTP status, ``code`` the provider's typed code. ``confirm`` asks for one more try before a key is called dead.
     ``daily`` marks a provider's day quota whose hint may be shorter than the day. ``max_tokens_allowed`` is the window a context
-    failure named, in tokens.
+    failure named, in tokens. ``retired`` says that the provider no longer offers the model at all.
     """
 
     fault: Fault
@@ -60,6 +60,7 @@ class Failure:
     confirm: bool = False
     daily: bool = False
     max_tokens_allowed: int | None = None
+    retired: bool = False
 
 
 class Unreachable(Exception):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
@@ -12,7 +13,8 @@ from rooroute.providers.anthropic_request import REDACTED
 from rooroute.providers.authentication import KeyPlace
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
 from rooroute.providers.envelope import address, merged, post
-from rooroute.providers.failures import evidence_of, judge
+from rooroute.providers.failures import Row, evidence_of, judge
+from rooroute.providers.ranges import Range, fitted
 from rooroute.providers.stream import StreamDecoder, count, mapping_of, text_of
 
 _VERSION: Final = "2023-06-01"
@@ -36,8 +38,8 @@ class AnthropicDecoder(StreamDecoder):
 
     ROWS = anthropic_errors.ROWS
 
-    def __init__(self, content_type: str, now: float) -> None:
-        super().__init__(content_type, now)
+    def __init__(self, content_type: str, now: float, rows: Sequence[Row] | None = None) -> None:
+        super().__init__(content_type, now, rows)
         self._stop_reason: str | None = None
         self._tokens: dict[str, int] = {}
         self._calls: dict[int, int] = {}
@@ -164,27 +166,44 @@ def _arguments(value: object) -> str:
     return wire_json.write(value).decode() if isinstance(value, dict) and value else "{}"
 
 
+@dataclass(frozen=True, slots=True)
 class AnthropicDialect:
-    """The dialect ``anthropic``. ``options.promptCache`` sets cache marks."""
+    """The dialect ``anthropic``, with what differs where others serve its models as data. ``rows`` are judged before the API's own;
+    ``options.promptCache`` sets cache marks."""
 
-    name = "anthropic"
-    continues = True
+    name: str = "anthropic"
+    continues: bool = True
+    key: KeyPlace = _KEY
+    rows: tuple[Row, ...] = ()
+    ranges: tuple[Range, ...] = (Range("temperature", 0, 1), Range("top_p", 0, 1))
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         """The streaming request; see ``Dialect``."""
-        options = target.profile.options
-        body = anthropic_request.body_of(target.model, request, prompt_cache=options.get("promptCache") is True)
+        body = self.document(target, fitted(self.ranges, target, request))
         merged(body, request.provider_options)["stream"] = True
+        return post(self.url(target), target, self.key, body, self.headers())
+
+    def document(self, target: Target, request: ChatRequest) -> dict[str, Any]:
+        """The JSON body, before options are laid over it."""
+        cached = target.profile.options.get("promptCache") is True
+        return anthropic_request.body_of(target.model, request, prompt_cache=cached)
+
+    def url(self, target: Target) -> str:
+        """Where the request goes."""
         path = next((rest for end, rest in _PATHS if target.base_url.endswith(end)), "/v1/messages")
-        return post(address(target, path), target, _KEY, body, {"anthropic-version": _VERSION})
+        return address(target, path)
+
+    def headers(self) -> dict[str, str]:
+        """What every request says besides."""
+        return {"anthropic-version": _VERSION}
 
     def decoder(self, content_type: str, now: float) -> AnthropicDecoder:
         """A fresh decoder; see ``Dialect``."""
-        return AnthropicDecoder(content_type, now)
+        return AnthropicDecoder(content_type, now, (*self.rows, *anthropic_errors.ROWS))
 
     def classify(self, answer: ErrorAnswer, now: float) -> Failure:
         """What a non-2xx answer means; see ``Dialect``."""
-        return judge(anthropic_errors.ROWS, evidence_of(answer, now))
+        return judge((*self.rows, *anthropic_errors.ROWS), evidence_of(answer, now))
 
 
 ANTHROPIC: Final = AnthropicDialect()

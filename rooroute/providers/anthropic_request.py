@@ -219,7 +219,7 @@ def _add_sampling(body: Block, request: ChatRequest, version: Version | None) ->
     if "thinking" in body or (version is not None and version > _LAST_SAMPLED):
         return
     if request.temperature is not None:
-        body["temperature"] = min(request.temperature, 1.0)
+        body["temperature"] = request.temperature
     both = version is None or version <= _LAST_TWO_SAMPLERS
     if request.top_p is not None and (both or request.temperature is None):
         body["top_p"] = request.top_p

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
@@ -12,8 +13,9 @@ from rooroute.providers import gemini_errors, gemini_request, wire_json
 from rooroute.providers.authentication import KeyPlace
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
 from rooroute.providers.envelope import address, merged, post, segment
-from rooroute.providers.failures import evidence_of, judge
+from rooroute.providers.failures import Row, evidence_of, judge
 from rooroute.providers.gemini_request import ON_TEXT, OWN_ID
+from rooroute.providers.ranges import Range, fitted
 from rooroute.providers.redaction import plain
 from rooroute.providers.stream import StreamDecoder, count, holds_content, mapping_of, text_of
 
@@ -43,6 +45,13 @@ _BAD_ANSWERS: Final = frozenset(
     }
 )
 _KINDS: Final = ("models", "tunedModels")
+# https://ai.google.dev/api/generate-content#v1beta.GenerationConfig: five stop sequences, a seed of 32 bits
+_RANGES: Final = (
+    Range("temperature", 0, 2),
+    Range("top_p", 0, 1),
+    Range("stop", 0, 5),
+    Range("seed", -(2**31), 2**31 - 1),
+)
 _NOT_YET: Final = "FINISH_REASON_UNSPECIFIED"
 
 
@@ -51,8 +60,8 @@ class GeminiDecoder(StreamDecoder):
 
     ROWS = gemini_errors.ROWS
 
-    def __init__(self, content_type: str, now: float) -> None:
-        super().__init__(content_type, now)
+    def __init__(self, content_type: str, now: float, rows: Sequence[Row] | None = None) -> None:
+        super().__init__(content_type, now, rows)
         self._usage: object = None
         self._calls = 0
         self._answered = False
@@ -156,28 +165,37 @@ class GeminiDecoder(StreamDecoder):
             super()._cut()
 
 
+@dataclass(frozen=True, slots=True)
 class GeminiDialect:
-    """The dialect ``gemini``."""
+    """The dialect ``gemini``, with what differs where others serve its models as data. ``rows`` are judged before the API's own."""
 
-    name = "gemini"
-    continues = True
+    name: str = "gemini"
+    continues: bool = True
+    key: KeyPlace = _KEY
+    rows: tuple[Row, ...] = ()
+    ranges: tuple[Range, ...] = _RANGES
 
     def build(self, target: Target, request: ChatRequest) -> HttpRequest:
         """The streaming request; see ``Dialect``."""
-        body = merged(gemini_request.body_of(target.model, request), request.provider_options)
+        body = gemini_request.body_of(target.model, fitted(self.ranges, target, request))
+        merged(body, request.provider_options)
+        return post(self.url(target), target, self.key, body)
+
+    def url(self, target: Target) -> str:
+        """Where the request goes."""
         kind, _, model = target.model.partition("/")
         if kind not in _KINDS:
             kind, model = "models", target.model
         path = f"/{kind}/{segment(model)}:streamGenerateContent"
-        return post(address(target, path, {"alt": "sse"}), target, _KEY, body)
+        return address(target, path, {"alt": "sse"})
 
     def decoder(self, content_type: str, now: float) -> GeminiDecoder:
         """A fresh decoder; see ``Dialect``."""
-        return GeminiDecoder(content_type, now)
+        return GeminiDecoder(content_type, now, (*self.rows, *gemini_errors.ROWS))
 
     def classify(self, answer: ErrorAnswer, now: float) -> Failure:
         """What a non-2xx answer means; see ``Dialect``."""
-        return judge(gemini_errors.ROWS, evidence_of(answer, now))
+        return judge((*self.rows, *gemini_errors.ROWS), evidence_of(answer, now))
 
 
 GEMINI: Final = GeminiDialect()

@@ -243,9 +243,34 @@ def _gemini(row: Mapping[str, Any]) -> Model | None:
     return _read_row(row, _text(name.removeprefix("models/")) if name else None, _GEMINI)
 
 
-def _gemini_next(document: Mapping[str, Any]) -> Mapping[str, str]:
+def _google_next(document: Mapping[str, Any]) -> Mapping[str, str]:
     token = document.get("nextPageToken")
     return {"pageToken": token} if isinstance(token, str) and token else {}
+
+
+def _vertex(row: Mapping[str, Any]) -> Model | None:
+    """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list, which tells names alone."""
+    name = _text(row.get("name"))
+    return _read_row(row, _text(name.rpartition("/")[2]) if name else None, {})
+
+
+_COHERE: Final[Sources] = {
+    "context_window": (("context_length", _tokens),),
+    "supports_images": (("supports_vision", _flag), ("features", _has("vision"))),
+    "supports_tools": (("features", _has("tools", "tool_choice", "strict_tools")),),
+}
+
+
+def _cohere(row: Mapping[str, Any]) -> Model | None:
+    """https://docs.cohere.com/reference/list-models; models for embeddings and reranking are left out."""
+    if _has("chat")(row.get("endpoints")) is False or row.get("is_deprecated") is True:
+        return None
+    return _read_row(row, _text(row.get("name")), _COHERE)
+
+
+def _cohere_next(document: Mapping[str, Any]) -> Mapping[str, str]:
+    token = document.get("next_page_token")
+    return {"page_token": token} if isinstance(token, str) and token else {}
 
 
 _LITELLM: Final[Sources] = {
@@ -285,6 +310,31 @@ def _litellm(row: Mapping[str, Any]) -> Model | None:
     return replace(model, supports_computer_use=uses_computers(underlying))
 
 
+def _cohere(row: Mapping[str, Any]) -> Model | None:
+    """https://docs.cohere.com/reference/list-models; models for embedding and ranking are left out."""
+    if _has("chat")(row.get("endpoints")) is False:
+        return None
+    return _read_row(row, _text(row.get("name")), _COHERE)
+
+
+_COHERE: Final[Sources] = {
+    "context_window": (("context_length", _tokens),),
+    "supports_images": (("supports_vision", _flag), ("features", _has("vision"))),
+    "supports_tools": (("features", _has("tools", "strict_tools")),),
+}
+
+
+def _cohere_next(document: Mapping[str, Any]) -> Mapping[str, str]:
+    token = document.get("next_page_token")
+    return {"page_token": token} if isinstance(token, str) and token else {}
+
+
+def _vertex(row: Mapping[str, Any]) -> Model | None:
+    """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list; only Gemini's answer chats."""
+    name = (_text(row.get("name")) or "").rpartition("/")[2]
+    return Model(id=name) if name.startswith("gemini-") and "embedding" not in name else None
+
+
 def _only_page(document: Mapping[str, Any]) -> Mapping[str, str]:
     return {}
 
@@ -302,6 +352,10 @@ class _Form:
 _SHAPES: Final[Mapping[ModelShape, _Form]] = {
     ModelShape.OPENAI: _Form("data", _openai, {}),
     ModelShape.ANTHROPIC: _Form("data", _anthropic, {"limit": "1000"}, _anthropic_next),
-    ModelShape.GEMINI: _Form("models", _gemini, {"pageSize": "1000"}, _gemini_next),
+    ModelShape.GEMINI: _Form("models", _gemini, {"pageSize": "1000"}, _google_next),
     ModelShape.LITELLM: _Form("data", _litellm, {}),
+    ModelShape.COHERE: _Form("models", _cohere, {"page_size": "1000", "endpoint": "chat"}, _cohere_next),
+    ModelShape.VERTEX: _Form("publisherModels", _vertex, {"pageSize": "100"}, _google_next),
+    ModelShape.COHERE: _Form("models", _cohere, {"page_size": "1000"}, _cohere_next),
+    ModelShape.VERTEX: _Form("publisherModels", _vertex, {"pageSize": "300"}, _gemini_next),
 }

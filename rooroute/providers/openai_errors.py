@@ -91,6 +91,17 @@ ROWS: Final = (
         ),
     ),
     Row(Fault.PERMISSION, codes=frozenset({"unsupported_country_region_territory"}), scope=Scope.ENDPOINT),
+    # "The model `X` has been deprecated", Groq's model_decommissioned: gone for everybody, not only for this key.
+    Row(
+        Fault.MODEL,
+        status=statuses(400, 403, 404, 410, 422),
+        text=pattern(
+            r"\bmodels?\b.{0,200}(?:deprecated|retired|decommissioned|discontinued|no longer (?:available|supported|offered))"
+        ),
+        per_model=True,
+        retired=True,
+    ),
+    Row(Fault.MODEL, codes=frozenset({"model_decommissioned", "modeldeprecated"}), per_model=True, retired=True),
     Row(Fault.MODEL, codes=frozenset({"model_not_found", "model_not_exist", "deploymentnotfound"}), per_model=True),
     Row(Fault.PERMISSION, status=statuses(401, 403), text=pattern(r"\bip\b.*not (?:been )?(?:authori[sz]ed|allowed)")),
     Row(Fault.CREDENTIAL, codes=frozenset({"invalid_api_key", "invalid_authentication_error"}), confirm=True),
@@ -100,7 +111,7 @@ ROWS: Final = (
     Row(
         Fault.MODEL,
         status=statuses(400, 404, 410, 422),
-        text=pattern(r"\bmodel\b.*(?:not found|not exist|deprecated|retired)"),
+        text=pattern(r"\bmodel\b.*(?:not found|not exist)"),
         per_model=True,
     ),
     Row(

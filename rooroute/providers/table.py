@@ -140,6 +140,9 @@ def _models_url(target: Target, models: ModelList, query: Mapping[str, str]) -> 
     if models.from_origin:
         parts = urlsplit(target.base_url)
         return address(replace(target, base_url=f"{parts.scheme}://{parts.netloc}"), models.path, query)
+    for ending, left in models.after.items():
+        if target.base_url.endswith(ending):
+            return address(target, left, query)
     version, _, rest = models.path[1:].partition("/")
     path = f"/{rest}" if rest and target.base_url.endswith(f"/{version}") else models.path
     return address(target, path, query)

@@ -91,6 +91,7 @@ class ModelList:
     """Where the models are listed: a GET of ``path`` below the base URL (``from_origin``: below the host), with ``headers`` besides the key.
 
     ``option_query`` and ``option_headers`` name the profile's options that go along, by parameter and by header.
+    ``after`` is what is left of the path for a base URL that ends so.
     ``proves_key`` is false where anybody gets the list: having it then says nothing about the key. ``complete`` is false where a model
     that is not listed may be asked all the same.
     """
@@ -100,6 +101,7 @@ class ModelList:
     headers: Mapping[str, str] = field(default_factory=dict)
     proves_key: bool = True
     from_origin: bool = False
+    after: Mapping[str, str] = field(default_factory=dict)
     option_query: Mapping[str, str] = field(default_factory=dict)
     option_headers: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,10 +27,11 @@ from rooroute.chat import (
     Usage,
     UsageSeen,
 )
+from rooroute.errors import InvalidInput
 from rooroute.outcome import Fault
 from rooroute.profiles import Profile
 from rooroute.providers.dialect import Decoder, Dialect, HttpRequest, Target
-from rooroute.providers.table import Vendor, target_for
+from rooroute.providers.table import PROVIDERS, Vendor, target_for
 from rooroute.secret import Secret, origin_of
 
 RECORDED: Final = Path(__file__).parent / "recorded"
@@ -74,17 +75,37 @@ EVIDENCE: Final = {
     "openai": re.compile(rb'"finish_reason": ?"'),
     "anthropic": re.compile(rb'"type": ?"message_stop"'),
     "gemini": re.compile(rb'"finishReason": ?"'),
+    "openai-responses": re.compile(rb'"type": ?"response[.](?:completed|incomplete)"'),
 }
 """What proves the end in each dialect; an answer that is one document is proved by being complete."""
 
 
+FORMS: Final = {"vertex-gemini": "gemini"}
+"""Dialects whose answers have another one's form: their names differ only because signatures do."""
+
+
+def form_of(dialect: Dialect) -> str:
+    """The folder of the recorded answers that this dialect reads."""
+    return FORMS.get(dialect.name, dialect.name)
+
+
+def subjects() -> dict[str, Vendor]:
+    """Every row, and every row once more with each of its variants' dialects."""
+    found: dict[str, Vendor] = {}
+    for row in PROVIDERS.values():
+        found[row.id] = row
+        for variant in row.variants:
+            found[f"{row.id} speaking {variant.dialect.name}"] = replace(row, dialect=variant.dialect)
+    return found
+
+
 def recorded(dialect: Dialect, name: str) -> bytes:
-    return (RECORDED / dialect.name / name).read_bytes()
+    return (RECORDED / form_of(dialect) / name).read_bytes()
 
 
 def streams_of(dialect: Dialect) -> list[str]:
     """The names of every recorded answer of a dialect."""
-    found = sorted((RECORDED / dialect.name).iterdir())
+    found = sorted((RECORDED / form_of(dialect)).iterdir())
     return [path.name for path in found if path.suffix in (".sse", ".json")]
 
 
@@ -96,7 +117,7 @@ def evidence_end(dialect: Dialect, name: str, body: bytes) -> int | None:
     """After how many bytes the end is proved: the last byte of the line that holds the evidence; None when nothing proves it."""
     if name.endswith(".json"):
         return len(body.rstrip())
-    found = EVIDENCE[dialect.name].search(body)
+    found = EVIDENCE[form_of(dialect)].search(body)
     if found is None:
         return None
     return found.end() + len(re.split(rb"[\r\n]", body[found.end() :], maxsplit=1)[0])
@@ -159,17 +180,42 @@ def _arguments(text: str) -> Any:
         return text
 
 
+def profile_of(vendor: Vendor, **changes: Any) -> Profile:
+    """A profile of this vendor with what it cannot do without."""
+    options = samples(vendor) | changes.pop("options", {})
+    usual = {"id": "one", "provider": vendor.id, "base_url": vendor.default_base_url or FALLBACK_BASE}
+    return Profile(**{**usual, "options": options, **changes})
+
+
+def samples(vendor: Vendor) -> dict[str, str]:
+    """The options that the vendor needs, each with its placeholder for a value."""
+    named = {"azure-openai": {"options.apiVersion"}}.get(vendor.id, set())
+    return {
+        asked.name.removeprefix("options."): asked.placeholder
+        for asked in vendor.fields
+        if asked.name.startswith("options.") and (asked.required or asked.name in named)
+    }
+
+
 def target(vendor: Vendor, **changes: Any) -> Target:
     """A target of this vendor whose key is the canary."""
-    profile = Profile(
-        **{"id": "one", "provider": vendor.id, "base_url": vendor.default_base_url or FALLBACK_BASE, **changes}
-    )
+    profile = profile_of(vendor, **changes)
     slot = vendor.key.place.slot
     return target_for(profile, "model-x", {slot: Secret(CANARY, origin_of(profile.base_url or FALLBACK_BASE))})
 
 
 def build(vendor: Vendor, request: ChatRequest, **changes: Any) -> HttpRequest:
     return vendor.dialect.build(target(vendor, **changes), request)
+
+
+def sayable(vendor: Vendor, request: ChatRequest) -> ChatRequest:
+    """The request without the stop sequences where a dialect knows none and says so."""
+    try:
+        build(vendor, request)
+    except InvalidInput as refused:
+        assert refused.field == "stop"
+        return replace(request, stop=())
+    return request
 
 
 def body_of(request: HttpRequest) -> Any:

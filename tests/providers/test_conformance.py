@@ -32,9 +32,12 @@ from rooroute.providers.table import (
 from rooroute.secret import Secret, origin_of
 from tests.providers import conformance as c
 
-VENDORS = pytest.mark.parametrize("vendor", PROVIDERS.values(), ids=PROVIDERS)
+SUBJECTS = c.subjects()
+VENDORS = pytest.mark.parametrize("vendor", SUBJECTS.values(), ids=SUBJECTS)
+ROWS = pytest.mark.parametrize("vendor", PROVIDERS.values(), ids=PROVIDERS)
 ANSWERS = pytest.mark.parametrize("name", c.SHARED)
-DIALECTS = {row.dialect.name: row for row in PROVIDERS.values()}
+DIALECTS = {row.dialect.name: row for row in reversed(SUBJECTS.values())}
+EACH_DIALECT = pytest.mark.parametrize("vendor", DIALECTS.values(), ids=DIALECTS)
 RECORDED = pytest.mark.parametrize(
     ("vendor", "name"),
     [
@@ -66,7 +69,7 @@ def test_any_split_of_the_bytes_gives_the_same_events(vendor: Vendor, name: str)
         assert c.decode(vendor.dialect, name, pair) == whole
 
 
-@VENDORS
+@EACH_DIALECT
 @ANSWERS
 @pytest.mark.parametrize("ending", [b"\n", b"\r", b"\r\n"], ids=["lf", "cr", "crlf"])
 def test_line_endings_comments_and_a_byte_order_mark_change_nothing(vendor: Vendor, name: str, ending: bytes) -> None:
@@ -78,7 +81,7 @@ def test_line_endings_comments_and_a_byte_order_mark_change_nothing(vendor: Vend
     assert c.decode(vendor.dialect, name, (bytes([byte]) for byte in changed)) == expected
 
 
-@VENDORS
+@EACH_DIALECT
 @ANSWERS
 def test_a_cut_answer_is_finished_only_where_its_end_was_proved(vendor: Vendor, name: str) -> None:
     body = c.recorded(vendor.dialect, name)
@@ -206,7 +209,7 @@ def test_any_bytes_at_all_come_to_a_failure(vendor: Vendor, body: bytes) -> None
 
 @VENDORS
 def test_the_key_travels_in_its_header_alone(vendor: Vendor) -> None:
-    request = c.build(vendor, c.CONVERSATION)
+    request = c.build(vendor, c.sayable(vendor, c.CONVERSATION))
     place = vendor.key.place
     assert {name: prefix for name, (prefix, _) in request.secret_headers.items()} == {place.header: place.prefix}
     assert request.secret_headers[place.header][1].reveal(origin_of(request.url)) == c.CANARY
@@ -241,7 +244,8 @@ def test_a_stream_is_asked_for_whatever_the_options_say(vendor: Vendor) -> None:
 
 @VENDORS
 def test_a_whole_conversation_arrives(vendor: Vendor) -> None:
-    body = c.body_of(c.build(vendor, c.CONVERSATION))
+    request = c.sayable(vendor, c.CONVERSATION)
+    body = c.body_of(c.build(vendor, request))
     values = list(c.values_in(body))
     everything = "\n".join(value for value in values if isinstance(value, str))
     for text in ("brief-1", "kind-2", "this-3", "up-4", "found-5", "missing-6", "so-7"):
@@ -250,7 +254,7 @@ def test_a_whole_conversation_arrives(vendor: Vendor) -> None:
     assert "image/png" in everything
     assert c.SCHEMA in values, "the tool's schema is equal as JSON"
     assert 777 in values
-    assert ["three"] in values
+    assert (["three"] in values) == bool(request.stop)
     assert "A word, surely." not in everything, "unsigned thinking is nobody's to send"
 
 
@@ -261,7 +265,7 @@ def test_sampling_and_a_named_tool_arrive(vendor: Vendor) -> None:
     )
     values = list(c.values_in(c.body_of(c.build(vendor, request))))
     assert 0.25 in values
-    assert values.count("look_up") == 2
+    assert values.count("look_up") == 2 or (values.count("look_up") == 1 and "required" in values)
 
 
 @VENDORS
@@ -342,7 +346,8 @@ def test_a_rate_limit_brings_its_time_and_its_circle(vendor: Vendor) -> None:
 @VENDORS
 @pytest.mark.parametrize("hint", ["-5", "²", "1e400", "nan", "0", "Wed, 21 Oct 2015 07:28:00 GMT", "soon", "99" * 3000])
 def test_a_senseless_hint_is_no_hint(vendor: Vendor, hint: str) -> None:
-    assert vendor.dialect.classify(ErrorAnswer(429, {"retry-after": hint}, b""), c.NOW).hint is None
+    usual = 10.0 if vendor.id == "azure-openai" else None
+    assert vendor.dialect.classify(ErrorAnswer(429, {"retry-after": hint}, b""), c.NOW).hint == usual
 
 
 @VENDORS
@@ -371,7 +376,7 @@ def test_any_error_document_gets_a_class(vendor: Vendor, document: Any, status: 
 # The row itself
 
 
-@VENDORS
+@ROWS
 def test_the_row_is_complete(vendor: Vendor) -> None:
     assert PROVIDERS[vendor.id] is vendor
     for page in (
@@ -399,14 +404,15 @@ def test_the_models_are_listed_with_the_key_in_its_header(vendor: Vendor) -> Non
         return
     assert request is not None
     assert request.method == "GET"
-    assert request.url.startswith(base_url_of(Profile(id="x", provider=vendor.id)) or c.FALLBACK_BASE)
+    base = base_url_of(Profile(id="x", provider=vendor.id)) or c.FALLBACK_BASE
+    assert request.url.startswith("/".join(base.split("/")[:3]) if vendor.models.from_origin else base)
     assert vendor.key.place.header in request.secret_headers
     assert c.CANARY not in request.url
 
 
 @VENDORS
 def test_a_profile_without_its_key_is_told_so_or_goes_without(vendor: Vendor) -> None:
-    profile = Profile(id="one", name="First", provider=vendor.id, base_url=c.FALLBACK_BASE)
+    profile = c.profile_of(vendor, name="First", base_url=c.FALLBACK_BASE)
     if vendor.key.need is KeyNeed.REQUIRED:
         with pytest.raises(SecretUnavailable, match="First has no API key"):
             target_for(profile, "m", {})
@@ -415,7 +421,7 @@ def test_a_profile_without_its_key_is_told_so_or_goes_without(vendor: Vendor) ->
         assert bool(request.secret_headers) == (vendor.key.dummy is not None)
 
 
-@VENDORS
+@ROWS
 def test_a_missing_base_url_is_named(vendor: Vendor) -> None:
     profile = Profile(id="one", provider=vendor.id)
     problems = [problem.field for problem in check(profile)]
@@ -426,12 +432,12 @@ def test_a_missing_base_url_is_named(vendor: Vendor) -> None:
         assert refused.value.field == "profile.baseUrl"
 
 
-@VENDORS
+@ROWS
 def test_an_option_of_the_wrong_type_is_named(vendor: Vendor) -> None:
     for asked in vendor.fields:
         if asked.name.startswith("options."):
             key = asked.name.removeprefix("options.")
-            profile = Profile(id="one", provider=vendor.id, base_url=c.FALLBACK_BASE, options={key: [1]})
+            profile = c.profile_of(vendor, options={key: [1]})
             assert [problem.field for problem in check(profile)] == [asked.name]
 
 

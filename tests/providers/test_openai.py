@@ -327,7 +327,14 @@ ERRORS: dict[str, tuple[int, dict[str, str], Any, dict[str, Any]]] = {
     ),
     "a-model-the-project-may-not-use": (403, {}, said("Project `proj_x` does not have access to model `gpt-5`", "model_not_found"), {"fault": Fault.MODEL}),
     "a-model-ollama-has-not-pulled": (404, {}, said('model "qwen9" not found, try pulling it first', kind="api_error"), {"fault": Fault.MODEL}),
-    "a-model-that-was-retired": (404, {}, said("The model `gpt-3.5` has been deprecated, learn more here: …", "x"), {"fault": Fault.MODEL}),
+    "a-model-that-was-retired": (404, {}, said("The model `gpt-3.5` has been deprecated, learn more here: …", "x"), {"fault": Fault.MODEL, "retired": True}),
+    "a-model-that-groq-took-away": (
+        400,
+        {},
+        said("The model `mixtral-8x7b-32768` has been decommissioned and is no longer supported.", "model_decommissioned", "invalid_request_error"),
+        {"fault": Fault.MODEL, "retired": True, "per_model": True},
+    ),
+    "a-deployment-whose-model-was-retired": (400, {}, said("Gone.", "ModelDeprecated"), {"fault": Fault.MODEL, "retired": True}),
     "a-path-that-is-not-there": (404, {}, said("Unknown request URL: POST /v1/v1/chat/completions.", "unknown_url"), {"fault": Fault.CONFIG}),
     "a-prompt-too-long": (
         400,
