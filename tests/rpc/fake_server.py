@@ -188,7 +188,8 @@ class Cardboard:
             sink.text(f"{n:0{size}d} ")
             self.delivered = n
             if n % burst == 0:
-                await sink.room()
+                if not wishes.get("rude"):
+                    await sink.room()
                 await asyncio.sleep(0)
         sink.usage(Usage(1, 2))
         return Message("assistant", "the whole text")

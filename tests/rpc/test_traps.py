@@ -246,7 +246,7 @@ async def test_progress_comes_before_the_answer_and_never_after_it(server: Clien
 async def test_the_answer_does_not_overtake_progress_that_had_to_wait(server: Client) -> None:
     await server.request("rooroute/status")
     server.pause()
-    _, answer = server.ask("rooroute/complete", asking("stream", "t", deltas=5000, size=400, burst=10**9))
+    _, answer = server.ask("rooroute/complete", asking("stream", "t", deltas=5000, size=400, rude=True))
     server.notify("rooroute/why", {"requestId": "after"})
     await server.fact("asked", "after")
     server.resume()
