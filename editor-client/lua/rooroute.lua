@@ -118,11 +118,7 @@ function M.rotate(pool, done)
   if not running then
     return done and done({ message = 'rooroute is not running; call setup() first.' })
   end
-  local arguments = pool and { pool } or vim.empty_dict()
-  if type(arguments) == 'table' and #arguments == 0 then
-    arguments = {}
-  end
-  running.request('workspace/executeCommand', { command = 'rooroute.server.rotateNow', arguments = arguments }, done or function(err, moved)
+  running.request('workspace/executeCommand', { command = 'rooroute.server.rotateNow', arguments = pool and { pool } or nil }, done or function(err, moved)
     vim.notify(err and err.message or ('The next request goes to ' .. moved.to .. '.'))
   end)
 end

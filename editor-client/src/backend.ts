@@ -68,7 +68,9 @@ export class Backend implements vscode.Disposable {
       throw new Error(
         this.current.kind === "failed" ? this.current.message : "rooroute's server is not running; restart it.",
       );
-    return client.sendRequest<Methods[M]["result"]>(`rooroute/${method}`, params, token);
+    // A token that is undefined would be taken for a second parameter.
+    const name = `rooroute/${method}`;
+    return token ? client.sendRequest(name, params, token) : client.sendRequest(name, params);
   }
 
   /** Hears the progress of one request until the returned thing is disposed. */
@@ -104,6 +106,8 @@ export class Backend implements vscode.Disposable {
       await this.connect(choice, storage);
     } catch (error) {
       this.log.error(error instanceof Error ? error : String(error));
+      // The policy of the language client has begun to start it again, or has given up and said so.
+      if (this.client) return;
       const why = error instanceof Error ? error.message : String(error);
       this.become({ kind: "failed", message: `rooroute's server did not start: ${why}`, remedy: "log" });
     }
@@ -120,9 +124,7 @@ export class Backend implements vscode.Disposable {
         rooroute: {
           protocolVersion: PROTOCOL_VERSION,
           client: `vscode/${this.context.extension.packageJSON.version}`,
-          ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor"
-            ? { secrets: true }
-            : {}),
+          ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor" ? { secrets: true } : {}),
         },
       },
       onGaveUp: () => this.become({ kind: "stopped" }),
@@ -152,12 +154,21 @@ export class Backend implements vscode.Disposable {
       return this.become({ kind: "failed", message, remedy: "update" });
     }
     if (this.current.kind !== "running") this.become({ kind: "running" });
-    await this.refresh().catch((error: unknown) => this.log.error(String(error)));
+    await this.refresh().catch((error: Error) => {
+      this.log.error(error);
+      this.become({
+        kind: "failed",
+        message: `rooroute's server runs but cannot tell its status: ${error.message}`,
+        remedy: "log",
+      });
+    });
   }
 
   private changed(change: StatusChanged): void {
     if (!this.snapshot) return;
-    const nothing = [change.profiles, change.pools, change.removed.profiles, change.removed.pools].every((list) => list.length === 0);
+    const nothing = [change.profiles, change.pools, change.removed.profiles, change.removed.pools].every(
+      (list) => list.length === 0,
+    );
     const edited = nothing || change.configRevision !== this.snapshot.configRevision;
     this.snapshot = applyChange(this.snapshot, change, Date.now());
     this.statusChanged.fire(this.snapshot);

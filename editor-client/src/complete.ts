@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { Backend } from "./backend";
 import type {
-  AttemptBegun,
   Complete,
   Completed,
   Progress,
@@ -36,12 +35,10 @@ export class Completions {
     const linked = new vscode.CancellationTokenSource();
     const follow = token.onCancellationRequested(() => linked.cancel());
     wait.onCancel = () => linked.cancel();
-    const attempts: AttemptBegun[] = [];
     const listening = await this.backend.listen(partialResultToken, (progress: Progress["value"]) => {
       switch (progress.kind) {
         case "attempt":
           last = progress.requestId;
-          attempts.push(progress);
           return wait.over();
         case "waiting":
           last = progress.requestId;
@@ -56,7 +53,7 @@ export class Completions {
     try {
       const result = await this.backend.request("complete", { ...params, partialResultToken }, linked.token);
       last = result.requestId;
-      this.tellOfFallback(attempts);
+      this.tellOfFallback(result);
       return result;
     } finally {
       wait.over();
@@ -67,27 +64,21 @@ export class Completions {
   }
 
   /** At most once in ten minutes for the same two profiles, and never when muted. */
-  private tellOfFallback(attempts: AttemptBegun[]): void {
+  private tellOfFallback({ attempts, profileId }: Completed): void {
     const first = attempts[0];
-    const answered = attempts.at(-1);
-    if (!first || !answered || first.profileId === answered.profileId) return;
+    if (!first || first.profileId === profileId) return;
     const notices = vscode.workspace.getConfiguration("rooroute.notices");
-    const pair = JSON.stringify([first.profileId, answered.profileId]);
+    const pair = JSON.stringify([first.profileId, profileId]);
     if (!notices.get("fallback", true) || Date.now() - (this.toldOf.get(pair) ?? 0) < 10 * 60_000) return;
     this.toldOf.set(pair, Date.now());
     const name = (id: string) => plain(this.backend.status?.profiles.find((profile) => profile.id === id)?.name ?? id);
-    const why = answered.why ? `: ${plain(answered.why)}` : "";
-    void vscode.window
-      .showInformationMessage(
-        `${name(answered.profileId)} answered instead of ${name(first.profileId)}${why}`,
-        "Explain",
-        "Mute",
-      )
-      .then((button) => {
-        if (button === "Explain") return vscode.commands.executeCommand("rooroute.explain");
-        if (button === "Mute") return notices.update("fallback", false, vscode.ConfigurationTarget.Global);
-        return undefined;
-      });
+    const said = plain(first.detail ?? first.verdict);
+    const message = `${name(profileId)} answered instead of ${name(first.profileId)}, which said: ${said}`;
+    void vscode.window.showInformationMessage(message, "Explain", "Mute").then((button) => {
+      if (button === "Explain") return vscode.commands.executeCommand("rooroute.explain");
+      if (button === "Mute") return notices.update("fallback", false, vscode.ConfigurationTarget.Global);
+      return undefined;
+    });
   }
 }
 

@@ -6,7 +6,6 @@ import {
   LanguageClient,
   ProgressType,
   RevealOutputChannelOn,
-  TransportKind,
 } from "vscode-languageclient/node";
 
 export interface ConnectOptions {
@@ -32,12 +31,8 @@ function headlinesOnly(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
 }
 
 export function connect(options: ConnectOptions): LanguageClient {
-  const run = {
-    command: options.command,
-    args: options.args,
-    transport: TransportKind.stdio,
-    options: { cwd: options.cwd },
-  };
+  // No transport: naming one would add --stdio to the command line, which is what the backend speaks anyway.
+  const run = { command: options.command, args: options.args, options: { cwd: options.cwd } };
   let policy: ErrorHandler | undefined;
   const client: LanguageClient = new LanguageClient("rooroute", "rooroute", run, {
     documentSelector: [],

@@ -284,7 +284,10 @@ function test(draft: Draft): Promise<boolean> {
         return false;
       },
     )
-    .finally(draw);
+    .finally(() => {
+      draw();
+      setTimeout(() => document.querySelector(".stages")?.scrollIntoView({ block: "nearest" }), 60);
+    });
 }
 
 /** Puts the backend's sentence beside the field it is about, if it is about one of ours. */

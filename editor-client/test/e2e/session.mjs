@@ -69,15 +69,13 @@ export class Session {
     if (workspace) fs.writeFileSync(path.join(dir("work", ".vscode"), "settings.json"), JSON.stringify(workspace));
     fs.writeFileSync(path.join(this.folder, "notes.md"), "# Notes\n");
     const backend = python ?? command;
-    fs.writeFileSync(
-      path.join(dir("user", "Machine"), "settings.json"),
-      JSON.stringify(backend ? { "rooroute.path": backend } : {}),
-    );
+    this.machineSettings = path.join(dir("user", "Machine"), "settings.json");
+    this.runs(backend);
     this.userSettings = path.join(dir("user", "User"), "settings.json");
     this.base = {
       "workbench.startupEditor": "none",
       "workbench.secondarySideBar.defaultVisibility": "hidden",
-      "workbench.colorTheme": "Default Dark Modern",
+      "workbench.colorTheme": "Dark Modern",
       "window.autoDetectColorScheme": false,
       "window.autoDetectHighContrast": false,
       "security.workspace.trust.startupPrompt": "never",
@@ -107,6 +105,12 @@ export class Session {
       XDG_DATA_HOME: dir("xdg", "data"),
       XDG_CACHE_HOME: dir("xdg", "cache"),
       XDG_RUNTIME_DIR: dir("xdg", "run"),
+      // No gallery of extensions: nothing leaves the machine.
+      EXTENSIONS_GALLERY: JSON.stringify({
+        serviceUrl: "http://127.0.0.1:9/",
+        itemUrl: "http://127.0.0.1:9/",
+        resourceUrlTemplate: "http://127.0.0.1:9/",
+      }),
       PATH: `${path.join(CACHE, "bin")}:${process.env.PATH}`,
     };
     for (const gone of ["VSCODE_IPC_HOOK_CLI", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY"])
@@ -184,6 +188,11 @@ export class Session {
     await this.page.waitForSelector(".monaco-workbench .statusbar-item", { timeout: 90_000 });
   }
 
+  /** Which backend runs: an interpreter or an executable. The workbench watches the file. */
+  runs(backend) {
+    fs.writeFileSync(this.machineSettings, JSON.stringify(backend ? { "rooroute.path": backend } : {}));
+  }
+
   /** User settings are watched by the workbench. */
   configure(more) {
     this.base = { ...this.base, ...more };
@@ -216,6 +225,32 @@ export class Session {
     if (text !== undefined) await input.fill(text);
     await sleep(300);
     await this.page.keyboard.press("Enter");
+  }
+
+  /** Opens a file of the folder by its name. */
+  async openFile(name) {
+    await this.page.keyboard.press("Control+P");
+    const input = this.page.locator(".quick-input-widget input").first();
+    await input.waitFor({ state: "visible", timeout: 10_000 });
+    await input.fill(name);
+    await this.page
+      .locator(".quick-input-list .monaco-list-row.focused", { hasText: name })
+      .waitFor({ timeout: 20_000 });
+    await this.page.keyboard.press("Enter");
+    await this.page.locator(".tab.active", { hasText: name }).waitFor({ timeout: 20_000 });
+    await this.page.locator(".editor-group-container.active .monaco-editor").first().click();
+  }
+
+  /** The whole text of the editor in front, by way of the clipboard. */
+  async text() {
+    await this.page
+      .locator(".editor-group-container.active .monaco-editor .view-lines")
+      .first()
+      .click({ timeout: 3000 });
+    await this.page.keyboard.press("Control+A");
+    await this.page.keyboard.press("Control+C");
+    await sleep(100);
+    return this.page.evaluate(() => navigator.clipboard.readText());
   }
 
   async statusText() {

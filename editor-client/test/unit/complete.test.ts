@@ -15,7 +15,13 @@ function backendThatSays(...values: Progress["value"][]): Backend {
     listen: async (_: string, listener: typeof heard) => ((heard = listener), { dispose: () => undefined }),
     request: async () => {
       values.forEach((value) => heard(value));
-      return { requestId: "r1" };
+      const tried = values.filter((value) => value.kind === "attempt");
+      const attempts = tried.map((value, n) => ({
+        ...value,
+        verdict: n === tried.length - 1 ? "ok" : "rateLimit",
+        ...(n === tried.length - 1 ? {} : { detail: "Too many requests." }),
+      }));
+      return { requestId: "r1", profileId: tried.at(-1)?.profileId ?? "Gemini1", attempts };
     },
   } as unknown as Backend;
 }
@@ -37,7 +43,7 @@ test("who answered instead is said once, with the reason", async () => {
   );
   await run(completions);
   await run(completions);
-  expect(shown).toEqual(["default answered instead of Gemini1: Gemini1 has reached its limit"]);
+  expect(shown).toEqual(["default answered instead of Gemini1, which said: Too many requests."]);
   expect(lastRequest()).toBe("r1");
 });
 

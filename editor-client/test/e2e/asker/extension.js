@@ -24,7 +24,9 @@ async function read(response) {
 const commands = {
   async list() {
     const all = await vscode.lm.selectChatModels({});
-    return { models: all.map(({ vendor, family, id, name, maxInputTokens }) => ({ vendor, family, id, name, maxInputTokens })) };
+    return {
+      models: all.map(({ vendor, family, id, name, maxInputTokens }) => ({ vendor, family, id, name, maxInputTokens })),
+    };
   },
   async stream() {
     const chosen = await model();
@@ -34,19 +36,38 @@ const commands = {
   },
   async tool() {
     const chosen = await model();
-    const tools = [{ name: "weather", description: "The weather of a town", inputSchema: { $schema: "https://json-schema.org/draft/2020-12/schema", type: "object", properties: { town: { type: "string" } }, required: ["town"] } }];
+    const tools = [
+      {
+        name: "weather",
+        description: "The weather of a town",
+        inputSchema: {
+          $schema: "https://json-schema.org/draft/2020-12/schema",
+          type: "object",
+          properties: { town: { type: "string" } },
+          required: ["town"],
+        },
+      },
+    ];
     const messages = [vscode.LanguageModelChatMessage.User("How is the weather in Bern?")];
     const first = await read(await chosen.sendRequest(messages, { tools }));
     const [call] = first.calls;
     messages.push(vscode.LanguageModelChatMessage.Assistant([call]));
-    messages.push(vscode.LanguageModelChatMessage.User([new vscode.LanguageModelToolResultPart(call.callId, [new vscode.LanguageModelTextPart("12 degrees, rain")])]));
+    messages.push(
+      vscode.LanguageModelChatMessage.User([
+        new vscode.LanguageModelToolResultPart(call.callId, [new vscode.LanguageModelTextPart("12 degrees, rain")]),
+      ]),
+    );
     const second = await read(await chosen.sendRequest(messages, { tools }));
     return { call: { name: call.name, input: call.input }, text: second.text };
   },
   async cancel() {
     const chosen = await model();
     const source = new vscode.CancellationTokenSource();
-    const response = await chosen.sendRequest([vscode.LanguageModelChatMessage.User("Go on for ever.")], {}, source.token);
+    const response = await chosen.sendRequest(
+      [vscode.LanguageModelChatMessage.User("Go on for ever.")],
+      {},
+      source.token,
+    );
     let text = "";
     try {
       for await (const piece of response.text) {

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // A backend that shows what a real one shows rarely: two hundred profiles of all states, another protocol, a burst of deltas.
-// It is started as an executable called rooroute; ROOROUTE_STUB names the scenario.
+// It is started as an executable called rooroute; ROOROUTE_STUB names a file that holds the scenario's name.
+import fs from "node:fs";
 import process from "node:process";
 
-const scenario = process.env.ROOROUTE_STUB ?? "many";
+const scenario = fs.readFileSync(process.env.ROOROUTE_STUB, "utf8").trim();
 const PROTOCOL = scenario === "other-protocol" ? "9.0" : "1.0";
 const instant = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
 
@@ -61,6 +62,47 @@ const status = () => ({
   defaultPool: "default",
 });
 
+const KEY = { name: "apiKey", label: "API key", kind: "secret", required: true };
+const MODEL = { name: "model", label: "Model", kind: "model", help: "Used where a request names no model." };
+const URL_FIELD = {
+  name: "baseUrl",
+  label: "Base URL",
+  kind: "url",
+  required: true,
+  help: "Up to the version: what stands before /chat/completions.",
+  placeholder: "http://localhost:8000/v1",
+};
+const PROVIDERS = [
+  {
+    id: "openai",
+    name: "OpenAI",
+    fields: [KEY, MODEL, { name: "options.organization", label: "Organization", kind: "text", placeholder: "org-…" }],
+    presets: [],
+    documentation: "https://platform.openai.com/docs",
+  },
+  {
+    id: "openai-compatible",
+    name: "OpenAI-compatible server",
+    fields: [URL_FIELD, KEY, MODEL],
+    presets: [{ id: "ollama", name: "Ollama", baseUrl: "http://localhost:11434/v1", needsKey: false }],
+  },
+  {
+    id: "anthropic",
+    name: "Anthropic",
+    fields: [
+      KEY,
+      MODEL,
+      {
+        name: "options.promptCache",
+        label: "Prompt cache",
+        kind: "boolean",
+        help: "Marks system prompt, tools and history as cacheable.",
+      },
+    ],
+    presets: [],
+  },
+];
+
 function send(message) {
   const body = JSON.stringify({ jsonrpc: "2.0", ...message });
   process.stdout.write(`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
@@ -102,7 +144,12 @@ function answer({ id, method, params }) {
   if (method === "shutdown") return send({ id, result: null });
   if (method === "exit") process.exit(0);
   if (method === "rooroute/status") return send({ id, result: status() });
-  if (method === "rooroute/providers") return send({ id, result: { providers: [] } });
+  if (method === "rooroute/providers") return send({ id, result: { providers: PROVIDERS } });
+  if (method === "rooroute/profiles/get")
+    return send({
+      id,
+      result: { profile: { id: params.id, provider: "openai", name: params.id }, configRevision: "1" },
+    });
   if (method === "rooroute/complete") return complete(id, params);
   if (method === "rooroute/pools/save") {
     Object.assign(pool, { profiles: params.pool.profiles, saved: params.pool });

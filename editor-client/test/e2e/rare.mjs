@@ -1,0 +1,180 @@
+// What a real backend shows rarely: two hundred profiles, a burst of deltas, another protocol, no backend at all.
+import fs from "node:fs";
+import path from "node:path";
+import { inspect } from "./looks.mjs";
+import { equal, ok, Suite } from "./runner.mjs";
+import { Session, sleep, until } from "./session.mjs";
+import { CLIENT } from "./workbench.mjs";
+
+const STUB = path.join(CLIENT, "test/e2e/stub/rooroute");
+
+export async function rare() {
+  const suite = new Suite("rare");
+  const scenario = path.join(fs.mkdtempSync("/tmp/rooroute-stub-"), "scenario");
+  const play = (name) => fs.writeFileSync(scenario, name);
+  play("many");
+  const session = await Session.start({ command: STUB, env: { ROOROUTE_STUB: scenario } });
+  const test = (title, body) => suite.test(title, session, body);
+  const restart = () => session.command("rooroute: Restart Server");
+  try {
+    await test("activation takes less than 50 ms of the extension host's time and does not wait for the server", async () => {
+      await session.statusBar("back in");
+      await session.command("Developer: Startup Performance");
+      const row = await until("the extension's row in the startup performance view", async () => {
+        return (await session.text()).split("\n").find((line) => line.includes("rooroute.rooroute"));
+      });
+      // | Extension | Eager | Load Code | Call Activate | Finish Activate | Event | By |
+      const times = row.split("|").slice(3, 6).map(Number);
+      console.log(`      load, call, finish: ${times.join(", ")} ms`);
+      ok(
+        times.every(Number.isFinite) && times.reduce((sum, time) => sum + time) < 50,
+        `activation took ${times.join(" + ")} ms: ${row}`,
+      );
+      await session.page.keyboard.press("Control+F4");
+    });
+
+    let frame;
+    await test("two hundred profiles are there, and count down without dropped frames", async () => {
+      await session.command("View: Close All Editors");
+      await session.command("rooroute: Open Settings");
+      frame = await session.panel();
+      await until("two hundred rows", async () => (await frame.locator(".row").count()) === 200);
+      const first = await frame.locator(".countdown").first().textContent();
+      const gaps = await frame.evaluate(
+        () =>
+          new Promise((resolve) => {
+            const gaps = [];
+            let last = performance.now();
+            const step = (now) => {
+              gaps.push(now - last);
+              last = now;
+              if (gaps.length < 240) requestAnimationFrame(step);
+              else resolve(gaps.slice(5));
+            };
+            requestAnimationFrame(step);
+          }),
+      );
+      const late = gaps.filter((gap) => gap > 100).length;
+      console.log(`      worst frame ${Math.max(...gaps).toFixed(0)} ms, ${late} of ${gaps.length} later than 100 ms`);
+      ok(late <= 5, `${late} of ${gaps.length} frames came later than 100 ms`);
+      ok((await frame.locator(".countdown").first().textContent()) !== first, "the countdown stands still");
+    });
+
+    await test("profiles are put in order with the arrow keys, and by dragging", async () => {
+      const names = async () => (await frame.locator(".row .name").allTextContents()).slice(0, 4);
+      equal(await names(), ["Profile 0", "Profile 1", "Profile 2", "Profile 3"]);
+      await frame.locator('[data-id="p0"] .handle').focus();
+      await session.page.keyboard.press("ArrowDown");
+      await until("the new order", async () => (await names()).join() === "Profile 1,Profile 0,Profile 2,Profile 3");
+      await until("the focus stays on the handle", () =>
+        frame.evaluate(() => document.activeElement?.id === "handle-default-p0"),
+      );
+      await sleep(600);
+      await frame.locator('[data-id="p3"] .handle').dragTo(frame.locator('[data-id="p1"]'));
+      await until(
+        "the dragged one is first",
+        async () => (await names()).join() === "Profile 3,Profile 1,Profile 0,Profile 2",
+      );
+      await sleep(600);
+      equal(await names(), ["Profile 3", "Profile 1", "Profile 0", "Profile 2"], "the order after it was saved");
+    });
+
+    await test("the list finds a profile among two hundred", async () => {
+      await frame.locator("vscode-textfield#filter input").fill("Profile 150");
+      await until("one row", async () => (await frame.locator(".row").count()) === 1);
+      await frame.locator("vscode-textfield#filter input").fill("");
+      await until("all rows", async () => (await frame.locator(".row").count()) === 200);
+    });
+
+    await session.command("View: Close Primary Side Bar").catch(() => session.page.keyboard.press("Control+B"));
+    await test("the list with details looks right in every theme, 300 and 1200 pixels wide, and axe finds nothing", async () => {
+      for (const id of ["p1", "p3", "p7"]) await frame.locator(`[data-id="${id}"] .disclose`).click();
+      equal(await inspect(session, "profiles"), []);
+    });
+    await test("so do the pools", async () => {
+      await frame.locator("#tab-pools").click();
+      equal(await inspect(session, "pools"), []);
+    });
+    await test("so does the wizard, in both steps", async () => {
+      await frame.locator("#add").click();
+      await frame.locator(".choice").first().waitFor();
+      equal(await inspect(session, "wizard-provider", { themes: ["dark"] }), []);
+      await frame.locator('[data-provider="anthropic"]').click();
+      await frame.locator("#field-apiKey").waitFor();
+      equal(await inspect(session, "wizard-fields"), []);
+    });
+    await session.page.setViewportSize({ width: 1200, height: 800 });
+
+    await test("a 20,000-delta answer streams into one file while typing in another stays fluid", async () => {
+      play("burst");
+      await restart();
+      await session.statusBar(/Profile 0$/);
+      await session.command("View: Close All Editors");
+      await session.command("rooroute: Ask…");
+      await session.answer("Everything, please");
+      await session.answer("In a new tab");
+      await session.page.locator(".tab.active", { hasText: "Untitled" }).waitFor({ timeout: 20_000 });
+      await session.openFile("notes.md");
+      const line = session.page.locator(".editor-group-container.active .view-lines");
+      const delays = [];
+      for (const letter of "fluidtyping") {
+        const began = Date.now();
+        const before = await line.innerText();
+        await session.page.keyboard.type(letter);
+        await until("the letter", async () => (await line.innerText()) !== before, 10);
+        delays.push(Date.now() - began);
+      }
+      console.log(`      a letter took ${delays.join(", ")} ms`);
+      ok(delays.sort((a, b) => a - b)[Math.floor(delays.length / 2)] < 600, `typing took ${delays} ms a letter`);
+      await until(
+        "the answer ends",
+        async () => (await session.page.locator(".notification-toast", { hasText: "answering" }).count()) === 0,
+        60,
+      );
+      await session.page.locator(".tab", { hasText: "Untitled" }).first().click();
+      const text = await until("the whole answer", async () => {
+        const text = await session.text();
+        return text.includes("Profile 0, gpt-5-mini") && text;
+      });
+      equal(
+        text
+          .split("\n")[0]
+          .trim()
+          .split(" ")
+          .every((word, n) => word === `w${n}`),
+        true,
+        "every word in its place",
+      );
+      equal(text.split("\n")[0].trim().split(" ").length, 20_000, "words");
+    });
+
+    await test("a backend of another protocol says so, with a button to update", async () => {
+      play("other-protocol");
+      await restart();
+      const toast = await session.notification(/speaks protocol 9\.0, this extension 1\.0/);
+      ok((await toast.innerText()).includes("Update"), "no update button");
+      await session.screenshot("other-protocol");
+      await session.clearNotifications();
+    });
+
+    await test("a wrong path is named, with a button to the setting", async () => {
+      session.runs("/nowhere/python");
+      const toast = await session.notification(/\/nowhere\/python .*rooroute\.path.* cannot be started/);
+      ok((await toast.innerText()).includes("Open Setting"), "no button to the setting");
+      await session.statusBar("rooroute");
+      await session.clearNotifications();
+    });
+
+    await test("a Python without the package is named, and what is right again runs again", async () => {
+      session.runs("/usr/bin/python3");
+      await session.notification(/\/usr\/bin\/python3 .*has no rooroute package|rooroute needs 3\.11/);
+      await session.clearNotifications();
+      play("many");
+      session.runs(STUB);
+      await session.statusBar("back in");
+    });
+  } finally {
+    await session.close();
+  }
+  return suite;
+}
