@@ -249,9 +249,9 @@ def _google_next(document: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _vertex(row: Mapping[str, Any]) -> Model | None:
-    """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list, which tells names alone."""
-    name = _text(row.get("name"))
-    return _read_row(row, _text(name.rpartition("/")[2]) if name else None, {})
+    """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list; of Google's own only Gemini chats."""
+    name = (_text(row.get("name")) or "").rpartition("/")[2]
+    return Model(id=name) if name.startswith("gemini-") and "embedding" not in name else None
 
 
 _COHERE: Final[Sources] = {
@@ -310,31 +310,6 @@ def _litellm(row: Mapping[str, Any]) -> Model | None:
     return replace(model, supports_computer_use=uses_computers(underlying))
 
 
-def _cohere(row: Mapping[str, Any]) -> Model | None:
-    """https://docs.cohere.com/reference/list-models; models for embedding and ranking are left out."""
-    if _has("chat")(row.get("endpoints")) is False:
-        return None
-    return _read_row(row, _text(row.get("name")), _COHERE)
-
-
-_COHERE: Final[Sources] = {
-    "context_window": (("context_length", _tokens),),
-    "supports_images": (("supports_vision", _flag), ("features", _has("vision"))),
-    "supports_tools": (("features", _has("tools", "strict_tools")),),
-}
-
-
-def _cohere_next(document: Mapping[str, Any]) -> Mapping[str, str]:
-    token = document.get("next_page_token")
-    return {"page_token": token} if isinstance(token, str) and token else {}
-
-
-def _vertex(row: Mapping[str, Any]) -> Model | None:
-    """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list; only Gemini's answer chats."""
-    name = (_text(row.get("name")) or "").rpartition("/")[2]
-    return Model(id=name) if name.startswith("gemini-") and "embedding" not in name else None
-
-
 def _only_page(document: Mapping[str, Any]) -> Mapping[str, str]:
     return {}
 
@@ -355,7 +330,5 @@ _SHAPES: Final[Mapping[ModelShape, _Form]] = {
     ModelShape.GEMINI: _Form("models", _gemini, {"pageSize": "1000"}, _google_next),
     ModelShape.LITELLM: _Form("data", _litellm, {}),
     ModelShape.COHERE: _Form("models", _cohere, {"page_size": "1000", "endpoint": "chat"}, _cohere_next),
-    ModelShape.VERTEX: _Form("publisherModels", _vertex, {"pageSize": "100"}, _google_next),
-    ModelShape.COHERE: _Form("models", _cohere, {"page_size": "1000"}, _cohere_next),
-    ModelShape.VERTEX: _Form("publisherModels", _vertex, {"pageSize": "300"}, _gemini_next),
+    ModelShape.VERTEX: _Form("publisherModels", _vertex, {"pageSize": "300"}, _google_next),
 }
