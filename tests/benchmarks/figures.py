@@ -21,11 +21,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Both sides of one round, in the same ``unit``, and how many cores strangers used meanwhile."""
+    """Both sides of one round, in the same ``unit``, and how many cores strangers used meanwhile (None: not looked at)."""
 
     bare: float
     ours: float
-    foreign: float = 0.0
+    foreign: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Figure:
         ratio = "" if self.absolute else f"{self.value:.2f}"
         goal = f"{self.goal:g}{' ' + self.unit if self.absolute else ''}"
         ours = f"{median(r.ours for r in self.rounds):.2f} {self.unit}"
-        foreign = f"{median(r.foreign for r in self.rounds):.2f}"
+        known = [r.foreign for r in self.rounds if r.foreign is not None]
+        foreign = f"{median(known):.2f}" if known else ""
         return [self.name, bare, ours, ratio, goal, "yes" if self.reached else "NO", foreign]
 
 

@@ -12,9 +12,9 @@ from tests.benchmarks.measures import MEASURES, TINY, measure
 
 
 def test_a_ratio_is_taken_within_a_round() -> None:
-    figure = Figure("x", "ms", [Round(1.0, 2.0), Round(10.0, 15.0), Round(100.0, 120.0)], 1.6)
+    figure = Figure("x", "ms", [Round(1.0, 2.0, 0.1), Round(10.0, 15.0, 0.0), Round(100.0, 120.0)], 1.6)
     assert (figure.value, figure.reached) == (1.5, True)
-    assert "| x | 10.00 ms | 15.00 ms | 1.50 | 1.6 | yes | 0.00 |" in table([figure])
+    assert "| x | 10.00 ms | 15.00 ms | 1.50 | 1.6 | yes | 0.05 |" in table([figure])
 
 
 def test_a_missed_goal_is_said_loudly() -> None:
