@@ -19,6 +19,7 @@ from rooroute.version import VERSION
 if TYPE_CHECKING:
     from rooroute.adapters.keychain import ClientStore
     from rooroute.adapters.keychain_vaults import Vault
+    from rooroute.adapters.state_picture import Window
     from rooroute.application import Backend
     from rooroute.connection_test import ConnectionTest
     from rooroute.discovery import Discovery
@@ -151,8 +152,12 @@ async def make_surroundings(where: Places, environment: Mapping[str, str]) -> As
         proxy = proxy_for(url, chosen, {name.lower(): text for name, text in environment.items()})
         return f"{'https' if proxy.secure else 'http'}://{proxy.host}:{proxy.port}" if proxy else None
 
+    async def other_windows() -> list[Window]:
+        return [each for each in await state.windows() if each.identity != owner]
+
+    owner = machine.identity()
     config = ConfigFile(where.config, check)
-    state = StateStore(where.state, machine.identity(), clock=time.time, version=VERSION)
+    state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
     keychain, upstream = Keychain(open_vault=_vault_opener(environment)), Upstream(environment)
     credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic)
@@ -162,7 +167,7 @@ async def make_surroundings(where: Places, environment: Mapping[str, str]) -> As
             configuration=config.current,
             keyring=keychain.open,
             network=network,
-            windows=state.windows,
+            windows=other_windows,
             now=time.time,
             version=VERSION,
             state_problems=state.problems,
