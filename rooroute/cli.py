@@ -25,7 +25,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         chosen = grammar().parse_args(words)
     except SystemExit as answered:
-        return answered.code if isinstance(answered.code, int) else 1
+        return _flushed(answered.code if isinstance(answered.code, int) else 1)
     module, _, name = chosen.handler.partition(":")
     if module == __name__:
         own: Callable[[argparse.Namespace], int] = globals()[name]
@@ -66,6 +66,7 @@ def demonstrate(chosen: argparse.Namespace) -> int:
 
 def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
     """Every other command. What goes wrong becomes one sentence on standard error, and with ``--json`` an object on standard output."""
+    import logging
     import time
 
     from rooroute.adapters import machine
@@ -74,6 +75,7 @@ def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
     from rooroute.compose import places
 
     machine.harden()
+    logging.getLogger().addHandler(logging.NullHandler())  # else asyncio's complaints would come out as tracebacks
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -81,8 +83,7 @@ def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
     call = Call(chosen, terminal, places(chosen.config), os.environ, time.time)
     try:
         handler: Callable[[Call], int] = getattr(import_module(module), name)
-        code = handler(call)
-        sys.stdout.flush()
+        return _flushed(handler(call))
     except BrokenPipeError:
         return _nobody_reads()
     except (KeyboardInterrupt, EOFError):
@@ -92,7 +93,6 @@ def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
         return _sorry(call, wrong)
     except Exception as wrong:  # noqa: BLE001 - no traceback is ever shown to a user; it goes to the log
         return _puzzled(call, wrong)
-    return code
 
 
 def _sorry(call: Call, wrong: RoorouteError) -> int:
@@ -117,6 +117,14 @@ def _puzzled(call: Call, wrong: Exception) -> int:
     where = f"; its log is {log.path}" if log.path else ""
     call.terminal.remark(f"rooroute: something unexpected happened inside rooroute ({type(wrong).__name__}){where}.")
     return 1
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    return code
 
 
 def _nobody_reads() -> int:

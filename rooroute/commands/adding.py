@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from rooroute.adapters.config_reading import plain
 from rooroute.commands.asking import choose_model, choose_provider, fill_in
 from rooroute.commands.call import OK, Call, WrongUse
-from rooroute.commands.typed import key, parsed, refuse_forgetful_store, with_settings
+from rooroute.commands.typed import key, parsed, refuse_forgetful_store, variable, with_settings
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profiles import Configuration, Pool, Profile, check_profile, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import USUAL_SLOT, needs_no_key, stored
@@ -167,8 +167,10 @@ def _secrets(call: Call, house: _House, vendor: Vendor, draft: Profile) -> dict[
 
 def _typed_key(call: Call, house: _House, draft: Profile, *, needed: bool) -> dict[str, str]:
     vendor = PROVIDERS[draft.provider]
-    asks = call.options.ask_key or call.options.key_stdin or (needed and call.terminal.interactive)
+    asks = call.options.ask_key or (needed and call.terminal.interactive and not call.options.key_stdin)
     if asks and call.options.key_env is None and (vendor.key.need is KeyNeed.REQUIRED or not needed):
+        if house.store == "session" and call.terminal.interactive and not call.options.ask_key:
+            return {_slot(call, draft): variable(call)}
         refuse_forgetful_store(house.store, house.trouble)
     empty = " (empty: none)" if vendor.key.need is KeyNeed.OPTIONAL else ""
     text = key(call, f"API key of {draft.title}{empty}", needed=needed and draft.api_key is None)

@@ -20,7 +20,10 @@ Json: TypeAlias = dict[str, Any]
 
 _SHOWN_MODELS: Final = 30
 _PRESETS: Final[dict[str, tuple[Vendor, Preset]]] = {
-    preset.id: (vendor, preset) for vendor in PROVIDERS.values() for preset in vendor.presets
+    preset.id: (vendor, preset)
+    for vendor in PROVIDERS.values()
+    for preset in vendor.presets
+    if preset.id not in PROVIDERS
 }
 
 
@@ -92,14 +95,22 @@ def choose_model(call: Call, draft: Profile, secrets: Mapping[str, str]) -> str:
 
 def _models(call: Call, draft: Profile, secrets: Mapping[str, str]) -> list[str]:
     """What the provider lists; nothing where it cannot be asked, which is no reason not to save."""
-    typed = {slot: call.environment.get(reference_name(text) or "", text) for slot, text in secrets.items()}
+    typed = {
+        slot: call.environment.get(name, "") if (name := reference_name(text)) else text
+        for slot, text in secrets.items()
+    }
+    if "" in typed.values():
+        return []
     call.terminal.remark("Asking for its models …")
 
     async def look(backend: Backend) -> Json:
         return await backend.models(draft, typed, refresh=True)
 
     try:
-        return [each["id"] for each in call.visit(look)["models"]]
+        names = [each["id"] for each in call.visit(look)["models"]]
     except RoorouteError as wrong:
         call.terminal.remark(f"They cannot be listed: {wrong.message}")
         return []
+    if not names:
+        call.terminal.remark("It lists none.")
+    return names

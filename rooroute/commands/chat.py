@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta, Usage
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 
 _TICK_SECONDS: Final = 0.5
+_CUT: Final = {"length": ", cut off at its longest", "contentFilter": ", cut off by a content filter"}
 
 
 def chat(call: Call) -> int:
@@ -101,15 +102,16 @@ class Onlooker:
         self._ended_line = True
         self._asked: list[str] = []
         self._thought = False
+        self._waits_for: tuple[float | None, tuple[str, ...]] | None = None
 
     def attempt(self, n: int, profile_id: str, model: str, why: str) -> None:
         """The second attempt and those after it are a failover, and told as it happens."""
         self.stop()
+        self._waits_for = None
         if self._asked and not self._silent:
             self._end_line()
-            self._terminal.remark(
-                f"· {self._title(self._asked[-1])} could not answer, asking {self._title(profile_id)}"
-            )
+            next_one = "it once more" if profile_id == self._asked[-1] else self._title(profile_id)
+            self._terminal.remark(f"· {self._title(self._asked[-1])} could not answer, asking {next_one}")
         self._asked.append(profile_id)
 
     def text(self, text: str) -> None:
@@ -129,9 +131,10 @@ class Onlooker:
 
     def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None:
         """Count down where that can be drawn; elsewhere say once how long it will take."""
-        self.stop()
-        if self._silent:
+        if self._silent or self._waits_for == (until, profile_ids):
             return
+        self.stop()
+        self._waits_for = (until, profile_ids)
         whom = ", ".join(map(self._title, profile_ids)) or "a profile"
         left = None if until is None else max(0.0, until - now)
         if left is None or not self._terminal.live_remarks:
@@ -162,28 +165,23 @@ class Onlooker:
         if self._silent:
             return
         self._end_line()
-        self._tell_failures(found["attempts"])
         usage: Usage = found["usage"]
         about = "about " if usage.estimated else ""
         cost = f", {found['cost']:.4f} USD" if found.get("cost") is not None else ""
-        cut = {"length": ", cut off at its longest", "contentFilter": ", cut off by a content filter"}
+        lost = [f"{self._title(each['profileId'])} {verdict_words(each)}" for each in _failures(found["attempts"])]
+        after = f" after {', '.join(lost)}" if lost else ""
         self._terminal.remark(
-            f"· {self._title(found['profileId'])} ({found['model']}), {about}{usage.input_tokens:,} tokens in, "
-            f"{usage.output_tokens:,} out{cost}{cut.get(found['finishReason'], '')}"
+            f"· {self._title(found['profileId'])} ({found['model']}){after}; {about}"
+            f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out{cost}{_CUT.get(found['finishReason'], '')}"
         )
 
-    def failed(self, attempts: Any) -> None:
+    def failed(self, attempts: Sequence[Json]) -> None:
         """Who was asked in vain."""
         self.stop()
         self._end_line()
-        if not self._silent:
-            self._tell_failures(attempts)
-
-    def _tell_failures(self, attempts: Any) -> None:
-        for each in attempts:
-            if each["verdict"] not in ("ok", "cancelled"):
-                detail = f": {each['detail']}" if each.get("detail") else ""
-                self._terminal.remark(f"· {self._title(each['profileId'])} {verdict_words(each)}{detail}")
+        for each in () if self._silent else _failures(attempts):
+            detail = f": {each['detail']}" if each.get("detail") else ""
+            self._terminal.remark(f"· {self._title(each['profileId'])} {verdict_words(each)}{detail}")
 
     async def _count(self, whom: str, left: float) -> None:
         loop = asyncio.get_running_loop()
@@ -205,3 +203,7 @@ class Onlooker:
         if not self._ended_line:
             self._terminal.piece("\n")
             self._ended_line = True
+
+
+def _failures(attempts: Sequence[Json]) -> list[Json]:
+    return [each for each in attempts if each["verdict"] not in ("ok", "cancelled")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -72,10 +73,15 @@ def remove(call: Call) -> int:
         call.terminal.json(found)
         return OK
     call.terminal.say(f"The pool {pool.id} is removed; its profiles stay.")
-    call.terminal.remark(
-        f"Make it again with: rooroute pools add {' '.join(shlex.quote(each) for each in (pool.id, *pool.profiles))}"
-    )
+    call.terminal.remark(f"Make it again with: rooroute {shlex.join(_words_for(pool))}")
     return OK
+
+
+def _words_for(pool: Pool) -> list[str]:
+    """The command that saves this pool."""
+    rest = {name: value for name, value in plain(pool).items() if name not in ("id", "profiles")}
+    settings = (f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in rest.items())
+    return ["pools", "add", pool.id, *pool.profiles, *(word for setting in settings for word in ("--set", setting))]
 
 
 def _known(backend: Backend, pool_id: str) -> Pool:

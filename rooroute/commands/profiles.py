@@ -109,7 +109,7 @@ async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
         if many:
             call.terminal.say(f"{profile_id}: {'works' if found[profile_id]['ok'] else 'cannot be used'}")
             for stage in stages:
-                _tell(call, stage)
+                _tell(call, stage, indent=2)
 
     async with asyncio.TaskGroup() as tests:
         for profile_id in dict.fromkeys(ids):
@@ -117,12 +117,12 @@ async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
     return {profile_id: found[profile_id] for profile_id in dict.fromkeys(ids)}
 
 
-def _tell(call: Call, stage: Json) -> None:
+def _tell(call: Call, stage: Json, indent: int = 0) -> None:
     screen = call.terminal.screen
     mark = screen.paint("✓", "green") if stage["ok"] else screen.paint("✗", "red")
     took = f"{stage['durationMs']:,.0f} ms" if stage.get("durationMs") is not None else ""
     words = " ".join(text for text in (stage.get("detail"), stage.get("remedy")) if text)
-    call.terminal.marked(mark, f"{stage['name']:<10} {took:>9}  {words}".rstrip())
+    call.terminal.marked(mark, f"{stage['name']:<10} {took:>9}  {words}".rstrip(), indent)
 
 
 def models(call: Call) -> int:

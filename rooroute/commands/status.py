@@ -82,8 +82,7 @@ def picture(found: Json, terminal: Terminal) -> list[str]:
         lines = ["There is no profile yet. Save one: rooroute profiles add"]
     else:
         lines = [*profile_lines(found, terminal), "", *pool_lines(found, terminal)]
-    lines += [f"! {problem_sentence(each)}" for each in found["problems"]]
-    return [terminal.fitting(line) for line in lines]
+    return lines + [line for each in found["problems"] for line in terminal.wrapped(f"! {problem_sentence(each)}")]
 
 
 def profile_lines(found: Json, terminal: Terminal) -> list[str]:
@@ -93,7 +92,8 @@ def profile_lines(found: Json, terminal: Terminal) -> list[str]:
     told = lines[:1]
     for line, profile in zip(lines[1:], found["profiles"], strict=True):
         told.append(line)
-        told += [terminal.screen.paint(f"    {words}", "grey") for words in _below(profile)]
+        if words := _below(profile):
+            told += terminal.wrapped(words, "    ", "grey")
     return told
 
 
@@ -110,10 +110,10 @@ def _profile_cells(profile: Json, now: str) -> Sequence[Cell]:
     )
 
 
-def _below(profile: Json) -> list[str]:
+def _below(profile: Json) -> str:
     if profile["state"] not in {"cooldown", "failed"}:
-        return []
-    return [" ".join(text for text in (profile.get("reason"), profile.get("remedy")) if text)]
+        return ""
+    return " ".join(text for text in (profile.get("reason"), profile.get("remedy")) if text)
 
 
 def _figures(stats: Json | None) -> str:

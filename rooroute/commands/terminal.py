@@ -6,6 +6,7 @@ import getpass
 import json
 import re
 import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TextIO, TypeAlias
@@ -123,6 +124,13 @@ class Terminal:
     def ask_secret(self, question: str) -> str:
         """What the user types, without showing it."""
         return getpass.getpass(f"{question}: ", stream=self.err)
+
+    def wrapped(self, text: str, indent: str = "", colour: str | None = None) -> list[str]:
+        """A sentence as lines that fit the terminal; one line elsewhere."""
+        plain = indent + harmless(text).replace("\n", " ")
+        width = shutil.get_terminal_size().columns - 1
+        lines = textwrap.wrap(plain, width, subsequent_indent=indent) if self.screen.live else [plain]
+        return [self.screen.paint(line, colour) if colour else line for line in lines]
 
     def _paint(self, text: str, cell: Cell) -> str:
         return self.screen.paint(text, cell.colour) if isinstance(cell, Painted) else text

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, create_model
@@ -49,8 +50,17 @@ def with_settings(kind: type[T], fields: Json, settings: Sequence[str]) -> Json:
         steps = path.strip().split(".")
         if steps[0] in _KEY_FIELDS and text and reference_name(text) is None:
             raise WrongUse("A key is never taken from the command line; use --ask-key, --key-stdin or --key-env NAME.")
+        _refuse_unknown(kind, steps[0])
         _put(changed, steps, _value(kind, steps, text))
     return changed
+
+
+def _refuse_unknown(kind: type, name: str) -> None:
+    known = [camel(each) for each in get_type_hints(kind) if not each.startswith("_")]
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}."
+        raise InvalidInput(f"There is no field {name!r}; {meant}", field=name)
 
 
 def _put(fields: Json, steps: Sequence[str], value: Any) -> None:
@@ -94,7 +104,7 @@ def key(call: Call, question: str, *, needed: bool) -> str | None:
     """
     options, terminal = call.options, call.terminal
     if options.key_env is not None:
-        return _reference(call)
+        return _reference(call, options.key_env)
     if options.key_stdin:
         return _checked(terminal.stdin.read())
     if options.ask_key and not terminal.interactive:
@@ -105,8 +115,13 @@ def key(call: Call, question: str, *, needed: bool) -> str | None:
     return _checked(typed) if typed.strip() else None
 
 
-def _reference(call: Call) -> str:
-    name: str = call.options.key_env
+def variable(call: Call) -> str:
+    """Where no key can be kept: the environment variable that holds it, asked for and given as a reference."""
+    call.terminal.remark("There is no usable keyring here; a key can come from an environment variable.")
+    return _reference(call, call.terminal.ask("Name of the environment variable that holds the key"))
+
+
+def _reference(call: Call, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise WrongUse("--key-env takes the name of an environment variable, such as OPENAI_API_KEY, never a key.")
     if not call.environment.get(name):
