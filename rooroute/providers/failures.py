@@ -21,6 +21,9 @@ _MOST_OBJECTS: Final = 200
 _DEEPEST: Final = 12
 _TYPED: Final = ("code", "type", "status", "reason", "error_code", "error_type", "errorCode", "quotaId", "limit_source")
 _SENTENCES: Final = ("message", "detail", "error_description", "error", "msg", "title")
+_WRAPPERS: Final = frozenset({"provider returned error"})
+"""Sentences that only wrap another one: OpenRouter puts the provider's own answer into ``metadata.raw``."""
+
 _WAITING: Final = frozenset({Fault.RATE_LIMIT, Fault.QUOTA, Fault.OVERLOAD, Fault.TRANSIENT, Fault.BILLING})
 
 
@@ -168,7 +171,7 @@ def _sentence(objects: Sequence[Mapping[str, Any]]) -> str:
         for key in _SENTENCES:
             value = found.get(key)
             if isinstance(value, str) and value.strip():
-                if not said or json_within(said) is not None:
+                if not said or said.lower() in _WRAPPERS or json_within(said) is not None:
                     said = value
                 break
     return said
