@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -12,7 +13,7 @@ from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
 from rooroute.credentials import Credentials
-from rooroute.errors import InvalidInput, NotFound
+from rooroute.errors import InvalidInput, NotFound, RoorouteError
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Problem, Profile
@@ -150,9 +151,17 @@ class Backend:
         self._listeners.append(changed)
 
     async def _open_store(self) -> None:
-        self._store_problem = (await self._parts.open_store()).problem
+        """Look at the secrets' home and, where it can be read, read what is in it: profiles on one key share one quota, and only the keys
+        tell which do."""
+        store = await self._parts.open_store()
+        self._store_problem = store.problem
         self._store_tried.set()
         self._parts.changed.set()
+        if store.usable:
+            for profile in self._parts.config.current.profiles.values():
+                with suppress(RoorouteError):
+                    await self._parts.credentials.resolve(profile)
+            self._parts.changed.set()
 
     @property
     def configuration(self) -> Configuration:

@@ -99,8 +99,7 @@ class Credentials:
         return secrets
 
     def _from_environment(self, profile: Profile, slot: str, origin: str, text: str) -> Secret:
-        name = reference_name(text)
-        value = self._environment.get(name or "", "").strip()
+        name, value = reference_name(text), self._referred(text)
         if not value:
             raise SecretUnavailable(
                 f"{profile.title} takes its key from the environment variable {name}, which is not set where rooroute runs.",
@@ -150,7 +149,13 @@ class Credentials:
             return f"group:{profile.domain}"
         owner = "/".join(str(profile.options.get(name) or "") for name in ("organization", "project"))
         key = self._keys.get(profile.id)
+        if key is None and profile.api_key and (value := self._referred(profile.api_key)):
+            key = self._digest(value)
         return f"{profile.provider}/{key}/{owner}" if key else f"profile:{profile.id}"
+
+    def _referred(self, reference: str) -> str:
+        """What stands in the environment; empty when nothing does."""
+        return self._environment.get(reference_name(reference) or "", "").strip()
 
     def home(self, profile: Profile) -> str:
         """Where the secret lives, as ``ProfileStatus.secret`` spells it."""

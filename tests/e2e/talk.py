@@ -18,7 +18,9 @@ def profile(provider: ScriptedProvider, name: str, **more: Any) -> Json:
 async def save(client: Client, provider: ScriptedProvider, *names: str, **more: Any) -> None:
     """Save profiles whose keys are their names, and the pool of them."""
     for name in names:
-        await client.request("rooroute/profiles/save", {"profile": profile(provider, name, **more), "apiKey": f"key-{name}"})
+        await client.request(
+            "rooroute/profiles/save", {"profile": profile(provider, name, **more), "apiKey": f"key-{name}"}
+        )
     await client.request("rooroute/pools/save", {"pool": {"id": "default", "profiles": list(names), "maxWait": 0}})
 
 

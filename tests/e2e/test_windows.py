@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -28,16 +27,23 @@ async def keyed(window: Open, provider: ScriptedProvider, *names: str) -> Client
     return client
 
 
-async def test_a_cooldown_learnt_in_one_window_is_respected_by_another(window: Open, provider: ScriptedProvider) -> None:
+def edit(file: Path, old: str, new: str) -> None:
+    """As a person would, in an editor of their own."""
+    before = file.read_text()
+    assert old in before
+    file.write_text(before.replace(old, new))
+
+
+async def test_a_cooldown_learnt_in_one_window_is_respected_by_another(
+    window: Open, provider: ScriptedProvider
+) -> None:
     provider.script("key-A", LIMITED)
     provider.script("key-B", Answer("B."))
     first = await keyed(window, provider, "A", "B")
     second = await window(KEY_A="key-A", KEY_B="key-B")
     await second.request("rooroute/status")
     await ask(first)
-    known = time.monotonic()
     answer = await ask(second, session="other")
-    assert time.monotonic() - known < 5
     assert answer["profileId"] == "B"
     assert len(provider.seen("key-A")) == 1, "the second window never asked the one that rests"
     assert (await shown(second, "A"))["state"] == "cooldown"
@@ -51,8 +57,16 @@ async def test_another_window_is_told_of_a_cooldown_without_asking(window: Open,
     await second.request("rooroute/status")
     before = len(second.frames)
     await ask(first)
-    params = await second.notified("rooroute/statusChanged", after=before)
-    assert [each["state"] for each in params["profiles"] if each["id"] == "A"] == ["cooldown"]
+
+    def told() -> bool:
+        changes = [
+            frame["params"] for frame in second.frames[before:] if frame.get("method") == "rooroute/statusChanged"
+        ]
+        return any(
+            each["state"] == "cooldown" for change in changes for each in change["profiles"] if each["id"] == "A"
+        )
+
+    await second.until(told)
 
 
 async def test_state_survives_kill_9_and_a_restart(window: Open, provider: ScriptedProvider) -> None:
@@ -99,7 +113,7 @@ async def test_an_edit_by_hand_is_picked_up_by_every_window(
     second = await window(KEY_A="key-A")
     await second.request("rooroute/status")
     before = len(second.frames)
-    config_path.write_text(config_path.read_text().replace("model-A", "another-model"))
+    edit(config_path, "model-A", "another-model")
     params = await second.notified("rooroute/statusChanged", after=before)
     assert params["profiles"][0]["model"] == "another-model"
     assert (await ask(first))["model"] == "another-model"
@@ -112,7 +126,7 @@ async def test_a_broken_edit_says_where_and_the_last_good_one_serves_on(
     client = await keyed(window, provider, "A")
     await client.request("rooroute/status")
     before = len(client.frames)
-    config_path.write_text(config_path.read_text() + "\nprofiles: [\n")
+    edit(config_path, "version: 1", "version: 1\npools: [")
     await client.notified("rooroute/statusChanged", after=before)
     status = await client.request("rooroute/status")
     assert any(each.get("line") for each in status["problems"])
@@ -126,8 +140,8 @@ async def test_a_stale_revision_is_a_conflict_with_both_versions(window: Open, p
     read = await second.request("rooroute/profiles/get", {"id": "A"})
     await first.request("rooroute/profiles/save", {"profile": {**read["profile"], "notes": "first"}})
     with pytest.raises(RpcError) as caught:
-        edit = {"profile": {**read["profile"], "notes": "second"}, "configRevision": read["configRevision"]}
-        await second.request("rooroute/profiles/save", edit)
+        late = {"profile": {**read["profile"], "notes": "second"}, "configRevision": read["configRevision"]}
+        await second.request("rooroute/profiles/save", late)
     assert (caught.value.code, caught.value.data["kind"]) == (-32031, "conflict")
     assert (caught.value.data["yours"]["notes"], caught.value.data["current"]["notes"]) == ("second", "first")
 
