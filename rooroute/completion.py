@@ -33,6 +33,7 @@ from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
 from rooroute.profiles import OnInterrupt, Profile
 from rooroute.providers.dialect import HttpRequest
+from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for, target_for
 from rooroute.roster import candidates, estimated_tokens, pool_of
 from rooroute.routing.candidate import Candidate
@@ -234,8 +235,9 @@ class _Story:
         keeper = asyncio.ensure_future(self._keep(use.probe)) if use.probe else None
         failure: Failure | None = _CANCELLED
         try:
-            failure = await attempt.run(
-                self._ports.upstream, message, profile.timeouts, profile.proxy, sent_at, self._sink
+            failure = _without_keys(
+                await attempt.run(self._ports.upstream, message, profile.timeouts, profile.proxy, sent_at, self._sink),
+                message,
             )
         finally:
             if keeper is not None:
@@ -497,3 +499,11 @@ def _as_reason(wrong: RoorouteError, profile: Profile) -> str:
     told = wrong.message.rstrip(".")
     title = f"{profile.title} "
     return told.removeprefix(title) if told.startswith(title) else f"cannot take it: {told}"
+
+
+def _without_keys(failure: Failure | None, sent: HttpRequest) -> Failure | None:
+    """A provider may quote the very key it refuses; what looks like a key was struck out before, here goes the exact one."""
+    if failure is None:
+        return None
+    secrets = [secret for _, secret in (*sent.secret_headers.values(), *sent.secret_query.values())]
+    return replace(failure, message=redacted(failure.message, [each.reveal(each.origin) for each in secrets]))
