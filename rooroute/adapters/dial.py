@@ -53,7 +53,8 @@ class Dialer:
                     async with asyncio.timeout(seconds):
                         detail = await take()
                 except TimeoutError:
-                    failure = way.lost(f"No connection to {way.place} within {seconds:g} seconds.")
+                    kind = "TLS connection" if name == "tls" else "connection"
+                    failure = way.lost(f"No {kind} to {way.place} within {seconds:g} seconds.")
                 except Unreachable as lost:
                     failure = lost.failure
                 yield Step(name, loop.time() - began, detail, failure)
