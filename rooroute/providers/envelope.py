@@ -76,7 +76,7 @@ def merged(document: dict[str, Any], options: Mapping[str, Any]) -> dict[str, An
         if value is None:
             document.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(present, dict):
-            merged(present, value)
+            document[name] = merged(dict(present), value)  # what was there may be the profile's or the caller's
         else:
             document[name] = value
     return document

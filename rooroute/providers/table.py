@@ -80,11 +80,12 @@ def resolve_model(profile: Profile, requested: str | None) -> str | None:
         return profile.model or next(iter(offered), None) or (row.default_model if row else None)
     if requested in profile.model_map:
         return profile.model_map[requested]
-    if not offered or requested in offered or requested == profile.model:
-        alias, slash, own = requested.partition("/")
-        return requested if not slash or alias != profile.id else resolve_model(profile, own or None)
-    alias, _, own = requested.partition("/")
-    return resolve_model(profile, own or None) if alias == profile.id else None
+    if requested in offered or requested == profile.model:
+        return requested
+    alias, slash, own = requested.partition("/")
+    if slash and alias == profile.id:
+        return resolve_model(profile, own or None)
+    return None if offered else requested
 
 
 def target_for(profile: Profile, model: str, secrets: Mapping[str, Secret]) -> Target:
