@@ -1,0 +1,55 @@
+"""The offline table of prices fills gaps where its extra is installed, and is nothing where it is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rooroute.adapters.price_table import known_prices
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        ("https://api.openai.com/v1", "gpt-4o"),
+        ("https://api.anthropic.com", "claude-3-7-sonnet-20250219"),
+        ("https://generativelanguage.googleapis.com/v1beta", "gemini-2.5-flash"),
+        ("https://openrouter.ai/api/v1", "openai/gpt-4o"),
+        ("https://api.mistral.ai/v1", "mistral-large-latest"),
+    ],
+)
+async def test_a_vendors_model_has_its_price(base_url: str, name: str) -> None:
+    found = (await known_prices(base_url, [name, "no-such-model"], NOW))[name]
+    assert found.id == name
+    assert found.input_price is not None and found.output_price is not None
+    assert 0 < found.input_price <= found.output_price < 1000
+
+
+async def test_a_price_in_tiers_is_the_first_tiers() -> None:
+    found = await known_prices("https://generativelanguage.googleapis.com/v1beta", ["gemini-2.5-pro"], NOW)
+    assert found["gemini-2.5-pro"].input_price == 1.25
+
+
+@pytest.mark.parametrize("base_url", ["http://localhost:8000/v1", "https://models.example/v1"])
+async def test_a_server_of_nobodys_has_no_prices(base_url: str) -> None:
+    assert await known_prices(base_url, ["gpt-4o"], NOW) == {}
+
+
+async def test_an_unknown_model_has_none() -> None:
+    assert await known_prices("https://api.openai.com/v1", ["no-such-model"], NOW) == {}
+
+
+def test_without_the_extra_there_is_nothing_and_it_is_loaded_only_when_asked() -> None:
+    code = """
+import asyncio, sys
+from rooroute.adapters.price_table import known_prices
+assert not any(name.startswith("genai_prices") for name in sys.modules)
+sys.modules["genai_prices"] = None
+sys.modules["genai_prices.data_snapshot"] = None
+assert asyncio.run(known_prices("https://api.openai.com/v1", ["gpt-4o"], 1.8e9)) == {}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
