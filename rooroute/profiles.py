@@ -35,8 +35,30 @@ REFERENCE: Final = re.compile(r"^(?:\$\{([A-Za-z_][A-Za-z0-9_]*)\}|os\.environ/(
 
 
 class Strategy(StrEnum):
+    """In which order the profiles of one tier are tried; ``routing.strategies`` has a function for each."""
+
     PRIORITY = "priority"
     ROUND_ROBIN = "round_robin"
+    WEIGHTED = "weighted"
+    COST = "cost"
+    LATENCY = "latency"
+    LEAST_BUSY = "least_busy"
+    MODEL = "model"
+
+
+class Need(StrEnum):
+    """What a request cannot do without."""
+
+    TOOLS = "tools"
+    IMAGES = "images"
+
+
+class Consent(StrEnum):
+    """Whether the last resort may be used: always, only after the user said so in this session, or not at all."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    NEVER = "never"
 
 
 class CooldownMode(StrEnum):
@@ -125,13 +147,142 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The most that may be asked within any second, minute, hour and day; None means no limit. Tokens count input and output.
+
+    ``burst`` is how many requests may come at once where ``requests_per_second`` is set (None: a second's worth).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    requests_per_second: float | None = None
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_second: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_hour: int | None = None
+    tokens_per_day: int | None = None
+    concurrent_requests: int | None = None
+    burst: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """USD that may be spent per UTC day and per UTC calendar month; None means no limit."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    per_day: float | None = None
+    per_month: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """The most a profile may cost, in USD per million tokens; one without a price is above every ceiling."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    input: float | None = None
+    output: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failover:
+    """``enabled`` False: the first choice or nobody. ``max_retries`` is how often one profile may be asked again within one request
+    (None: once, where that may help); ``same_first`` asks the same one again before the next. ``retry_codes`` are HTTP statuses that
+    send the request on although the answer blamed the request itself; all that blame the provider do so anyway."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    enabled: bool = True
+    max_retries: int | None = None
+    same_first: bool = False
+    retry_codes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitBreaker:
+    """``failure_threshold`` faults within a minute rest a profile for ``timeout`` seconds; ``success_threshold`` good answers after
+    that clear its record."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    failure_threshold: int = 5
+    success_threshold: int = 1
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastResort:
+    """The profile asked when no other can answer: because of errors, because of limits, and with whose consent."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    profile: str
+    on_error: bool = True
+    on_rate_limit: bool = True
+    consent: Consent = Consent.ALLOW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """How speed is measured: the ``percentile`` (0 to 100) of the times to first token within the last ``window`` seconds.
+
+    Every ``explore_every``-th request goes to whoever was not measured for longest (0: never), so that a slow moment is not for ever. Above
+    ``too_slow`` seconds a profile goes behind the others whatever the strategy (None: never).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    window: float = 300.0
+    percentile: float = 95.0
+    explore_every: int = 20
+    too_slow: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """The conditions of a rule; those given must all be met, and a list is met by any of its entries (``needs`` and ``tags``: by all).
+
+    ``model`` is the requested name (``*`` stands for anything), ``language`` the file's. ``contains`` (case aside), ``pattern`` (a regular
+    expression) and the lengths in characters are about the last message of the user; the tokens about the whole request.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    model: tuple[str, ...] = ()
+    mode: tuple[str, ...] = ()
+    task: tuple[str, ...] = ()
+    intent: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    contains: tuple[str, ...] = ()
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_tokens: int | None = None
+    max_tokens: int | None = None
+    language: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A request that meets ``when`` goes to ``profiles``, in the order of ``strategy`` (None: the pool's). The rest of the pool stands
+    behind them unless ``only`` is set. ``region`` binds the request to profiles of that region, wherever it goes on to."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    name: str
+    when: When = When()
+    profiles: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    only: bool = False
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One saved API configuration.
 
     ``provider`` names a row of the provider table; ``models`` restricts what it may be asked for (empty: anything); ``model_map`` turns a
     requested model's name into this profile's own. ``key_saved_at`` (RFC 3339) is written whenever a key goes into the keyring: it
     is the key's age, and the change in the file by which other windows learn to read the key again. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
-    own fields (organization, project, apiVersion, deployments, location, …).
+    own fields (organization, project, apiVersion, deployments, location, …). ``max_retries`` is the profile's own say over
+    ``Failover.max_retries``; ``supports_tools`` and ``supports_images`` False keep requests away that need them (None: not known).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
@@ -160,6 +311,11 @@ class Profile:
     notes: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     auth: Auth | None = None
+    limits: Limits | None = None
+    budget: Budget | None = None
+    max_retries: int | None = None
+    supports_tools: bool | None = None
+    supports_images: bool | None = None
 
     @property
     def title(self) -> str:
@@ -172,6 +328,15 @@ class Pool:
     """Profiles in order of preference, and how to choose among them. Times in seconds; None falls back to ``Defaults``.
 
     ``max_attempts`` counts attempts of one request (None: candidates + 1); ``max_elapsed`` stops new attempts from starting.
+
+    A request is led by the first rule it meets, then goes by tier (``tiers``: lists of profile ids, the best first; who is in none comes
+    last), then by strategy. ``weights`` are relative (1 where not named; 0: never by choice). ``model_routes`` names a profile by the
+    requested model (``*`` stands for anything) and ``default_route`` the one for all other models. ``split`` gives a profile that
+    percentage of the sessions. ``region`` binds every request. ``max_cost_per_token`` is USD and holds for input and output alike.
+    ``safety_net`` asks everybody once where cooldowns and failures would leave nobody; ``policy_fallback`` asks one other profile when a
+    content filter refused. ``leave_below`` (0 to 1) leaves a profile behind when that share of a quota told by the provider is left;
+    ``reset_first`` prefers the quota that resets first. ``max_switch_cost`` (USD) keeps a session where its prompt cache is warm as long as
+    going elsewhere would cost more. ``enabled`` False switches all of this off: the first enabled profile or nobody.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
@@ -186,6 +351,27 @@ class Pool:
     max_attempts: int | None = None
     max_elapsed: float = 60.0
     on_interrupt: OnInterrupt = OnInterrupt.STOP
+    enabled: bool = True
+    tiers: tuple[tuple[str, ...], ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    model_routes: Mapping[str, str] = field(default_factory=dict)
+    default_route: str | None = None
+    rules: tuple[Rule, ...] = ()
+    split: Mapping[str, float] = field(default_factory=dict)
+    region: str | None = None
+    latency: Latency = Latency()
+    max_price: Ceiling | None = None
+    max_cost_per_token: float | None = None
+    limits: Limits | None = None
+    budget: Budget | None = None
+    failover: Failover = Failover()
+    circuit_breaker: CircuitBreaker | None = None
+    last_resort: LastResort | None = None
+    safety_net: bool = False
+    policy_fallback: bool = False
+    leave_below: float | None = None
+    reset_first: bool = False
+    max_switch_cost: float | None = None
 
     @property
     def title(self) -> str:
@@ -195,13 +381,20 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What holds where neither profile nor pool says otherwise. ``cooldown`` None means each class's own default."""
+    """What holds where neither profile nor pool says otherwise. ``cooldown`` None means each class's own default.
+
+    ``budgets`` are by tag, of a profile or of a request. ``retries_per_minute`` is how often this machine, all windows together, asks a
+    profile again that has just failed. ``ledger_days`` is how long attempts are kept.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     cooldown: float | None = None
     cooldown_mode: CooldownMode = CooldownMode.HINT_FIRST
     max_wait: float = 60.0
     pool: str | None = None
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    retries_per_minute: int = 60
+    ledger_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ class Candidate:
     credential fingerprint and organisation or project. ``fingerprint`` is a keyed hash of credential and base URL, so that editing either
     leaves old marks behind. ``excluded`` is the caller's reason why this request cannot go there (images, window, region), None if it
     can. ``position`` is the place in the pool. ``tier`` groups equals, lowest first; None makes each profile its own tier under
-    ``priority`` and all of them equals under every other strategy.
+    ``priority`` and all of them equals under every other strategy. ``group`` goes before tiers: where a rule, a route or a split sends
+    the request comes first, whom something speaks against last. ``limited_until`` (UTC epoch seconds) is when a limit that the user set
+    lets the request through, and ``limit`` what to say of it.
     """
 
     profile_id: str
@@ -30,6 +32,9 @@ class Candidate:
     excluded: str | None = None
     last_resort: bool = False
     tier: int | None = None
+    group: int = 0
+    limited_until: float | None = None
+    limit: str = ""
 
 
 def keys_covering(candidate: Candidate) -> tuple[MarkKey, ...]:

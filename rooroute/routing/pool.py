@@ -8,17 +8,18 @@ over with nobody counted as asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from rooroute.profiles import Revert, Strategy
-from rooroute.routing.candidate import Candidate
+from rooroute.outcome import Fault
+from rooroute.profiles import Consent, LastResort, Revert, Strategy
+from rooroute.routing.candidate import Candidate, marks_covering
 from rooroute.routing.figures import FIGURES
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.readiness import Look, Standing, as_asked, look, soonest, why_not
 from rooroute.routing.shown import Shown, shown_state
-from rooroute.routing.strategies import STRATEGIES
+from rooroute.routing.strategies import BLANK, ORDER_WORDS, SPREADING, STRATEGIES, Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,10 @@ class Ask:
     ``owner`` names the request on this machine (its leases bear it). ``tried`` are the (profile id, model) pairs it has asked and shall
     not ask again. ``pinned`` allows one profile only. ``pointer`` is the profile rotated to by hand, ``sticky`` the one that last
     answered this session and ``sticky_since`` when the session came to it. ``retry_now`` is the profile the user wants tried before its
-    time. ``max_wait`` is how many seconds the request is still ready to wait.
+    time. ``max_wait`` is how many seconds the request is still ready to wait. ``reading`` is what the strategy may know. ``last_resort``
+    says when the last resort may be used, ``consented`` that the user has said yes to it. ``switch_costs`` is what leaving the sticky
+    profile for each other costs in USD, and ``max_switch_cost`` how much of that the user accepts. ``safety_net``: ask everybody once
+    before giving up.
     """
 
     owner: str
@@ -43,6 +47,12 @@ class Ask:
     sticky_since: float = 0.0
     in_tool_loop: bool = False
     retry_now: str | None = None
+    reading: Reading = BLANK
+    last_resort: LastResort | None = None
+    consented: bool = False
+    switch_costs: Mapping[str, float] = field(default_factory=dict)
+    max_switch_cost: float | None = None
+    safety_net: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,8 @@ class NobodyKind(StrEnum):
     ALL_FAILED = "allFailed"
     NO_PROFILES = "noProfiles"
     ATTEMPTS_EXHAUSTED = "attemptsExhausted"
+    LIMITED = "limited"  # by what the user set
+    CONSENT = "consent"  # the last resort could, if the user said yes
     UNSUITABLE = "unsuitable"  # there are profiles, but none that this request could go to
 
 
@@ -104,10 +116,15 @@ def acquire(ask: Ask, candidates: Sequence[Candidate], snapshot: Snapshot, now: 
     allowed = [each for each in candidates if ask.pinned in (None, each.profile_id)]
     looks = [_look(ask, each, snapshot, now) for each in allowed]
     excluded = {each.profile_id: "is not the profile the request names" for each in candidates if each not in allowed}
+    looks = _guarded(ask, looks, snapshot, now)
     chosen = _choose(ask, looks, snapshot, now)
     if chosen is None:
-        looks = [_look(ask, each, snapshot, now, alone=True) for each in allowed]
+        looks = _guarded(ask, [_look(ask, each, snapshot, now, alone=True) for each in allowed], snapshot, now)
         chosen = _choose(ask, looks, snapshot, now)
+    if chosen is None and ask.safety_net:
+        caught = _guarded(ask, [_look(ask, each, snapshot, now, anyway=True) for each in allowed], snapshot, now)
+        if (found := _choose(ask, caught, snapshot, now)) is not None:
+            looks, chosen = caught, (found[0], SAFETY_NET, found[2])
     if chosen is None:
         excluded |= {each.candidate.profile_id: why_not(each) for each in looks}
         return _nobody(ask, looks, snapshot, now, excluded)
@@ -117,6 +134,7 @@ def acquire(ask: Ask, candidates: Sequence[Candidate], snapshot: Snapshot, now: 
     return Use(best.candidate, best.probe, why, tuple(each.candidate.profile_id for each in ranked), excluded, lost)
 
 
+SAFETY_NET: Final = "is asked once more although it rests or has failed, since nobody else is left"
 _LOST: Final = frozenset({Standing.COOLING, Standing.FAILED, Standing.DISABLED})
 
 
@@ -124,16 +142,55 @@ def _lost(pointer: str, looks: Iterable[Look]) -> bool:
     return not any(each.candidate.profile_id == pointer and each.standing not in _LOST for each in looks)
 
 
-def _look(ask: Ask, candidate: Candidate, snapshot: Snapshot, now: float, *, alone: bool = False) -> Look:
+def _look(
+    ask: Ask, candidate: Candidate, snapshot: Snapshot, now: float, *, alone: bool = False, anyway: bool = False
+) -> Look:
     early = ask.retry_now == candidate.profile_id
-    found = look(candidate, snapshot, now, owner=ask.owner, early=early, alone=alone)
+    found = look(candidate, snapshot, now, owner=ask.owner, early=early, alone=alone, anyway=anyway)
     asked = (candidate.profile_id, candidate.model) in ask.tried and not early
     return as_asked(found) if asked else found
 
 
+_LIMITING: Final = frozenset({Fault.RATE_LIMIT, Fault.QUOTA, Fault.LOCAL_LIMIT})
+
+
+def _guarded(ask: Ask, looks: list[Look], snapshot: Snapshot, now: float) -> list[Look]:
+    """With the last resort left out where its conditions are not met, if nobody else is ready."""
+    rule = ask.last_resort
+    if rule is None or any(each.ready and not each.candidate.last_resort for each in looks):
+        return looks
+    limited = {_is_limited(each, snapshot) for each in looks if not each.candidate.last_resort}
+    if not ((rule.on_rate_limit and True in limited) or (rule.on_error and (False in limited or not limited))):
+        refusal = "is the last resort, and not for this kind of trouble"
+    elif rule.consent is Consent.NEVER:
+        refusal = "is the last resort, and may not be used"
+    elif rule.consent is Consent.ASK and not ask.consented:
+        refusal = NO_CONSENT
+    else:
+        return looks
+    return [
+        Look(replace(each.candidate, excluded=refusal), Standing.UNSUITABLE)
+        if each.ready and each.candidate.last_resort and each.candidate.profile_id not in _named(ask)
+        else each
+        for each in looks
+    ]
+
+
+NO_CONSENT: Final = "is the last resort and wants your consent first"
+
+
+def _is_limited(found: Look, snapshot: Snapshot) -> bool:
+    marks = marks_covering(found.candidate, snapshot.marks)
+    return found.standing is Standing.LIMITED or any(mark.fault in _LIMITING for mark in marks)
+
+
+def _named(ask: Ask) -> tuple[str | None, ...]:
+    return (ask.pinned, ask.pointer, ask.retry_now)
+
+
 def _choose(ask: Ask, looks: Iterable[Look], snapshot: Snapshot, now: float) -> tuple[Look, str, list[Look]] | None:
     ready = [each for each in looks if each.ready]
-    named = (ask.pinned, ask.pointer, ask.retry_now)
+    named = _named(ask)
     usual = [each for each in ready if not each.candidate.last_resort or each.candidate.profile_id in named]
     ordered = _ordered(ask, usual or ready, snapshot)
     if not ordered:
@@ -143,14 +200,23 @@ def _choose(ask: Ask, looks: Iterable[Look], snapshot: Snapshot, now: float) -> 
         if profile_id in preferred:
             best = preferred[profile_id]
             return best, why, [best, *(each for each in ordered if each is not best)]
+    if (warm := _worth_staying(ask, ordered)) is not None:
+        best, why = warm
+        return best, why, [best, *(each for each in ordered if each is not best)]
     why = "is the last resort" if ordered[0].candidate.last_resort and not usual else ORDER_WORDS[ask.strategy]
     return ordered[0], why, ordered
 
 
-ORDER_WORDS: Final[Mapping[Strategy, str]] = {
-    Strategy.PRIORITY: "is the first in order that can answer",
-    Strategy.ROUND_ROBIN: "was used least recently",
-}
+def _worth_staying(ask: Ask, ordered: Sequence[Look]) -> tuple[Look, str] | None:
+    """The session's profile, where going to the best one would cost more than the user accepts."""
+    first = ordered[0].candidate
+    price = ask.switch_costs.get(first.profile_id)
+    if ask.max_switch_cost is None or price is None or price <= ask.max_switch_cost:
+        return None
+    here = next((each for each in ordered if each.candidate.profile_id == ask.sticky), None)
+    if here is None or here.candidate.group != first.group:
+        return None
+    return here, f"holds the warm prompt cache; switching would cost ${price:.4f}"
 
 
 def _tier(candidate: Candidate, strategy: Strategy) -> int:
@@ -161,22 +227,29 @@ def _tier(candidate: Candidate, strategy: Strategy) -> int:
 
 def _ordered(ask: Ask, ready: Sequence[Look], snapshot: Snapshot) -> list[Look]:
     looks = {id(each.candidate): each for each in ready}
-    order = STRATEGIES[ask.strategy]([each.candidate for each in ready], snapshot.last_selected)
-    return [looks[id(each)] for each in sorted(order, key=lambda candidate: _tier(candidate, ask.strategy))]
+    reading = replace(ask.reading, last_selected=snapshot.last_selected)
+    order = STRATEGIES[ask.strategy]([each.candidate for each in ready], reading)
+    return [looks[id(each)] for each in sorted(order, key=lambda each: (each.group, _tier(each, ask.strategy)))]
 
 
 def _preferences(ask: Ask, ordered: Sequence[Look], snapshot: Snapshot, now: float) -> Iterable[tuple[str | None, str]]:
     """Who goes before the order, first come first. ``ordered`` is not empty."""
     yield ask.retry_now, "is tried now as the user asked"
     yield ask.pointer, "was chosen by hand"
-    if _stays(ask, now):
+    first = ordered[0].candidate
+    led = {each.candidate.profile_id for each in ordered if each.candidate.group == first.group}
+    if ask.in_tool_loop or (_stays(ask, now) and ask.sticky in led):
         yield ask.sticky, "answered this session before"
-    if ask.strategy is Strategy.ROUND_ROBIN:
+    if ask.strategy is not Strategy.PRIORITY:
         return
-    best = _tier(ordered[0].candidate, ask.strategy)
-    equals = {each.candidate.profile_id for each in ordered if _tier(each.candidate, ask.strategy) == best}
+    best = (first.group, _tier(first, ask.strategy))
+    equals = {
+        each.candidate.profile_id
+        for each in ordered
+        if (each.candidate.group, _tier(each.candidate, ask.strategy)) == best
+    }
     last_working = snapshot.last_working.get(ask.pool_id)
-    if ask.revert is Revert.NEVER or last_working in equals:
+    if (ask.revert is Revert.NEVER and last_working in led) or last_working in equals:
         yield last_working, "answered last"
 
 
@@ -185,7 +258,7 @@ def _stays(ask: Ask, now: float) -> bool:
     thinking signatures belong to the vendor that made them."""
     if ask.in_tool_loop:
         return True
-    if ask.strategy is Strategy.ROUND_ROBIN:
+    if ask.strategy in SPREADING:
         return False
     settled = now - ask.sticky_since < FIGURES.minimum_stay
     return settled or ask.revert in (Revert.SESSION, Revert.NEVER)
@@ -197,11 +270,14 @@ def _nobody(
     shown = tuple(shown_state(each.candidate, snapshot, now) for each in looks)
     first = soonest(looks)
     standings = {each.standing for each in looks}
-    if first is None or not standings & {Standing.COOLING, Standing.PROBED}:
+    if NO_CONSENT in excluded.values():
+        return Nobody(NobodyKind.CONSENT, first, shown, excluded)
+    if first is None or not standings & {Standing.COOLING, Standing.PROBED, Standing.LIMITED}:
         return Nobody(_kind(standings), first, shown, excluded)
     on_lease = Standing.PROBED in standings
     if first - now > ask.max_wait and not (on_lease and ask.max_wait > 0):
-        return Nobody(NobodyKind.ALL_COOLING_DOWN, first, shown, excluded)
+        mine = Standing.LIMITED in standings and Standing.COOLING not in standings
+        return Nobody(NobodyKind.LIMITED if mine else NobodyKind.ALL_COOLING_DOWN, first, shown, excluded)
     returning = sorted((each.returns_at, each.candidate.profile_id) for each in looks if each.returns_at is not None)
     profile_ids = tuple(profile_id for _, profile_id in returning)
     return Wait(min(first, now + ask.max_wait), profile_ids, on_lease, shown, excluded)

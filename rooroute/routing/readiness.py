@@ -22,6 +22,7 @@ class Standing(StrEnum):
     ASKED = "asked"
     UNSUITABLE = "unsuitable"
     DISABLED = "disabled"
+    LIMITED = "limited"  # by a limit the user set; nothing is marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ EXCLUDED: Final = {
 
 def why_not(look: Look) -> str:
     """What keeps this profile from the request, as the end of a sentence about it."""
+    if look.standing is Standing.LIMITED:
+        return look.candidate.limit
     return look.candidate.excluded or EXCLUDED[look.standing] if not look.ready else "comes later in the order"
 
 
@@ -72,11 +75,19 @@ def opens_at(mark: Mark, *, alone: bool) -> float | None:
 
 
 def look(
-    candidate: Candidate, snapshot: Snapshot, now: float, *, owner: str = "", early: bool = False, alone: bool = False
+    candidate: Candidate,
+    snapshot: Snapshot,
+    now: float,
+    *,
+    owner: str = "",
+    early: bool = False,
+    alone: bool = False,
+    anyway: bool = False,
 ) -> Look:
     """One profile's standing at ``now`` (UTC epoch seconds) towards the request ``owner``, whose own leases do not stand in its way.
 
-    ``early`` lets the user's "Retry now" look behind a rest that is not over; ``alone`` says that nobody else can answer.
+    ``early`` lets the user's "Retry now" look behind a rest that is not over; ``alone`` says that nobody else can answer; ``anyway`` is
+    the safety net, which looks behind failures too.
     """
     if not candidate.enabled:
         return Look(candidate, Standing.DISABLED)
@@ -87,7 +98,7 @@ def look(
     for mark in marks_covering(candidate, snapshot.marks):
         if mark.state is MarkState.WATCHED:
             continue
-        opens = opens_at(mark, alone=alone)
+        opens = now if anyway else opens_at(mark, alone=alone)
         if opens is None:
             return Look(candidate, Standing.FAILED)
         lease = live_lease(snapshot, mark, now)
@@ -100,7 +111,12 @@ def look(
         probe.append(ProbeLease(mark.key, owner, now + FIGURES.lease, mark.generation))
     if standing is not Standing.READY:
         return Look(candidate, standing, returns_at=returns_at)
-    return Look(candidate, standing, probe=tuple(probe))
+    return _within_limits(Look(candidate, standing, probe=tuple(probe)), now)
+
+
+def _within_limits(ready: Look, now: float) -> Look:
+    until = ready.candidate.limited_until
+    return Look(ready.candidate, Standing.LIMITED, returns_at=until) if until is not None and until > now else ready
 
 
 def _worse(one: Standing, other: Standing) -> Standing:

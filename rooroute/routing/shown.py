@@ -94,6 +94,9 @@ def shown_state(candidate: Candidate, snapshot: Snapshot, now: float) -> Shown:
         return Shown(candidate.profile_id, ShownState.DISABLED, "Switched off.", None, "Enable it.", marks=marks)
     over = worst is None or worst.state is MarkState.WATCHED
     if worst is None or over or (worst.state is MarkState.COOLDOWN and (worst.until or 0.0) <= now):
+        if candidate.limited_until is not None and candidate.limited_until > now:
+            reason = f"It {candidate.limit}."
+            return Shown(candidate.profile_id, ShownState.ACTIVE, reason, candidate.limited_until, marks=marks)
         return Shown(candidate.profile_id, ShownState.ACTIVE, probing=probing, marks=marks)
     return Shown(
         candidate.profile_id,

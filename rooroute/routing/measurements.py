@@ -1,0 +1,95 @@
+"""What this window has seen of its profiles: times to first token, requests under way, turns taken. Told, never asking; times in seconds."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final
+
+from rooroute.profiles import Latency
+from rooroute.routing.strategies import Reading, next_turn
+
+_SAMPLES: Final = 256
+_OUTPUT_SAMPLES: Final = 64
+USUAL_OUTPUT: Final = 500
+"""Tokens taken as an answer's length where neither the request nor the past says."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Of one profile: (UTC epoch seconds, seconds to first token), oldest first; and the last answer to ``first_token``."""
+
+    times: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    known: tuple[Latency, float, float] | None = None  # for which settings, when, and what
+
+
+@dataclass(slots=True)
+class Measurements:
+    """One window's. ``asked_at`` is when each profile was last asked (UTC epoch seconds), ``busy`` how many requests it has under way."""
+
+    asked_at: dict[str, float] = field(default_factory=dict)
+    busy: dict[str, int] = field(default_factory=dict)
+    _seen: dict[str, _Seen] = field(default_factory=lambda: defaultdict(_Seen))
+    _outputs: deque[int] = field(default_factory=lambda: deque(maxlen=_OUTPUT_SAMPLES))
+    _turns: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    _turn: dict[str, float] = field(default_factory=dict)
+    _asks: dict[str, int] = field(default_factory=dict)
+    _learnt: float = 0.0
+
+    def begun(self, profile_id: str) -> None:
+        """A request is under way to this profile."""
+        self.busy[profile_id] = self.busy.get(profile_id, 0) + 1
+
+    def ended(self, profile_id: str) -> None:
+        """It has ended, however."""
+        left = self.busy.get(profile_id, 0) - 1
+        if left > 0:
+            self.busy[profile_id] = left
+        else:
+            self.busy.pop(profile_id, None)
+
+    def observe(self, profile_id: str, at: float, first_token: float | None, output_tokens: int = 0) -> None:
+        """An attempt sent at ``at`` (UTC epoch seconds); ``first_token`` None: nothing came."""
+        self.asked_at[profile_id] = max(at, self.asked_at.get(profile_id, at))
+        if first_token is not None:
+            seen = self._seen[profile_id]
+            seen.times.append((at, first_token))
+            seen.known = None
+        if output_tokens > 0:
+            self._outputs.append(output_tokens)
+
+    def output_tokens(self) -> int:
+        """How long an answer is of late."""
+        return sum(self._outputs) // len(self._outputs) if self._outputs else USUAL_OUTPUT
+
+    def first_token(self, profile_id: str, how: Latency, now: float) -> float | None:
+        """Seconds to first token of late; of a profile not measured within the window what was last known; None: never measured."""
+        seen = self._seen.get(profile_id)
+        if seen is None or not seen.times:
+            return None
+        if seen.known is not None and seen.known[0] is how and now - seen.known[1] < 1.0:
+            return seen.known[2]
+        recent = sorted(seconds for at, seconds in seen.times if now - at <= how.window)
+        values = recent or [seen.times[-1][1]]
+        found = values[max(0, ceil(how.percentile / 100 * len(values)) - 1)]
+        seen.known = (how, now, found)
+        return found
+
+    def chosen(self, pool_id: str, profile_id: str, weights: Mapping[str, float] | None) -> None:
+        """This pool's request goes to that profile; ``weights`` where turns are taken by weight."""
+        self._asks[pool_id] = self._asks.get(pool_id, 0) + 1
+        if weights is not None and weights.get(profile_id, 1.0) > 0:
+            turns = self._turns[pool_id]
+            at = next_turn(profile_id, Reading(weights=weights, turns=turns, turn=self._turn.get(pool_id, 0.0)))
+            turns[profile_id] = at + 1.0 / weights.get(profile_id, 1.0)
+            self._turn[pool_id] = at
+
+    def turns(self, pool_id: str) -> tuple[Mapping[str, float], float]:
+        """How far each profile of a weighted pool has come, and where the pool is."""
+        return self._turns[pool_id], self._turn.get(pool_id, 0.0)
+
+    def explores(self, pool_id: str, how: Latency) -> bool:
+        """Whether the pool's next request is one that looks at who was not measured for longest."""
+        return how.explore_every > 0 and (self._asks.get(pool_id, 0) + 1) % how.explore_every == 0
