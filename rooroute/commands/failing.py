@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rooroute.commands.call import FAILED, INTERRUPTED, USAGE, Call, WrongUse
-from rooroute.errors import Cancelled, Conflict, OriginNotApproved, RoorouteError
+from rooroute.errors import Cancelled, Conflict, NoProfiles, OriginNotApproved, RoorouteError
 
 _REMEDIES: Final[dict[type[RoorouteError], str]] = {
     OriginNotApproved: "To approve it, run the command again with --approve-origin.",
@@ -21,6 +21,8 @@ def report(call: Call, wrong: RoorouteError) -> int:
         call.terminal.remark("Cancelled.")
         return INTERRUPTED
     remedy = next((words for kind, words in _REMEDIES.items() if isinstance(wrong, kind)), "")
+    if isinstance(wrong, NoProfiles) and not wrong.data.get("profiles"):
+        remedy = "To save one: rooroute profiles add."
     prog = call.options.parser.prog if isinstance(wrong, WrongUse) else "rooroute"
     call.terminal.complain(f"{prog}: {wrong.message}{f' {remedy}' if remedy else ''}")
     return USAGE if isinstance(wrong, WrongUse) else FAILED

@@ -158,7 +158,7 @@ def _pools(commands: Group) -> None:
         one.add_argument("profiles", metavar="PROFILE", nargs=many, help="the preferred one first")
         one.add_argument("--name", help="a longer name to show")
         one.add_argument(
-            "--strategy", choices=("priority", "round_robin"), help="how to choose among those that can serve"
+            "--strategy", metavar="S", help="how to choose among those that can serve: priority, round_robin, …"
         )
         one.add_argument("--cooldown", metavar="SECONDS", help="how long to rest a profile that names no time itself")
         one.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help=_FIELD)

@@ -28,7 +28,7 @@ def list_pools(call: Call) -> int:
         call.terminal.json(
             {name: found[name] for name in ("now", "configRevision", "pools", "defaultPool") if name in found}
         )
-    elif found["pools"]:
+    elif found["profiles"]:
         call.terminal.show(pool_lines(found, call.terminal))
     else:
         call.terminal.say("There is no pool: there is no profile yet. Save one: rooroute profiles add")

@@ -1,0 +1,296 @@
+"""Profiles and pools from the command line: saved, changed, shown, tested, removed and brought back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from rooroute.scripted_provider import Answer, Fail
+from tests.commands.conftest import Shell
+
+GEMINI = ("--provider", "gemini", "--model", "gemini-2.5-pro")
+
+
+async def test_a_profile_is_saved_shown_changed_removed_and_brought_back(shell: Shell) -> None:
+    where = ("--base-url", shell.provider.base_url("gemini"))
+    said = await shell.well("profiles", "add", "Gemini1", *GEMINI, *where, "--key-env", "MINE", MINE="key")
+    assert said.out == "Gemini1 is saved; its key comes from the environment. Try it: rooroute profiles test Gemini1\n"
+    assert "apiKey: ${MINE}" in shell.config.read_text()
+    listed = (await shell.well("profiles", "list", "--json", MINE="key")).json["profiles"]
+    assert [(each["id"], each["state"], each["secret"]) for each in listed] == [("Gemini1", "active", "environment")]
+    shell.config.write_text(shell.config.read_text().replace("- id: Gemini1", "- id: Gemini1  # mine"))
+    changed = await shell.well(
+        "profiles", "edit", "Gemini1", "--set", "cooldown=300", "--name", "Work", "--json", MINE="key"
+    )
+    assert changed.json["profile"]["name"] == "Work"
+    text = shell.config.read_text()
+    assert all(words in text for words in ("# mine", "cooldown: 300", "apiKey: ${MINE}", "gemini-2.5-pro"))
+    removed = await shell.well("profiles", "remove", "Gemini1")
+    assert removed.err == "Undo it within ten minutes: rooroute profiles restore Gemini1\n"
+    assert "Gemini1" not in shell.config.read_text()
+    assert (await shell.well("profiles", "restore", "Gemini1")).out == "Gemini1 is back.\n"
+    assert shell.config.read_text() == text.replace("  # mine", "")
+
+
+async def test_a_profile_is_switched_off_and_on_and_judged_afresh(shell: Shell) -> None:
+    await shell.save("one", Fail("billing"), Answer("Back."))
+    assert (await shell.well("profiles", "disable", "one")).out.startswith("one is disabled")
+    assert (await shell("chat", "hi")).code == 1
+    assert (await shell.well("profiles", "enable", "one", "--json")).json["profile"]["state"] == "active"
+    assert (await shell("chat", "hi")).code == 1
+    assert (await shell.well("status", "--json")).json["profiles"][0]["state"] == "failed"
+    assert (await shell.well("profiles", "reset", "one")).out == "one is judged afresh.\n"
+    assert (await shell.well("chat", "hi")).out == "Back.\n"
+
+
+async def test_a_well_known_server_brings_its_address_and_needs_no_key(shell: Shell) -> None:
+    await shell.well("profiles", "add", "local", "--provider", "ollama", "--model", "llama3.2")
+    text = shell.config.read_text()
+    assert "provider: openai-compatible" in text
+    assert "baseUrl: http://localhost:11434/v1" in text
+
+
+async def test_a_profile_goes_into_the_pool_that_is_named(shell: Shell) -> None:
+    await shell.save("one")
+    await shell.save("two")
+    assert "pools:" not in shell.config.read_text()  # the default pool of all is there without being written
+    await shell.well("pools", "add", "work", "one")
+    lonely = await shell.well("profiles", "add", "three", "--provider", "ollama", "--model", "m")
+    assert "in no pool yet: rooroute profiles edit three --pool POOL" in lonely.err
+    await shell.well("profiles", "edit", "three", "--pool", "work")
+    fresh = await shell.well("profiles", "edit", "two", "--pool", "other")
+    assert fresh.err == "The pool other is new.\n"
+    pools = (await shell.well("pools", "list", "--json")).json["pools"]
+    assert {each["id"]: each["profiles"] for each in pools} == {"work": ["one", "three"], "other": ["two"]}
+
+
+async def test_testing_tells_every_stage_and_its_exit_code_tells_the_outcome(shell: Shell) -> None:
+    await shell.save("good")
+    said = await shell.well("profiles", "test", "good", "--level", "completion")
+    assert "✓ auth" in said.out
+    await shell.save("bad", Fail("invalid-key"))
+    failed = await shell("profiles", "test", "bad")
+    assert failed.code == 1
+    assert "✗ auth" in failed.out
+    both = await shell("profiles", "test", "--json")
+    assert both.code == 1
+    assert {name: each["ok"] for name, each in both.json["profiles"].items()} == {"good": True, "bad": False}
+    shown = await shell("profiles", "test")
+    assert "good: works" in shown.out
+    assert "bad: cannot be used" in shown.out
+
+
+async def test_models_are_listed(shell: Shell) -> None:
+    await shell.save("one")
+    assert "scripted-large" in (await shell.well("profiles", "models", "one")).out
+    listed = (await shell.well("profiles", "models", "one", "--refresh", "--json")).json
+    assert {each["id"] for each in listed["models"]} >= {"scripted-model", "scripted-large"}
+
+
+async def test_a_pool_is_saved_changed_and_removed_with_the_words_that_make_it_again(shell: Shell) -> None:
+    for name in ("one", "two"):
+        await shell.save(name)
+    await shell.well("pools", "add", "my work", "one", "two", "--strategy", "round_robin", "--cooldown", "60")
+    await shell.well("pools", "edit", "my work", "two", "one", "--set", "maxWait=5")
+    listed = (await shell.well("pools", "list", "--json")).json["pools"]
+    assert listed[0]["saved"] == listed[0]["saved"] | {
+        "profiles": ["two", "one"],
+        "maxWait": 5,
+        "strategy": "round_robin",
+    }
+    removed = await shell.well("pools", "remove", "my work")
+    assert removed.err == (
+        "Make it again with: rooroute pools add 'my work' two one"
+        " --set strategy=round_robin --set cooldown=60 --set maxWait=5\n"
+    )
+    assert "two" in (await shell.well("profiles", "list")).out
+
+
+async def test_config_names_another_file(shell: Shell) -> None:
+    other = shell.home / "elsewhere" / "mine.yaml"
+    await shell.well("--config", str(other), "profiles", "add", "a", "--provider", "ollama", "--model", "m")
+    assert not shell.config.exists()
+    assert "a" in (await shell.well("profiles", "list", "--config", str(other))).out
+    assert "no profile yet" in (await shell.well("profiles", "list")).out
+
+
+BAD = {
+    "an unknown provider": (
+        ("profiles", "add", "x", "--provider", "gemnii", "--key-env", "K"),
+        1,
+        "rooroute: There is no provider of that name; did you mean gemini, or one of openai, ",
+    ),
+    "an unknown field": (
+        ("profiles", "add", "x", *GEMINI, "--key-env", "K", "--set", "cooldwn=3"),
+        1,
+        "rooroute: There is no field 'cooldwn'; did you mean cooldown?\n",
+    ),
+    "a wrong type": (
+        ("profiles", "add", "x", *GEMINI, "--key-env", "K", "--set", "cooldown=soon"),
+        1,
+        "rooroute: cooldown must be a number.\n",
+    ),
+    "a base URL with credentials": (
+        ("profiles", "add", "x", *GEMINI, "--key-env", "K", "--base-url", "https://me:canary@host/v1"),
+        1,
+        "rooroute: The base URL cannot be used: it holds credentials; a key belongs into the key field. Write it as https://host/path.\n",
+    ),
+    "plain http that nobody approved": (
+        ("profiles", "add", "x", *GEMINI, "--key-env", "K", "--base-url", "http://api.provider.test/v1"),
+        1,
+        "; approve that address, or use https. To approve it, run the command again with --approve-origin.\n",
+    ),
+    "a name twice": (
+        ("profiles", "add", "ONE", *GEMINI, "--key-env", "K"),
+        1,
+        "rooroute: There is already a profile ONE; choose another name, or change it: rooroute profiles edit ONE.\n",
+    ),
+    "a name that cannot be one": (("profiles", "add", "a/b", *GEMINI, "--key-env", "K"), 1, "Choose another id.\n"),
+    "a key with a line break": (
+        ("profiles", "add", "x", *GEMINI, "--key-stdin"),
+        1,
+        "rooroute: The key holds a line break; paste it again as one line.\n",
+    ),
+    "no key": (("profiles", "add", "x", *GEMINI), 1, "--key-env NAME, or pipe it in with --key-stdin."),
+    "a key in place of a variable's name": (
+        ("profiles", "add", "x", *GEMINI, "--key-env", "sk-canary"),
+        2,
+        "takes the name of an environment variable, such as OPENAI_API_KEY, never a key.\n",
+    ),
+    "no name": (("profiles", "add"), 2, "rooroute profiles add: NAME is missing; see rooroute profiles add --help.\n"),
+    "no provider": (
+        ("profiles", "add", "x"),
+        2,
+        "rooroute profiles add: --provider is missing; choose one of openai, ",
+    ),
+    "nothing to change": (("profiles", "edit", "one"), 2, "nothing to change was named"),
+    "another id": (("profiles", "edit", "one", "--set", "id=two"), 1, "A profile keeps its id"),
+    "a profile that is not there": (("profiles", "remove", "nobody"), 1, "rooroute: There is no profile nobody.\n"),
+    "an edit of a profile that is not there": (
+        ("profiles", "edit", "nobody", "--name", "n"),
+        1,
+        "rooroute: There is no profile 'nobody'; the profiles are: one.\n",
+    ),
+    "an empty pool": (
+        ("pools", "edit", "work", "--set", "profiles="),
+        1,
+        "rooroute: Pool work: it holds no profile. Name at least one profile.\n",
+    ),
+    "a pool twice": (("pools", "add", "work", "one"), 1, "rooroute: There is already a pool work; choose another name"),
+    "a pool of strangers": (
+        ("pools", "add", "other", "nobody"),
+        1,
+        "rooroute: Pool other names a profile that does not exist: nobody.\n",
+    ),
+    "a profile twice in a pool": (
+        ("pools", "add", "other", "one", "one"),
+        1,
+        "rooroute: Pool other: a profile is named twice. Name it once.\n",
+    ),
+    "a request to a pool that is not there": (
+        ("chat", "--pool", "none", "hi"),
+        1,
+        "rooroute: There is no pool 'none'; the pools are: work.\n",
+    ),
+    "a rotation of a pool that is not there": (
+        ("rotate", "none"),
+        1,
+        "There is no pool 'none'; the pools are: work.\n",
+    ),
+    "a record that is not there": (("why", "none"), 1, "rooroute: There is no record of the request 'none'"),
+    "no prompt": (("chat", "-"), 2, 'rooroute chat: there is no prompt: write it behind "chat", or pipe it in.\n'),
+}
+
+
+@pytest.fixture
+async def settled(shell: Shell) -> Shell:
+    await shell.save("one")
+    await shell.well("pools", "add", "work", "one")
+    return shell
+
+
+async def test_bad_input_is_one_sentence_with_field_and_remedy_and_nothing_is_half_saved(settled: Shell) -> None:
+    before = settled.config.read_bytes()
+    for case, (words, code, sentence) in BAD.items():
+        said = await settled(*words, stdin="two\nlines" if "--key-stdin" in words else "", K="key")
+        assert (said.code, said.out) == (code, ""), case
+        assert sentence in said.err, case
+        assert said.err.count("\n") == 1, case
+        assert "canary" not in said.err, case
+    assert settled.config.read_bytes() == before
+
+
+async def test_an_error_is_an_object_where_json_is_asked_for(shell: Shell) -> None:
+    said = await shell("why", "none", "--json")
+    assert said.code == 1
+    assert said.json["error"] == {
+        "kind": "notFound",
+        "message": said.err.removeprefix("rooroute: ").strip(),
+        "field": "requestId",
+    }
+
+
+async def test_plain_http_is_saved_once_it_is_approved(shell: Shell) -> None:
+    words = ("profiles", "add", "x", *GEMINI, "--base-url", "http://api.provider.test/v1", "--key-env", "K")
+    await shell.well(*words, "--approve-origin", K="key")
+    said = await shell("profiles", "edit", "x", "--base-url", "http://other.test/v1", K="key")
+    assert (said.code, "without encryption" in said.err) == (1, True)
+
+
+async def test_a_key_that_would_die_with_the_command_is_refused(shell: Shell) -> None:
+    said = await shell("profiles", "add", "x", *GEMINI, "--key-stdin", stdin="sk-canary")
+    assert (said.code, shell.config.exists()) == (1, False)
+    assert said.err == (
+        "rooroute: There is no usable keyring here, so the key would be lost when this command ends; "
+        "put it into an environment variable and name that with --key-env NAME.\n"
+    )
+
+
+async def test_a_broken_configuration_is_named_with_its_line_and_nothing_is_written_into_it(shell: Shell) -> None:
+    await shell.save("one")
+    broken = shell.config.read_text() + "pools: [\n"
+    shell.config.write_text(broken)
+    said = await shell("profiles", "edit", "one", "--name", "n")
+    assert (said.code, "line" in said.err) == (1, True)
+    assert shell.config.read_text() == broken
+    assert "! " in (await shell.well("status")).out
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
+async def test_whoever_sits_there_is_asked_for_what_is_missing(shell: Shell) -> None:
+    answers = {
+        "What shall it be called": "mine\n",
+        "Which provider": "openai-compatible\n",
+        "Base URL": shell.provider.base_url("openai") + "\n",
+        "API key of mine": "\n",
+        "Which model": "scripted-model\n",
+    }
+    said = await asyncio.to_thread(shell.type, ("profiles", "add"), answers)
+    assert said.code == 0, said.out
+    assert "llama.cpp server, http://localhost:8080/v1" in said.out
+    saved = (await shell.well("profiles", "list", "--json")).json["profiles"][0]
+    assert (saved["id"], saved["model"], saved["secret"]) == ("mine", "scripted-model", "notNeeded")
+    edited = await asyncio.to_thread(
+        shell.type,
+        ("profiles", "edit", "mine"),
+        {"Base URL [": "\n", "Model (- for none) [scripted-model]": "scripted-large\n", "keep it": "\n"},
+    )
+    assert edited.code == 0, edited.out
+    assert "model: scripted-large" in shell.config.read_text()
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
+async def test_without_a_keyring_the_name_of_a_variable_is_asked_for(shell: Shell) -> None:
+    answers = {"Name of the environment variable": "MY_KEY\n", "Which model": "gemini-2.5-pro\n"}
+    said = await asyncio.to_thread(shell.type, ("profiles", "add", "g", "--provider", "gemini"), answers)
+    assert said.code == 0, said.out
+    assert "apiKey: ${MY_KEY}" in shell.config.read_text()
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
+async def test_ctrl_c_at_a_question_ends_quietly(shell: Shell) -> None:
+    said = await asyncio.to_thread(shell.type, ("profiles", "add"), {"What shall it be called": "\x03"})
+    assert said.code == 130
+    assert "Cancelled." in said.out
+    assert not shell.config.exists()
