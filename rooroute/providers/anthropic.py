@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
+from rooroute.chat import ChatRequest, FinishReason, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
 from rooroute.outcome import Failure
 from rooroute.providers import anthropic_errors, anthropic_request, wire_json
 from rooroute.providers.anthropic_request import REDACTED
@@ -80,7 +80,7 @@ class AnthropicDecoder(StreamDecoder):
         block = mapping_of(document.get("content_block"))
         kind = block.get("type")
         if kind == "text" and (text := text_of(block.get("text"))):
-            self.out.append(TextDelta(text))
+            self.out.text(text)
         elif kind == "thinking":
             if text := text_of(block.get("thinking")):
                 self.out.append(ThinkingDelta(text))
@@ -96,7 +96,7 @@ class AnthropicDecoder(StreamDecoder):
         kind = delta.get("type")
         if kind == "text_delta":
             if text := text_of(delta.get("text")):
-                self.out.append(TextDelta(text))
+                self.out.text(text)
         elif kind == "thinking_delta":
             if text := text_of(delta.get("thinking")):
                 self.out.append(ThinkingDelta(text))

@@ -239,8 +239,8 @@ def signed(request: HttpRequest, output: bytes, origin: str) -> HttpRequest:
         )
         fine = fine and all(_HEADER_NAME.fullmatch(n) and v.isprintable() for n, v in parts["headers"].items())
     except (ValueError, AttributeError, RecursionError):
-        fine = False
-    if not fine:
+        fine, parts = False, {}
+    if not fine or not any(parts.values()):
         raise SecretUnavailable('The signing command printed no {"headers": {"name": "value"}}; try it in a terminal.')
     headers = {name.lower(): ("", Secret(value, origin)) for name, value in parts["headers"].items()}
     query = {name: ("", Secret(value, origin)) for name, value in parts["query"].items()}

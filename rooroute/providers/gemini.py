@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
+from rooroute.chat import ChatRequest, FinishReason, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
 from rooroute.outcome import Failure, Fault
 from rooroute.providers import gemini_errors, gemini_request, wire_json
 from rooroute.providers.authentication import KeyPlace
@@ -105,13 +105,13 @@ class GeminiDecoder(StreamDecoder):
                 self.out.append(ThinkingDelta(text, signature))
         else:
             if text:
-                self.out.append(TextDelta(text))
+                self.out.text(text)
             self._sign_text(signature)
-        self._began = self._began or any(map(holds_content, self.out))
+        self._began = self._began or any(map(holds_content, self.out.seen()))
 
     def _sign_text(self, signature: str | None) -> None:
         """The last piece of an answer is often empty text with a signature. A signature of nothing is no answer."""
-        if signature and (self._began or any(map(holds_content, self.out))):
+        if signature and (self._began or any(map(holds_content, self.out.seen()))):
             self.out.append(ThinkingDelta("", ON_TEXT + signature))
 
     def _call(self, call: Mapping[str, Any], signature: str | None, response_id: str) -> None:

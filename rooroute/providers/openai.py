@@ -13,9 +13,7 @@ from typing import Any, Final
 
 from rooroute.chat import (
     ChatRequest,
-    Failed,
     FinishReason,
-    TextDelta,
     ThinkingDelta,
     ToolCallDelta,
     Usage,
@@ -141,12 +139,15 @@ class ChatCompletionsDecoder(StreamDecoder):
     def read(self, document: dict[str, Any], name: bytes) -> None:
         """One chunk."""
         choices = document.get("choices")
-        if choices and "error" not in document:
+        if choices and not document.get("error"):
+            self._answered = True
             choice = choices[0]
             delta = choice.get("delta") or choice.get("message")
-            if delta:
+            if delta and len(delta) == 1 and type(content := delta.get("content")) is str:
+                self.out.text(content)  # nearly every chunk
+            elif delta:
                 self._read_delta(delta, document)
-            if choice.get("finish_reason") or "error" in choice:
+            if choice.get("finish_reason") or choice.get("error"):
                 self._read_end(choice, document)
             usage = document.get("usage") or choice.get("usage")
         elif document.get("error") or name == b"error" or document.get("object") == "error":
@@ -154,7 +155,6 @@ class ChatCompletionsDecoder(StreamDecoder):
             return
         else:
             usage = document.get("usage")
-        self._answered = self._answered or bool(choices)
         if usage or "x_groq" in document:
             self._read_usage(usage or mapping_of(document.get("x_groq")).get("usage"))
 
@@ -198,7 +198,7 @@ class ChatCompletionsDecoder(StreamDecoder):
             self.out.append(ThinkingDelta(thinking))
         if content:
             if isinstance(content, str):
-                self.out.append(TextDelta(content))
+                self.out.text(content)
             else:
                 self._read_parts(content)
         if delta.get("tool_calls"):
@@ -207,7 +207,7 @@ class ChatCompletionsDecoder(StreamDecoder):
                 self._read_call(call)
         if refusal := text_of(delta.get("refusal")):
             self._refused = True
-            self.out.append(TextDelta(refusal))
+            self.out.text(refusal)
 
     def _read_parts(self, parts: Sequence[Mapping[str, Any]]) -> None:
         """Content as parts, as Mistral's reasoning models send it (https://docs.mistral.ai/capabilities/reasoning/)."""
@@ -217,7 +217,7 @@ class ChatCompletionsDecoder(StreamDecoder):
                 text = inner if isinstance(inner, str) else "".join(text_of(one.get("text")) for one in inner)
                 self.out.append(ThinkingDelta(text))
             elif text := text_of(part.get("text")):
-                self.out.append(TextDelta(text))
+                self.out.text(text)
 
     def _read_call(self, call: Mapping[str, Any]) -> None:
         """One fragment. Servers jump indices, leave them out, or use 0 for every call: a new id is a new call whatever its index says."""
@@ -281,7 +281,7 @@ class ChatCompletionsDecoder(StreamDecoder):
             cache_write_tokens=count(told.get("cache_creation_input_tokens")),
             reasoning_tokens=thought,
         )
-        if not (self.out and isinstance(self.out[-1], Failed)):
+        if not self.over:
             self.out.append(UsageSeen(seen))
 
 

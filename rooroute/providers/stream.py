@@ -17,6 +17,7 @@ from rooroute.outcome import Failure, Fault, Scope
 from rooroute.providers import wire_json
 from rooroute.providers.failures import Row, evidence_in_stream, judge
 from rooroute.providers.field_changes import FieldChanges
+from rooroute.providers.outbox import Outbox
 from rooroute.providers.sse import SseDecoder, SseEvent
 
 _NOT_AN_API: Final = "The address answered with a web page instead of an API's answer; check the base URL, and whether this network wants a sign-in."
@@ -26,7 +27,7 @@ _LARGEST_COUNT: Final = 10**12
 class StreamDecoder:
     """Base of the dialects' decoders (the ``Decoder`` contract).
 
-    A subclass implements ``read`` (one document of the stream) and ``read_whole`` (one document instead of a stream), appends events to
+    A subclass implements ``read`` (one document of the stream) and ``read_whole`` (one document instead of a stream), puts events into
     ``self.out``, sets ``self.reason`` when it sees terminal evidence, calls ``finish()`` when nothing can follow it and ``fail()`` for an
     error. ``ROWS`` is the error table, unless a vendor of the dialect brings ``rows`` of its own. ``changes`` are made in every document
     before it is read.
@@ -38,7 +39,7 @@ class StreamDecoder:
         self.now = now
         self.rows = self.ROWS if rows is None else rows
         self.changes: FieldChanges | None = None
-        self.out: list[Event] = []
+        self.out = Outbox()
         self.reason: FinishReason | None = None
         self.over = False
         self._html = "html" in content_type.lower()
@@ -63,7 +64,6 @@ class StreamDecoder:
         """Events that these bytes complete."""
         if self.over:
             return ()
-        self.out = []
         self._take(self._sse.feed(data), at_end=False)
         if self._sse.too_large and not self.over:
             self._too_large()
@@ -73,7 +73,6 @@ class StreamDecoder:
         """The body ended: the last events, then ``Finished`` with evidence, else ``Failed``."""
         if self.over:
             return ()
-        self.out = []
         self._take(self._sse.close(), at_end=True)
         if self._sse.too_large and not self.over:
             self._too_large()
@@ -159,7 +158,7 @@ class StreamDecoder:
         return document
 
     def _mended(self) -> Sequence[Event]:
-        out, self.out = self.out, []
+        out = self.out.take()
         return self._mender.mend(out) if self._mender else out
 
     def _settle_stray(self) -> None:
