@@ -144,6 +144,7 @@ async function answer(
           inserter.write(delta.text);
         },
         token,
+        progress,
       );
       const who = backend.status?.profiles.find((profile) => profile.id === result.profileId)?.name ?? result.profileId;
       const spent = `${result.usage.estimated ? "about " : ""}${result.usage.inputTokens} tokens in, ${result.usage.outputTokens} out`;

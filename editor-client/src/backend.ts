@@ -7,7 +7,7 @@ import { type Candidate, choose, type Choice, type Probe, PROBE_SCRIPT } from ".
 import { environmentPython } from "./install";
 import { type Methods, type Progress, PROTOCOL_VERSION, type StatusChanged } from "./protocol";
 import { offerSecretStorage } from "./secrets";
-import { applyChange, type Snapshot, snapshotOf } from "./status";
+import { applyChange, secondsLeft, type Snapshot, snapshotOf } from "./status";
 
 export type BackendState =
   | { kind: "idle" | "starting" | "running" }
@@ -16,6 +16,8 @@ export type BackendState =
   | { kind: "failed"; message: string; remedy: "install" | "setting" | "update" | "log" };
 
 const PROBE_DEADLINE_MS = 15_000;
+/** A timer takes no more than 31 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** State.Running and State.Starting of vscode-languageclient. */
 const RUNNING = 2;
 const STARTING = 3;
@@ -30,6 +32,7 @@ export class Backend implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<void> | undefined;
   private readying: Promise<void> | undefined;
+  private nextReturn: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -83,9 +86,22 @@ export class Backend implements vscode.Disposable {
   }
 
   async refresh(): Promise<void> {
-    const status = await this.request("status", {});
-    this.snapshot = snapshotOf(status, Date.now());
-    this.statusChanged.fire(this.snapshot);
+    this.told(snapshotOf(await this.request("status", {}), Date.now()));
+  }
+
+  /**
+   * Takes what the backend said. A cooldown's end is nothing it announces, since nothing happens then: so we ask once when the next one
+   * is due. Where nobody rests there is no timer.
+   */
+  private told(snapshot: Snapshot): void {
+    this.snapshot = snapshot;
+    clearTimeout(this.nextReturn);
+    const left = snapshot.profiles.map((profile) => secondsLeft(profile, snapshot, Date.now())).filter((seconds) => seconds > 0);
+    if (left.length) {
+      const wait = Math.min(Math.min(...left) * 1000 + 250, MAX_TIMER_MS);
+      this.nextReturn = setTimeout(() => void this.refresh().catch((error: unknown) => this.log.debug(String(error))), wait);
+    }
+    this.statusChanged.fire(snapshot);
   }
 
   private become(state: BackendState): void {
@@ -170,8 +186,7 @@ export class Backend implements vscode.Disposable {
       (list) => list.length === 0,
     );
     const edited = nothing || change.configRevision !== this.snapshot.configRevision;
-    this.snapshot = applyChange(this.snapshot, change, Date.now());
-    this.statusChanged.fire(this.snapshot);
+    this.told(applyChange(this.snapshot, change, Date.now()));
     // What is wrong with the configuration, and which pool is the default one, is told by the whole status only.
     if (edited) void this.refresh().catch((error: unknown) => this.log.debug(String(error)));
   }
@@ -198,6 +213,7 @@ export class Backend implements vscode.Disposable {
     const client = this.client;
     this.client = undefined;
     this.snapshot = undefined;
+    clearTimeout(this.nextReturn);
     this.current = { kind: "idle" };
     // A client that never came up cannot be stopped, and one that hangs is killed by the client after its own two seconds.
     await client?.dispose().catch((error: unknown) => this.log.debug(String(error)));

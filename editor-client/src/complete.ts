@@ -16,6 +16,8 @@ import { countdown, plain } from "./words";
 
 export type Delta = TextArrived | ThinkingArrived | ToolCallArrived | Reset;
 
+type WaitReport = vscode.Progress<{ message?: string }>;
+
 /** The request that ran last in this window, for "Explain Last Request". */
 let last: string | undefined;
 export const lastRequest = (): string | undefined => last;
@@ -27,27 +29,30 @@ export class Completions {
 
   /**
    * Streams one request. `deliver` is called in order with what arrived; it must be quick.
-   * Throws what the backend answered; a cancellation throws too.
+   * Throws what the backend answered; a cancellation throws too. A wait is told to `progress` where there is one, else in a notification
+   * of its own.
    */
-  async stream(params: Complete, deliver: (delta: Delta) => void, token: vscode.CancellationToken): Promise<Completed> {
+  async stream(params: Complete, deliver: (delta: Delta) => void, token: vscode.CancellationToken,
+    progress?: WaitReport,
+  ): Promise<Completed> {
     const partialResultToken = randomUUID();
-    const wait = new Waiting();
+    const wait = new Waiting(progress);
     const linked = new vscode.CancellationTokenSource();
     const follow = token.onCancellationRequested(() => linked.cancel());
     wait.onCancel = () => linked.cancel();
-    const listening = await this.backend.listen(partialResultToken, (progress: Progress["value"]) => {
-      switch (progress.kind) {
+    const listening = await this.backend.listen(partialResultToken, (value: Progress["value"]) => {
+      switch (value.kind) {
         case "attempt":
-          last = progress.requestId;
+          last = value.requestId;
           return wait.over();
         case "waiting":
-          last = progress.requestId;
-          return wait.until(progress, this.backend.status);
+          last = value.requestId;
+          return wait.until(value, this.backend.status);
         case "usage":
         case "stage":
           return;
         default:
-          deliver(progress);
+          deliver(value);
       }
     });
     try {
@@ -84,6 +89,8 @@ export class Completions {
 
 /** The notification while a request waits for somebody's cooldown. Its links act on the request; its own button cancels it. */
 class Waiting {
+  constructor(private readonly report: WaitReport | undefined) {}
+
   onCancel = (): void => undefined;
   private close: (() => void) | undefined;
   private ends: number | undefined;
@@ -105,23 +112,27 @@ class Waiting {
   }
 
   private open(): void {
-    const acts = encodeURIComponent(JSON.stringify([this.requestId]));
-    const links = `[Retry now](command:rooroute.wait.retryNow?${acts}) · [Next](command:rooroute.wait.skip?${acts})`;
+    if (this.report) return this.count(this.report);
     const options = { location: vscode.ProgressLocation.Notification, cancellable: true, title: "rooroute" };
     void vscode.window.withProgress(options, (progress, token) => {
       token.onCancellationRequested(() => this.onCancel());
-      const tick = () => {
-        const back = this.ends === undefined ? "" : `, back in ${countdown((this.ends - Date.now()) / 1000)}`;
-        progress.report({ message: `waiting for ${this.names}${back}. ${links}` });
-      };
-      tick();
-      const timer = setInterval(tick, 1000);
-      return new Promise<void>((resolve) => {
-        this.close = () => {
-          clearInterval(timer);
-          resolve();
-        };
-      });
+      return new Promise<void>((resolve) => this.count(progress, resolve));
     });
+  }
+
+  /** Tells the countdown each second until it is over. */
+  private count(progress: WaitReport, done?: () => void): void {
+    const request = encodeURIComponent(JSON.stringify([this.requestId]));
+    const links = `[Retry now](command:rooroute.wait.retryNow?${request}) · [Next](command:rooroute.wait.skip?${request})`;
+    const tick = () => {
+      const back = this.ends === undefined ? "" : `, back in ${countdown((this.ends - Date.now()) / 1000)}`;
+      progress.report({ message: `waiting for ${this.names}${back}. ${links}` });
+    };
+    tick();
+    const timer = setInterval(tick, 1000);
+    this.close = () => {
+      clearInterval(timer);
+      done?.();
+    };
   }
 }

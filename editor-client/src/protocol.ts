@@ -24,6 +24,32 @@ export interface AttemptBegun {
   why: string;
 }
 
+/**
+ * Declared authentication; ``providers.authentication`` says what each kind needs and where its secret goes.
+ *
+ * ``name`` is the header or query parameter and ``prefix`` what stands before the secret in it (None: the kind's usual ones).
+ * ``command`` is a program with its arguments, run without a shell, for at most ``timeout`` seconds; a token that does not tell its own
+ * end is used for ``lifetime`` seconds. ``certificate`` and ``certificate_key`` are paths of PEM files.
+ */
+export interface Auth {
+  kind: AuthKind;
+  name?: string | null;
+  prefix?: string | null;
+  username?: string | null;
+  command?: Array<string>;
+  timeout?: number;
+  lifetime?: number;
+  tokenUrl?: string | null;
+  clientId?: string | null;
+  scope?: string | null;
+  audience?: string | null;
+  certificate?: string | null;
+  certificateKey?: string | null;
+}
+
+/** How a request proves who sends it, where it is not the vendor's usual way. */
+export type AuthKind = "key-header" | "key-query" | "bearer" | "basic" | "token-command" | "oauth-client-credentials" | "mtls" | "signature-command";
+
 export interface ById {
   id: string;
 }
@@ -123,7 +149,7 @@ export interface ErrorProfile {
 export interface ImagePart {
   mimeType: string;
   data: string;
-  type?: "image";
+  type: "image";
 }
 
 /** A saved profile by ``id``, or a draft in ``profile`` with its key beside it. */
@@ -157,7 +183,7 @@ export interface Message {
   isError?: boolean;
 }
 
-/** Prices in USD per million tokens; ``assumed`` names the fields the provider did not tell. */
+/** Prices in USD per million tokens; ``assumed`` names the fields that nobody told: a documented default stands there. */
 export interface ModelInfo {
   id: string;
   name?: string | null;
@@ -168,14 +194,21 @@ export interface ModelInfo {
   supportsPromptCache?: boolean | null;
   inputPrice?: number | null;
   outputPrice?: number | null;
+  supportsComputerUse?: boolean | null;
+  cacheReadPrice?: number | null;
+  cacheWritePrice?: number | null;
   assumed?: Array<string>;
 }
 
+/**
+ * ``fetchedAt`` is left out where the server was never heard: ``models`` are then the profile's own. ``problem`` tells why a newer
+ * list could not be had, or that the profile's model is not in it.
+ */
 export interface Models {
   models: Array<ModelInfo>;
-  /** RFC 3339, UTC. */
-  fetchedAt: string;
+  fetchedAt?: string | null;
   stale: boolean;
+  problem?: Problem | null;
 }
 
 /** What happens when an answer breaks off after its first delta. */
@@ -269,6 +302,7 @@ export interface Profile {
   proxy?: string | null;
   notes?: string | null;
   options?: Record<string, unknown>;
+  auth?: Auth | null;
 }
 
 export interface ProfileAsSaved {
@@ -485,9 +519,12 @@ export interface TestProfile {
   partialResultToken?: string | number | null;
 }
 
+/** ``curl`` is the last request of the test as a command for a shell, the key left out as ``$API_KEY``. */
 export interface Tested {
   ok: boolean;
   stages: Array<Stage>;
+  curl?: string | null;
+  statusPage?: string | null;
 }
 
 export interface TextArrived {
@@ -497,7 +534,7 @@ export interface TextArrived {
 
 export interface TextPart {
   text: string;
-  type?: "text";
+  type: "text";
 }
 
 export interface ThinkingArrived {
@@ -510,7 +547,7 @@ export interface ThinkingArrived {
 export interface ThinkingPart {
   text: string;
   signature?: string | null;
-  type?: "thinking";
+  type: "thinking";
 }
 
 /** Seconds. ``first_token`` runs from the request's sending, ``idle`` between two pieces, ``total`` over the whole answer. */

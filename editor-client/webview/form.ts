@@ -59,7 +59,8 @@ function leave(): void {
   const back = ui.draft?.editing;
   ui.draft = undefined;
   draw();
-  focusSoon(back ? `[data-id="${CSS.escape(back)}"] .disclose` : "#add");
+  // Whoever has gone elsewhere in the editor meanwhile is not called back.
+  if (document.hasFocus()) focusSoon(back ? `[data-id="${CSS.escape(back)}"] .disclose` : "#add");
 }
 
 function choose(draft: Draft, provider: ProviderInfo, preset: Preset | undefined): void {

@@ -161,7 +161,7 @@ export async function journey(python) {
 
     await test("an answer streams through a failover, says who gave it and why, and the first one's return counts down", async () => {
       await provider.script({ [KEYS.one]: [limit(40), hello("One is back.")] });
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await ask("Who are you?");
       await answered("Two answers.");
       await answered("default, scripted-model");
@@ -181,7 +181,7 @@ export async function journey(python) {
       await answered("Why this profile answered");
       const text = await session.text();
       ok(text.includes("Gemini1") && text.includes("default"), text);
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
     });
 
     await test("an extension that knows nothing of rooroute finds the pool and streams through the failover", async () => {
@@ -193,7 +193,9 @@ export async function journey(python) {
         models.some((model) => model.vendor === "rooroute" && model.family === "default"),
         JSON.stringify(models),
       );
-      await provider.script({ [KEYS.one]: [limit(5), hello("One is back.")] });
+      await provider.script({
+        [KEYS.one]: [{ step: "fail", kind: "rate-limit", retryDelay: 3 }, hello("One is back.")],
+      });
       const got = await run("Stream");
       equal([got.text, got.calls, got.family], ["Two answers.", [], "default"]);
       ok(got.tokens > 0 && got.chunks >= 1, JSON.stringify(got));
@@ -244,7 +246,7 @@ export async function journey(python) {
 
     await test("a rejected key is shown as failed with its remedy, and a new key mends it", async () => {
       await provider.script({ [KEYS.one]: [{ step: "fail", kind: "invalid-key" }] });
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await ask("Still there?");
       await answered("Two answers.");
       const frame = await openPanel();
@@ -267,7 +269,7 @@ export async function journey(python) {
         [KEYS.mended]: [limit(50), hello("Mended is back.")],
         [KEYS.two]: [limit(45), hello("Two is back.")],
       });
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await ask("Is anybody there?");
       const toast = await session.notification(/waiting for .*back in 00:\d\d/, 60);
       await session.screenshot("waiting");
@@ -334,12 +336,12 @@ export async function journey(python) {
     });
 
     await test("the server is killed, and is back by itself", async () => {
-      const pids = () => session.processes("rooroute", "serve");
+      const pids = () => session.processes("-m rooroute serve");
       const [before] = await until("the server's process", () => pids().length && pids());
       process.kill(before, "SIGKILL");
       await until("another server", () => pids().length === 1 && pids()[0] !== before);
       await session.statusBar(/Gemini1|default/);
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await ask("And now?");
       await answered("again.");
     });
@@ -351,7 +353,7 @@ export async function journey(python) {
       const frame = await session.panel();
       await until("the profiles", async () => (await frame.locator("#view .row").count()) === 4);
       if (!hasKeyring) return console.log("      not tested here: the key outlives the server (no gnome-keyring)");
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await ask("Once more?");
       await answered("again.");
     });

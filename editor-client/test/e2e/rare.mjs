@@ -35,7 +35,7 @@ export async function rare() {
 
     let frame;
     await test("two hundred profiles are there, and count down without dropped frames", async () => {
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await session.command("rooroute: Open Settings");
       frame = await session.panel();
       await until("two hundred rows", async () => (await frame.locator(".row").count()) === 200);
@@ -109,7 +109,7 @@ export async function rare() {
       play("burst");
       await restart();
       await session.statusBar(/Profile 0$/);
-      await session.command("View: Close All Editors");
+      await session.closeEditors();
       await session.command("rooroute: Ask…");
       await session.answer("Everything, please");
       await session.answer("In a new tab");

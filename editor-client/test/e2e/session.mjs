@@ -204,18 +204,36 @@ export class Session {
     const input = this.page.locator(".quick-input-widget input").first();
     const row = this.page.locator(".quick-input-list .monaco-list-row.focused");
     for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
+      // Whatever takes the focus closes the palette: then it is opened again.
       await this.page.keyboard.press("F1");
-      await input.waitFor({ state: "visible", timeout: 10_000 });
-      await input.fill(`>${title}`);
-      const found = await until(
-        "the command",
-        async () => ((await row.getAttribute("aria-label", { timeout: 500 })) ?? "").startsWith(title),
-        3,
-      ).catch(() => false);
+      const found = await input
+        .fill(`>${title}`, { timeout: 3000 })
+        .then(() =>
+          until(
+            "the command",
+            async () => ((await row.getAttribute("aria-label", { timeout: 500 })) ?? "").startsWith(title),
+            3,
+          ),
+        )
+        .catch(() => false);
       if (found) return this.page.keyboard.press("Enter");
       await this.page.keyboard.press("Escape");
     }
     throw new Error(`no command “${title}” in the palette`);
+  }
+
+  /** Closes every editor and throws away what is not saved. */
+  async closeEditors() {
+    await this.command("View: Close All Editors");
+    const discard = this.page.locator(".monaco-dialog-box").getByText("Don't Save", { exact: true });
+    await until(
+      "all editors are closed",
+      async () => {
+        if (await discard.count()) await discard.first().click({ timeout: 1000 });
+        return (await this.page.locator(".tab").count()) === 0;
+      },
+      20,
+    );
   }
 
   /** Types into the quick input that is open and accepts it. */
