@@ -45,6 +45,8 @@ class Answer(Protocol):
     @property
     def chunks(self) -> AsyncIterator[bytes]: ...
 
+    def join_chunks(self) -> None: ...
+
     async def read(self, limit: int) -> bytes: ...
 
 
@@ -179,20 +181,14 @@ class Attempt:
         """Send and deliver; None when terminal evidence was seen, else what went wrong. Cancellation passes through."""
         self._started = self.monotonic()
         try:
-            async with asyncio.timeout(timeouts.total):
-                async with asyncio.timeout(timeouts.first_token) as self._first_content:
-                    return await self._exchange(upstream, request, timeouts, proxy, now, sink)
+            async with asyncio.timeout(timeouts.first_token) as self._first_content:
+                return await self._exchange(upstream, request, timeouts, proxy, now, sink)
         except TimeoutError:
-            return self._too_late(timeouts)
+            return Failure(Fault.TIMEOUT, f"No token came within {timeouts.first_token:g} seconds.")
         except Unreachable as lost:
             return lost.failure
         finally:
             self.duration = self.monotonic() - self._started
-
-    def _too_late(self, timeouts: Timeouts) -> Failure:
-        if self.committed:
-            return Failure(Fault.TIMEOUT, f"The answer was not complete after {timeouts.total:g} seconds.")
-        return Failure(Fault.TIMEOUT, f"No token came within {min(timeouts.first_token, timeouts.total):g} seconds.")
 
     async def _exchange(
         self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float, sink: Sink
@@ -207,7 +203,9 @@ class Attempt:
                 for event in decoder.feed(chunk):
                     if (end := self._take(event)) is not None:
                         return end.failure if isinstance(end, Failed) else self._judge_whole()
-                await sink.room()
+                if self.committed:  # before it there is nothing to wait with, and the deadline for the first token runs
+                    answer.join_chunks()
+                    await sink.room()
             for event in decoder.close():
                 if (end := self._take(event)) is not None:
                     return end.failure if isinstance(end, Failed) else self._judge_whole()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Final
 import httpx
 
 from rooroute.adapters.http_message import Message, reveal
+from rooroute.adapters.patience import Patience, ReadAhead
 from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import tls_context
 from rooroute.errors import InvalidInput
@@ -30,7 +30,6 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it tells wha
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=120.0)
 _MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 _ERROR_BODY_SECONDS: Final = 5.0
-_WRITE_SECONDS: Final = 60.0
 _DRAIN_SECONDS: Final = 0.25
 _DRAIN_BYTES: Final = 65_536
 
@@ -72,108 +71,80 @@ def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseT
     return httpx.AsyncHTTPTransport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False)
 
 
-class Patience:
-    """The deadline of one wait after another, for one task: ``late`` when a wait took longer than it may.
-
-    One timer serves a whole stream; it is set anew when it fires, not at every chunk (``asyncio.timeout`` around each costs more than
-    httpx takes to read it). Like ``asyncio.timeout`` it ends a wait by cancelling the task.
-    """
-
-    __slots__ = ("_clock", "_loop", "_since", "_task", "_timer", "gap", "late", "left")
-
-    def __init__(self, first: float, total: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._clock = self._loop.time
-        self._task = asyncio.current_task()
-        self._since = math.inf
-        self._timer: asyncio.TimerHandle | None = None
-        self.gap = first
-        self.left = total
-        self.late = False
-
-    def waits(self) -> None:
-        """The provider is awaited from now on."""
-        self._since = self._clock()
-        if self._timer is None:
-            self._timer = self._loop.call_later(min(self.gap, self.left), self._look)
-
-    def heard(self, gap: float) -> None:
-        """Something came; the next wait may take ``gap`` seconds."""
-        self.left -= self._clock() - self._since
-        self._since = math.inf
-        if gap < self.gap and self._timer is not None:
-            self.stop()
-        self.gap = gap
-
-    def stop(self) -> None:
-        """Nobody waits any more."""
-        self._since = math.inf
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._since is math.inf:
-            return
-        over = self._since + min(self.gap, self.left) - self._clock()
-        if over > 0:
-            self._timer = self._loop.call_later(over, self._look)
-        elif self._task is not None:
-            self.late = True
-            self._task.cancel()
-
-    def excuse(self) -> None:
-        """The cancellation was this deadline's and has been dealt with."""
-        if self._task is not None:
-            self._task.uncancel()
-
-
 class Answer:
     """An HTTP answer whose body is still coming: status, headers (names lower case), ``chunks`` as they arrive, never decoded.
 
-    Each wait for the provider has its own deadline: ``first`` seconds for the first chunk, ``idle`` for every later one, ``total`` for
-    all together. Time that the reader takes does not count: a slow reader is not the provider's fault.
+    Each wait for the provider has its own deadline: the first chunk has what ``patience`` left of its gap, every later one ``idle``
+    seconds, all together what ``patience`` has left. Time that the reader takes does not count: a slow reader is not the provider's fault.
     """
 
-    def __init__(self, response: httpx.Response, place: str, first: float, idle: float, total: float) -> None:
+    def __init__(self, response: httpx.Response, place: str, idle: float, patience: Patience) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.finished = False
         self._response = response
         self._place = place
         self._idle = idle
-        self._patience = Patience(first, total)
+        self._patience = patience
+        self._joined = False
+        self._ahead: ReadAhead | None = None
+        self._size = 0
         self.chunks: AsyncGenerator[bytes, None] = self._read_chunks()
 
+    def join_chunks(self) -> None:
+        """From now on ``chunks`` gives in one piece what came in one go: that is faster to decode, once the first word is shown."""
+        self._joined = True
+
     async def _read_chunks(self) -> AsyncGenerator[bytes, None]:
-        patience, idle, size = self._patience, self._idle, 0
+        patience = self._patience
         assert isinstance(self._response.stream, httpx.AsyncByteStream)
+        stream = aiter(self._response.stream)
         try:
             patience.waits()
-            async for chunk in self._response.stream:
-                patience.heard(idle)
-                size += len(chunk)
-                if size > _MAX_ANSWER_BYTES:
-                    raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer of {self._place} is longer than 256 MiB."))
+            async for chunk in stream:
+                patience.heard(self._idle)
+                self._count(chunk)
                 yield chunk
+                if self._joined:
+                    break
                 patience.waits()
+            else:
+                self.finished = True
+                return
+            self._ahead = ReadAhead(stream)
+            while piece := await self._next_piece(self._ahead):
+                yield piece
             self.finished = True
         except asyncio.CancelledError:
-            if not patience.late:
+            if not patience.was_the_cause():
                 raise
-            patience.excuse()
             raise Unreachable(self._late()) from None
         except httpx.TransportError as error:
             raise Unreachable(failure_of(error, self._place)) from None
         finally:
             patience.stop()
+            if self._ahead is not None:
+                await self._ahead.stop()
+
+    async def _next_piece(self, ahead: ReadAhead) -> bytes:
+        if ahead.empty:
+            self._patience.waits()
+            await ahead.come()
+            self._patience.heard(self._idle)
+        piece = await ahead.take()
+        self._count(piece)
+        return piece
+
+    def _count(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > _MAX_ANSWER_BYTES:
+            raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer of {self._place} is longer than 256 MiB."))
 
     def _late(self) -> Failure:
         gap, left = self._patience.gap, self._patience.left
         if left <= gap:
             return Failure(Fault.TIMEOUT, f"{self._place} did not finish its answer in time.")
-        return Failure(Fault.TIMEOUT, f"{self._place} sent nothing for {gap:g} seconds.")
+        return Failure(Fault.TIMEOUT, f"{self._place} sent nothing for {gap:.3g} seconds.")
 
     async def read(self, limit: int) -> bytes:
         """The body's first ``limit`` bytes, or what of them came within 5 seconds: an error is judged by what can be had of it."""
@@ -270,23 +241,36 @@ class Upstream:
         return self._transports[proxy]
 
     async def _ask(self, message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> Answer:
-        loop = asyncio.get_running_loop()
-        began, bound = loop.time(), min(timeouts.first_token, timeouts.total)
+        patience = Patience(timeouts.first_token, timeouts.total)
+        patience.waits()
         try:
-            async with asyncio.timeout(bound):
-                response = await self._send(message, timeouts, transport)
-        except TimeoutError:
+            response = await self._send(message, timeouts, transport)
+        except asyncio.CancelledError:
+            if not patience.was_the_cause():
+                raise
+            bound = min(timeouts.first_token, timeouts.total)
             late = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
             raise Unreachable(late) from None
         except httpx.TransportError as error:
             raise Unreachable(failure_of(error, message.place, seconds=timeouts.connect)) from None
-        spent = loop.time() - began
-        return Answer(response, message.place, bound - spent, timeouts.idle, timeouts.total - spent)
+        finally:
+            patience.heard()
+            patience.stop()
+        return Answer(response, message.place, timeouts.idle, patience)
 
     async def _send(self, message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> httpx.Response:
-        """Send and wait for the headers. A kept connection that the other side had closed meanwhile is replaced once, unseen."""
-        times = {"connect": timeouts.connect, "write": _WRITE_SECONDS, "read": None, "pool": None}
-        extensions = {"timeout": times}
+        """Send and wait for the headers. A kept connection that the other side had closed meanwhile is replaced once, unseen.
+
+        On a fresh connection nothing is sent twice: whoever broke that may have begun to answer.
+        """
+        fresh = message.place not in self._kept
+
+        async def seen(step: str, _: object) -> None:
+            nonlocal fresh
+            fresh = fresh or step.startswith("connection.connect")
+
+        times = {"connect": timeouts.connect, "write": None, "read": None, "pool": None}
+        extensions = {"timeout": times} if fresh else {"timeout": times, "trace": seen}
         request = httpx.Request(
             message.method, message.url, headers=message.headers, content=message.body, extensions=extensions
         )
@@ -294,7 +278,7 @@ class Upstream:
             response = await transport.handle_async_request(request)
         except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
             dropped = isinstance(error, httpx.ReadError | httpx.WriteError) or _closed(error) is not None
-            if message.place not in self._kept or not dropped:
+            if fresh or not dropped:
                 raise
             self._kept.discard(message.place)
             response = await transport.handle_async_request(request)

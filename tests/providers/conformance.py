@@ -33,6 +33,7 @@ from rooroute.profiles import Profile
 from rooroute.providers.dialect import Decoder, Dialect, HttpRequest, Target
 from rooroute.providers.table import PROVIDERS, Vendor, target_for
 from rooroute.secret import Secret, origin_of
+from tests.providers.decoding import merged
 
 RECORDED: Final = Path(__file__).parent / "recorded"
 CANARY: Final = "sk-canary-0123456789-abcdefghijklmnopqrstuvwxyz"
@@ -129,7 +130,7 @@ def decoded(decoder: Decoder, pieces: Iterable[bytes]) -> list[Event]:
     for piece in pieces:
         events.extend(decoder.feed(piece))
     events.extend(decoder.close())
-    return events
+    return merged(events)
 
 
 def decode(dialect: Dialect, name: str, pieces: Iterable[bytes]) -> list[Event]:

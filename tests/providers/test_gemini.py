@@ -93,8 +93,7 @@ def test_thoughts_are_thinking_and_the_closing_signature_is_kept() -> None:
     events = events_of("thinking.sse")
     assert content(events) == [
         ThinkingDelta("**Adding**\n\nTwo and two."),
-        TextDelta("Four"),
-        TextDelta("."),
+        TextDelta("Four."),
         ThinkingDelta("", f"text:{SIGNATURE}"),
     ]
     assert events[-2] == UsageSeen(Usage(8, 42, reasoning_tokens=36))
