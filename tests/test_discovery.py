@@ -120,6 +120,7 @@ async def test_a_failed_fetch_shows_the_last_list_with_its_age_and_the_reason(ho
     assert (found["stale"], found["fetchedAt"]) == (True, "2027-01-15T08:00:00.000Z")
     assert "refuses connections" in found["problem"]["message"]
     assert found["problem"]["remedy"] == "Check that it runs there."
+    assert await house.names() == ["a", "b"]
 
 
 @pytest.mark.parametrize(
