@@ -52,7 +52,12 @@ class AnthropicDecoder(StreamDecoder):
         if kind == "content_block_delta":
             delta = document.get("delta")
             if type(delta) is dict:
-                self._block_delta(document, delta)
+                text = delta.get("text")
+                if type(text) is str and delta.get("type") == "text_delta":  # nearly every event there is
+                    if text:
+                        self.out.text(text)
+                else:
+                    self._block_delta(document, delta)
         elif "error" in document or kind == "error":
             self.fail_with(document)
         elif (reader := self._READERS.get(str(kind))) is not None:
@@ -94,10 +99,7 @@ class AnthropicDecoder(StreamDecoder):
 
     def _block_delta(self, document: Mapping[str, Any], delta: Mapping[str, Any]) -> None:
         kind = delta.get("type")
-        if kind == "text_delta":
-            if text := text_of(delta.get("text")):
-                self.out.text(text)
-        elif kind == "thinking_delta":
+        if kind == "thinking_delta":
             if text := text_of(delta.get("thinking")):
                 self.out.append(ThinkingDelta(text))
         elif kind == "signature_delta":

@@ -5,19 +5,27 @@ https://openrouter.ai/docs/api-reference/overview, https://openrouter.ai/docs/ap
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rooroute.chat import ChatRequest
+from rooroute.chat import ChatRequest, Message, ThinkingDelta, ThinkingPart
 from rooroute.outcome import Fault, Scope
+from rooroute.providers import wire_json
 from rooroute.providers.dialect import Target
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
-from rooroute.providers.openai import ChatCompletions
+from rooroute.providers.openai import ChatCompletions, ChatCompletionsDecoder
+from rooroute.providers.openai_errors import ROWS
 from rooroute.providers.ranges import Range
 from rooroute.providers.retry_after import server_now, wait
 
 _FREE_DAY: Final = frozenset({"openrouter_free_tier_daily"})
 _BUDGETS: Final = frozenset({"openrouter_guardrail_budget", "openrouter_workspace_budget"})
+_GROWING: Final = frozenset({"text", "summary", "data"})
+_OPAQUE: Final = ("signature", "data")
+_MAKERS: Final = {"anthropic-": "anthropic/", "google-": "google/", "openai-": "openai/", "xai-": "x-ai/"}
+"""Whose models take details of a format: https://openrouter.ai/docs/use-cases/reasoning-tokens names the formats."""
+
 _UPSTREAM: Final = ("provider_name", "provider_code")
 
 
@@ -74,9 +82,42 @@ OPENROUTER_ROWS: Final = (
 )
 
 
+class OpenRouterDecoder(ChatCompletionsDecoder):
+    """Besides what chat completions tell: ``reasoning_details``, put together, as the seal of the answer's thinking.
+
+    https://openrouter.ai/docs/use-cases/reasoning-tokens asks for them back, unchanged, within a loop of tool calls.
+    """
+
+    def __init__(self, content_type: str, now: float, rows: Sequence[Row] | None = None) -> None:
+        super().__init__(content_type, now, rows)
+        self._details: dict[tuple[object, object], dict[str, Any]] = {}
+
+    def _read_delta(self, delta: dict[str, Any], document: dict[str, Any]) -> None:
+        if told := delta.get("reasoning_details"):
+            for detail in told:
+                self._add(detail)
+        super()._read_delta(delta, document)
+
+    def _add(self, detail: Mapping[str, Any]) -> None:
+        """Fragments of one detail share index and type; text grows, everything else is what was said last."""
+        known = self._details.setdefault((detail.get("index"), detail.get("type")), {})
+        for name, value in detail.items():
+            if name in _GROWING and isinstance(value, str) and isinstance(known.get(name), str):
+                known[name] += value
+            elif value is not None or name not in known:
+                known[name] = value
+
+    def finish(self) -> None:
+        """Ends the answer well; thinking that nobody signed needs no seal."""
+        details = list(self._details.values())
+        if any(detail.get(name) for detail in details for name in _OPAQUE):
+            self.out.append(ThinkingDelta("", wire_json.write(details).decode()))
+        super().finish()
+
+
 @dataclass(frozen=True, slots=True)
 class OpenRouterChatCompletions(ChatCompletions):
-    """Chat completions with OpenRouter's own fields: ``provider`` preferences, ``reasoning``, ``usage`` accounting."""
+    """Chat completions with OpenRouter's own fields: ``provider`` preferences, ``reasoning`` and its details, ``usage`` accounting."""
 
     def document(self, target: Target, request: ChatRequest) -> dict[str, Any]:
         """The body, with the cost asked for (https://openrouter.ai/docs/use-cases/usage-accounting)."""
@@ -84,10 +125,42 @@ class OpenRouterChatCompletions(ChatCompletions):
         document["usage"] = {"include": True}
         if request.reasoning_effort is not None:
             document["reasoning"] = {"effort": request.reasoning_effort}
+        told = (each for each in document["messages"] if each["role"] == "assistant")
+        for message, answer in zip((m for m in request.messages if m.role == "assistant"), told, strict=True):
+            if details := _details_of(message, target.model):
+                answer["reasoning_details"] = details
         return document
+
+    def decoder(self, content_type: str, now: float) -> OpenRouterDecoder:
+        """A fresh decoder; see ``Dialect``."""
+        return OpenRouterDecoder(content_type, now, (*self.rows, *ROWS))
+
+
+def _details_of(message: Message, model: str) -> list[Any]:
+    """The details sealed in an earlier answer, save those that another maker's model signed."""
+    parts = message.content if isinstance(message.content, tuple) else ()
+    found: list[Any] = []
+    for part in parts:
+        if isinstance(part, ThinkingPart) and part.signature:
+            try:
+                sealed = wire_json.read(part.signature.encode())
+            except ValueError:
+                continue
+            found += (
+                [each for each in sealed if isinstance(each, dict) and _is_for(each, model)]
+                if isinstance(sealed, list)
+                else []
+            )
+    return found
+
+
+def _is_for(detail: Mapping[str, Any], model: str) -> bool:
+    maker = next((maker for begins, maker in _MAKERS.items() if str(detail.get("format")).startswith(begins)), None)
+    return maker is None or model.startswith(maker)
 
 
 OPENROUTER: Final = OpenRouterChatCompletions(
+    name="openrouter",
     rows=OPENROUTER_ROWS,
     names={"reasoning_effort": None},
     option_fields={"provider": "provider", "models": "models", "transforms": "transforms"},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from rooroute.chat import ChatRequest, FinishReason, TextDelta, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
+from rooroute.chat import ChatRequest, FinishReason, ThinkingDelta, ToolCallDelta, Usage, UsageSeen
 from rooroute.outcome import Failure, Fault
 from rooroute.providers import envelope, openai_errors, responses_request
 from rooroute.providers.authentication import BEARER, KeyPlace
@@ -48,7 +48,7 @@ class ResponsesDecoder(StreamDecoder):
         kind = document.get("type")
         if kind == "response.output_text.delta":
             if text := text_of(document.get("delta")):
-                self.out.append(TextDelta(text))
+                self.out.text(text)
         elif kind == "response.function_call_arguments.delta":
             self._arguments(document, text_of(document.get("delta")))
         elif (reader := self._READERS.get(str(kind))) is not None:
@@ -76,7 +76,7 @@ class ResponsesDecoder(StreamDecoder):
                 self._refused = self._refused or kind == "refusal"
                 if text:
                     spoken = kind in ("output_text", "refusal")
-                    self.out.append(TextDelta(text) if spoken else ThinkingDelta(text))
+                    self.out.text(text) if spoken else self.out.append(ThinkingDelta(text))
         self._item_added({"output_index": at, "item": {**item, "arguments": ""}})
         self._item_done({"output_index": at, "item": item})
 
@@ -93,7 +93,7 @@ class ResponsesDecoder(StreamDecoder):
     def _refusal(self, document: Mapping[str, Any]) -> None:
         if text := text_of(document.get("delta")):
             self._refused = True
-            self.out.append(TextDelta(text))
+            self.out.text(text)
 
     def _item_added(self, document: Mapping[str, Any]) -> None:
         item, place = mapping_of(document.get("item")), _place(document)

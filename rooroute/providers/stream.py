@@ -109,7 +109,7 @@ class StreamDecoder:
         self.fail(judge(self.rows, evidence_in_stream(document, self.now, status=status)))
 
     def _take(self, events: list[SseEvent], *, at_end: bool) -> None:
-        read = self.read
+        read, changes = self.read, self.changes
         for name, data in events:
             try:
                 document = from_json(data)
@@ -120,8 +120,8 @@ class StreamDecoder:
                         return
                     continue
             self._documents += 1
-            if self.changes is not None:
-                self.changes.apply(document)
+            if changes is not None:
+                changes.apply(document)
             try:
                 if type(document) is dict:
                     read(document, name)

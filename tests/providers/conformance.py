@@ -81,7 +81,7 @@ EVIDENCE: Final = {
 """What proves the end in each dialect; an answer that is one document is proved by being complete."""
 
 
-FORMS: Final = {"vertex-gemini": "gemini"}
+FORMS: Final = {"vertex-gemini": "gemini", "openrouter": "openai"}
 """Dialects whose answers have another one's form: their names differ only because signatures do."""
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ToolCall, ToolChoiceName
+from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ThinkingPart, ToolCall, ToolChoiceName
 from rooroute.errors import InvalidInput
+from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.profiles import Profile
 from rooroute.providers.mistral import tool_id
 from rooroute.providers.table import (
@@ -24,6 +25,7 @@ from rooroute.providers.table import (
 )
 from rooroute.secret import Secret, origin_of
 from tests.providers import conformance as c
+from tests.providers.decoding import as_delivered
 
 AZURE = PROVIDERS["azure-openai"]
 RESOURCE = "https://res.openai.azure.com"
@@ -167,6 +169,45 @@ def test_openrouter_is_told_the_preferences_and_asked_for_the_cost() -> None:
     assert "reasoning_effort" not in body
     assert options["provider"] == {"order": ["anthropic"], "zdr": True}, "the profile's own stay as they are"
     assert c.build(PROVIDERS["openrouter"], c.said("hi"), options=options).headers["x-title"] == "mine"
+
+
+REASONED = (
+    b'data: {"choices":[{"delta":{"role":"assistant","reasoning":"Let me","reasoning_details":[{"type":"reasoning.text","text":"Let me","format":"anthropic-claude-v1","index":0}]}}]}\n\n'
+    b'data: {"choices":[{"delta":{"reasoning":" think.","reasoning_details":[{"type":"reasoning.text","text":" think.","format":"anthropic-claude-v1","index":0}]}}]}\n\n'
+    b'data: {"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","signature":"sig-1","format":"anthropic-claude-v1","index":0}]}}]}\n\n'
+    b'data: {"choices":[{"delta":{"content":"","tool_calls":[{"index":0,"id":"toolu_1","function":{"name":"a","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}\n\n'
+    b"data: [DONE]\n\n"
+)  # fmt: skip
+
+
+def test_openrouter_gets_its_reasoning_back_and_another_maker_s_model_does_not() -> None:
+    dialect = PROVIDERS["openrouter"].dialect
+    answer = as_delivered(dialect, c.decoded(dialect.decoder(c.EVENT_STREAM, c.NOW), [REASONED]))
+    assert [part.text for part in answer.content if isinstance(part, ThinkingPart)] == ["Let me think."]
+    history = ChatRequest((Message("user", "hi"), answer, Message("tool", "done", tool_call_id="toolu_1")))
+    request = for_dialect(history, dialect.name, SignatureMemory())
+    _, body = asked("openrouter", "anthropic/claude-sonnet-4.5", request)
+    assert body["messages"][1]["reasoning_details"] == [
+        {
+            "type": "reasoning.text",
+            "text": "Let me think.",
+            "format": "anthropic-claude-v1",
+            "index": 0,
+            "signature": "sig-1",
+        }
+    ]
+    _, body = asked("openrouter", "google/gemini-3-pro", request)
+    assert "reasoning_details" not in body["messages"][1]
+
+
+def test_openrouter_s_unsigned_thinking_and_a_broken_seal_are_not_sent() -> None:
+    dialect = PROVIDERS["openrouter"].dialect
+    unsigned = REASONED.replace(b'"signature":"sig-1",', b"")
+    answer = as_delivered(dialect, c.decoded(dialect.decoder(c.EVENT_STREAM, c.NOW), [unsigned]))
+    broken = Message("assistant", (ThinkingPart("x", "{oops"), ThinkingPart("y", "5"), TextPart("z")))
+    request = for_dialect(ChatRequest((Message("user", "hi"), answer)), dialect.name, SignatureMemory())
+    _, body = asked("openrouter", "a/b", replace(request, messages=(*request.messages, broken)))
+    assert not [message for message in body["messages"] if "reasoning_details" in message]
 
 
 def test_mistral_gets_short_ids_a_word_in_between_and_no_fields_it_refuses() -> None:
