@@ -226,6 +226,8 @@ class Backend:
         """The whole picture; whoever listens is told what changed since the last one."""
         records = await self._parts.state.attempts(self._parts.ports.now() - _RECENT_SECONDS, _RECENT_ATTEMPTS)
         self._recent = await asyncio.to_thread(_recent, records)
+        for each in records:
+            self._parts.window.measurements.learn(each.profile_id, each.at, each.first_token_s, each.output_tokens)
         found = views.status(self._picture(), self._parts.store.store_name, self._problems())
         changes = views.difference(self._told, found) if self._told is not None else None
         self._told = found

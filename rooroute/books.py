@@ -34,9 +34,8 @@ class Books:
         self._unreachable: list[tuple[Candidate, Failure, float, Policy]] = []
         self.attempts: list[AttemptRecord] = []
 
-    def policy(self, configuration: Configuration, candidate: Candidate, everybody: Sequence[Candidate]) -> Policy:
-        """How this candidate's failure is to be punished."""
-        lone = sum(each.enabled for each in everybody) == 1
+    def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
+        """How this candidate's failure is to be punished; ``lone``: there is nobody else."""
         return policy_for(configuration.profiles[candidate.profile_id], self._pool, configuration.defaults, lone=lone)
 
     async def settle(
@@ -92,7 +91,7 @@ class Books:
 
     def note(
         self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, sent_at: float
-    ) -> None:
+    ) -> AttemptRecord:
         """Put one attempt into the ledger."""
         usage = self._usage(attempt, failure)
         record = AttemptRecord(
@@ -115,10 +114,11 @@ class Books:
             estimated=usage.estimated,
             cost=cost_of(profile, usage),
             session=self._session,
-            tags=profile.tags,
+            tags=tuple(dict.fromkeys((*profile.tags, *self._options.tags))),
         )
         self.attempts.append(record)
         self._ports.state.record_attempt(record)
+        return record
 
     def _usage(self, attempt: Attempt, failure: Failure | None) -> Usage:
         """What the provider told; of a broken-off answer at least what was delivered, since the count comes last. An attempt that

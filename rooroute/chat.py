@@ -113,7 +113,11 @@ class ChatRequest:
 class CompletionOptions:
     """How one request wants to be served. ``request_id`` names it in progress, errors and ``why``; ``pool`` and ``profile`` are ids, at
     most one of them given; ``fallback`` False asks the first choice only, None means: yes for a pool, no for a named profile.
-    ``session`` names the conversation for stickiness; ``metadata`` is the client's own and goes nowhere but into the record."""
+    ``session`` names the conversation for stickiness; ``metadata`` is the client's own and goes nowhere but to the rules.
+
+    ``mode``, ``task``, ``language`` (of the file) and ``tags`` are for the rules; ``tags`` also for budgets and the ledger. ``region``
+    binds the request to profiles of that region. ``consent`` is the user's word about the last resort: for this request, for this
+    window's session, or (None) none. ``pin`` keeps the session where this request goes."""
 
     request_id: str
     pool: str | None = None
@@ -123,6 +127,13 @@ class CompletionOptions:
     on_interrupt: OnInterrupt | None = None
     fallback: bool | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    mode: str | None = None
+    task: str | None = None
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    region: str | None = None
+    consent: Literal["once", "session"] | None = None
+    pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

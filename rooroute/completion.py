@@ -28,22 +28,26 @@ from rooroute.errors import (
     SecretUnavailable,
     StreamInterrupted,
 )
+from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Failure, Fault
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
-from rooroute.profiles import OnInterrupt, Profile
+from rooroute.profiles import OnInterrupt, Profile, Strategy
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for, target_for
-from rooroute.roster import candidates, estimated_tokens, pool_of
+from rooroute.roster import Lineup, Roster, cost_estimate, pool_of
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.figures import FIGURES, Policy
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.costs import switch_cost
 from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
+from rooroute.routing.route import SPOKEN_AGAINST
 from rooroute.routing.settling import Ending, another_ready, ask_again, renew
 from rooroute.routing.shown import sentence, shown_state
+from rooroute.routing.strategies import BLANK, Reading
 from rooroute.routing.window import Window
-from rooroute.session import in_tool_loop, revert_for, session_of
+from rooroute.session import facts_of, in_tool_loop, revert_for, session_of
 from rooroute.unanswered import titles_of, unanswered
 
 MAX_REQUESTS: Final = 1_000
@@ -52,6 +56,7 @@ _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
     Fault.CONTEXT: ContextTooLong,
     Fault.POLICY: ContentFiltered,
 }
+_BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 _CANCELLED: Final = Failure(Fault.CANCELLED, "The request was cancelled.")
 
 
@@ -62,6 +67,7 @@ class Completions:
         self._ports = ports
         self._window = window
         self._memory = SignatureMemory()
+        self._roster = Roster(ports.credentials)
         self._live: dict[str, _Story] = {}
 
     async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
@@ -72,7 +78,7 @@ class Completions:
         """
         if len(self._live) >= MAX_REQUESTS:
             raise Overloaded(f"More than {MAX_REQUESTS:,} requests are under way; ask again when some have ended.")
-        story = _Story(self._ports, self._window, self._memory, request, options, sink)
+        story = _Story(self._ports, self._window, self._memory, self._roster, request, options, sink)
         self._live[options.request_id] = story
         try:
             return await story.tell()
@@ -107,16 +113,24 @@ class _Story:
         ports: Ports,
         window: Window,
         memory: SignatureMemory,
+        roster: Roster,
         request: ChatRequest,
         options: CompletionOptions,
         sink: Sink,
     ) -> None:
         self._ports, self._window, self._memory = ports, window, memory
-        self._request, self._options, self._sink = request, options, sink
+        self._roster, self._request, self._options, self._sink = roster, request, options, sink
         self._delivery = Delivery(sink)
         self._configuration = ports.configuration()
         self._pool = pool_of(self._configuration, options.pool, options.profile, options.fallback)
         self._session = session_of(request, options.session)
+        self._facts = facts_of(request, options)
+        self._strategy = self._lineup().way.strategy
+        self._alone = not (self._pool.enabled and self._pool.failover.enabled) or options.fallback is False
+        self._only: str | None = None
+        self._refused_by_policy = False
+        if options.consent == "session":
+            window.consents.add(self._pool.id)
         self._books = Books(ports, request, options, self._pool, self._session)
         self._owner = f"{ports.owner}/{options.request_id}"
         self._began = ports.monotonic()
@@ -160,11 +174,30 @@ class _Story:
 
     # --- pick ---
 
+    def _lineup(self) -> Lineup:
+        return self._roster.lineup(self._configuration, self._pool, self._facts, self._session)
+
     def _candidates(self) -> tuple[Candidate, ...]:
-        found = candidates(self._configuration, self._pool, self._ports.credentials, self._request, self._options.model)
-        if not self._unfit:
+        found = self._lineup().candidates
+        if not (self._unfit or self._measured):
             return found
-        return tuple(replace(each, excluded=self._unfit.get(each.profile_id, each.excluded)) for each in found)
+        return tuple(self._seen(each) for each in found)
+
+    @property
+    def _measured(self) -> bool:
+        """Whether the pool puts profiles behind the others by what was measured."""
+        return self._pool.latency.too_slow is not None
+
+    def _seen(self, candidate: Candidate) -> Candidate:
+        """The candidate with what this request and this window have learnt of it."""
+        if candidate.profile_id in self._unfit:
+            return replace(candidate, excluded=self._unfit[candidate.profile_id])
+        how = self._pool.latency
+        if how.too_slow is not None:
+            seconds = self._window.measurements.first_token(candidate.profile_id, how, self._ports.now())
+            if seconds is not None and seconds > how.too_slow:
+                return replace(candidate, group=candidate.group + SPOKEN_AGAINST)
+        return candidate
 
     async def _pick(self) -> Decision:
         """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update."""
@@ -179,8 +212,9 @@ class _Story:
             decision = await self._ports.state.update(take)
         self._first = self._first or decision
         if isinstance(decision, Use):
+            self._only = decision.candidate.profile_id if self._alone else None
             if decision.pointer_lost:
-                self._window.lose_pointer(self._pool.id)
+                self._window.lose_pointer(self._pool.id, self._session)
             if len(self._books.attempts) >= self._most_attempts(everybody):
                 await self._let_go(decision)
                 return self._spent(everybody)
@@ -193,16 +227,50 @@ class _Story:
         return Ask(
             owner=self._owner,
             pool_id=self._pool.id,
-            strategy=self._pool.strategy,
+            strategy=self._strategy,
             revert=revert_for(self._pool, self._request),
             max_wait=0.0 if late else max(0.0, most - self._waited),
             tried=frozenset(self._tried),
-            pointer=self._options.profile or self._window.pointers.get(self._pool.id),
+            pinned=self._only,
+            pointer=self._options.profile or self._window.pointer(self._pool.id, self._session),
             sticky=stay.profile_id if stay else None,
             sticky_since=stay.since if stay else 0.0,
             in_tool_loop=in_tool_loop(self._request),
             retry_now=self._early,
+            reading=self._reading(),
+            last_resort=self._pool.last_resort,
+            consented=self._options.consent is not None or self._pool.id in self._window.consents,
+            switch_cost=self._switch_cost,
+            max_switch_cost=self._pool.max_switch_cost,
+            safety_net=self._pool.safety_net,
         )
+
+    def _reading(self) -> Reading:
+        """What the strategy may know of the profiles; nothing where it goes by order and turns alone."""
+        if self._strategy in _BLIND:
+            return BLANK
+        pool, seen, now = self._pool, self._window.measurements, self._ports.now()
+        turns, turn = seen.turns(pool.id)
+        profiles, facts, output = self._configuration.profiles, self._facts, seen.output_tokens()
+        return Reading(
+            cost=lambda each: cost_estimate(profiles[each], facts, output),
+            first_token=lambda each: seen.first_token(each, pool.latency, now),
+            measured_at=seen.asked_at,
+            explore=seen.explores(pool.id, pool.latency),
+            busy=seen.busy,
+            weights=pool.weights,
+            turns=turns,
+            turn=turn,
+        )
+
+    def _switch_cost(self, profile_id: str) -> float | None:
+        """USD that leaving the session's warm prompt cache for this profile costs; None where nobody knows."""
+        stay = self._window.stay(self._pool.id, self._session)
+        if stay is None or stay.profile_id == profile_id or not stay.warm_tokens:
+            return None
+        profiles = self._configuration.profiles
+        here, there = profiles.get(stay.profile_id), profiles.get(profile_id)
+        return switch_cost(stay.warm_tokens, here.price, there.price) if here and there else None
 
     def _most_attempts(self, everybody: tuple[Candidate, ...]) -> int:
         return self._pool.max_attempts or len(everybody) + 1
@@ -232,6 +300,10 @@ class _Story:
         self._sink.attempt(len(self._books.attempts) + 1, profile.id, use.candidate.model, use.why)
         self._ports.state.note_selected(profile.id, sent_at)
         self._asked[profile.id] = self._asked.get(profile.id, 0) + 1
+        self._window.measurements.chosen(
+            self._pool.id, profile.id, self._pool.weights if self._strategy is Strategy.WEIGHTED else None
+        )
+        self._window.measurements.begun(profile.id)
         keeper = asyncio.ensure_future(self._keep(use.probe)) if use.probe else None
         failure: Failure | None = _CANCELLED
         try:
@@ -240,9 +312,10 @@ class _Story:
                 message,
             )
         finally:
+            self._window.measurements.ended(profile.id)
             if keeper is not None:
                 keeper.cancel()
-            self._books.note(profile, use.candidate, attempt, failure, sent_at)
+            self._measure(self._books.note(profile, use.candidate, attempt, failure, sent_at))
             if failure is _CANCELLED:
                 await asyncio.shield(self._let_go(use))
         self._early = None
@@ -251,6 +324,12 @@ class _Story:
             return None
         await self._settle(use, Ending.CLEAN_END, sent_at)
         return self._answer(profile, use.candidate, attempt)
+
+    def _measure(self, record: AttemptRecord) -> None:
+        """How quick the profile was; a timeout counts as at least as long as was waited."""
+        late = record.duration_s if record.verdict == Fault.TIMEOUT else None
+        seconds = late if record.first_token_s is None else record.first_token_s
+        self._window.measurements.observe(record.profile_id, record.at, seconds, record.output_tokens)
 
     async def _prepare(self, use: Use, profile: Profile) -> HttpRequest | None:
         """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
@@ -309,7 +388,7 @@ class _Story:
         )
 
     def _policy(self, candidate: Candidate) -> Policy:
-        return self._books.policy(self._configuration, candidate, self._candidates())
+        return self._books.policy(self._configuration, candidate, lone=self._lineup().enabled == 1)
 
     # --- judge ---
 
@@ -322,7 +401,7 @@ class _Story:
             await self._let_go(use)
         else:
             await self._settle(use, failure, sent_at)
-        if failure.fault in _REJECTED:
+        if failure.fault in _REJECTED and failure.status not in self._pool.failover.retry_codes:
             self._rejected(use, failure)
         elif attempt.committed:
             self._go_on_or_stop(use, failure)
@@ -335,6 +414,10 @@ class _Story:
             raise self._broken_off(use, failure)
         if failure.fault is Fault.CONTEXT and self._only_larger(use.candidate, failure):
             return
+        if failure.fault is Fault.POLICY and self._pool.policy_fallback and not self._refused_by_policy:
+            self._refused_by_policy = True
+            if self._next() is not None:
+                return
         title = self._configuration.profiles[use.candidate.profile_id].title
         raise _REJECTED[failure.fault](f"{title} refused the request: {failure.message}", **self._so_far())
 
@@ -348,7 +431,7 @@ class _Story:
             self._ports.now(),
             self._policy(candidate),
         )
-        pause = ask_again(failure, self._asked[candidate.profile_id], others)
+        pause = ask_again(failure, self._asked[candidate.profile_id], others, self._policy(candidate))
         if pause is None or self._late() or not self._room_to_ask_again():
             return
         if failure.fault is Fault.CREDENTIAL:
@@ -368,7 +451,7 @@ class _Story:
         """Leave out whoever is not known to have a larger window. Whether anybody is left."""
         profiles = self._configuration.profiles
         refused = profiles[candidate.profile_id].context_window or failure.max_tokens_allowed or 0
-        needed = max(estimated_tokens(self._request), refused)
+        needed = max(self._facts.tokens, refused)
         for each in self._candidates():
             window = profiles[each.profile_id].context_window
             if window is None or window <= needed:
@@ -440,7 +523,11 @@ class _Story:
     def _answer(self, profile: Profile, candidate: Candidate, attempt: Attempt) -> dict[str, Any]:
         message = self._delivery.message(complete=True)
         self._memory.remember(message)
-        self._window.answered(self._pool.id, self._session, profile.id, self._ports.now(), self._pool.strategy)
+        last = self._books.attempts[-1]
+        warm = last.cached_input_tokens + last.cache_write_tokens
+        self._window.answered(self._pool.id, self._session, profile.id, self._ports.now(), self._strategy, warm)
+        if self._options.pin:
+            self._window.pin(self._pool.id, self._session, profile.id)
         self._ports.state.note_working(self._pool.id, profile.id)
         usage, cost = self._books.total_usage(), self._books.total_cost()
         self._sink.usage(usage)

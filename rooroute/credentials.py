@@ -54,6 +54,8 @@ class Credentials:
         self._missing: set[str] = set()
         self._unreadable: dict[str, tuple[float, SecretUnavailable]] = {}
         self._saved_at: dict[str, str | None] = {}
+        self.version = 0
+        """Grows whenever ``domain`` may answer differently for the same profile."""
 
     async def resolve(self, profile: Profile) -> Mapping[str, Secret]:
         """The profile's secrets by slot; empty where it has none and needs none.
@@ -71,7 +73,10 @@ class Credentials:
             self._unreadable[profile.id] = (self._monotonic() + _QUIET, wrong)
             raise
         slot = vendor_of(profile).key.place.slot
-        self._keys[profile.id] = self._digest(secrets[slot].reveal(secrets[slot].origin)) if slot in secrets else ""
+        key = self._digest(secrets[slot].reveal(secrets[slot].origin)) if slot in secrets else ""
+        if self._keys.get(profile.id) != key:
+            self._keys[profile.id] = key
+            self.version += 1
         return secrets
 
     async def _read(self, profile: Profile) -> dict[str, Secret]:
@@ -135,7 +140,8 @@ class Credentials:
         self._store.forget(profile_id)
         self._unreadable.pop(profile_id, None)
         self._missing.discard(profile_id)
-        self._keys.pop(profile_id, None)
+        if self._keys.pop(profile_id, None) is not None:
+            self.version += 1
 
     def fingerprint(self, profile: Profile) -> str:
         """A keyed hash that changes with the credential or the base URL, told without reading a secret."""

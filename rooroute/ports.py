@@ -45,6 +45,10 @@ class Credentials(Protocol):
 
     def domain(self, profile: Profile) -> str: ...
 
+    @property
+    def version(self) -> int:
+        """Grows whenever ``domain`` may answer differently for the same profile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:

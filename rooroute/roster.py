@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 
 from rooroute.chat import ChatRequest
 from rooroute.errors import NotFound
 from rooroute.profiles import Configuration, Pool, Profile
 from rooroute.providers.table import PROVIDERS, base_url_of, resolve_model
 from rooroute.routing.candidate import Candidate
+from rooroute.routing.route import Lead, Route, lead, led, route, unfit
+from rooroute.routing.rules import NOTHING, Facts
 from rooroute.secret import origin_of
 
 CHARACTERS_A_TOKEN: Final = 4  # the usual rule of thumb for English: https://platform.openai.com/tokenizer
 _IMAGE_TOKENS: Final = 1_000
+_LINEUPS_KEPT: Final = 64
 
 
 class Marks(Protocol):
@@ -23,6 +25,10 @@ class Marks(Protocol):
     def fingerprint(self, profile: Profile) -> str: ...
 
     def domain(self, profile: Profile) -> str: ...
+
+    @property
+    def version(self) -> int:
+        """Grows whenever ``domain`` may answer differently for the same profile."""
 
 
 def estimated_tokens(request: ChatRequest) -> int:
@@ -58,11 +64,6 @@ def pool_of(configuration: Configuration, pool_id: str | None, profile_id: str |
     return pool
 
 
-def members(configuration: Configuration, pool: Pool) -> Iterable[Profile]:
-    """The pool's profiles that exist, in order."""
-    return (configuration.profiles[each] for each in pool.profiles if each in configuration.profiles)
-
-
 def candidate(
     profile: Profile, marks: Marks, *, model: str | None = None, tokens: int = 0, position: int = 0
 ) -> Candidate:
@@ -77,14 +78,12 @@ def candidate(
         fingerprint=marks.fingerprint(profile),
         position=position,
         enabled=profile.enabled,
-        excluded=_unsuitable(profile, resolved, model, base_url, tokens),
+        excluded=_unsuitable(profile, resolved, model, base_url) or _too_small(profile, tokens),
         last_resort=profile.last_resort,
     )
 
 
-def _unsuitable(
-    profile: Profile, resolved: str | None, asked: str | None, base_url: str | None, tokens: int
-) -> str | None:
+def _unsuitable(profile: Profile, resolved: str | None, asked: str | None, base_url: str | None) -> str | None:
     if profile.provider not in PROVIDERS:
         return f"names the unknown provider {profile.provider!r}"
     if base_url is None:
@@ -95,17 +94,82 @@ def _unsuitable(
             if asked
             else "names no model; choose one in the profile or the request"
         )
+    return None
+
+
+def _too_small(profile: Profile, tokens: int) -> str | None:
     if profile.context_window is not None and tokens > profile.context_window:
         return f"has a window of {profile.context_window:,} tokens, too small for about {tokens:,}"
     return None
 
 
+def cost_estimate(profile: Profile, facts: Facts, usual_output: int) -> float | None:
+    """USD that a request with these facts will cost about; ``usual_output`` tokens where it sets no limit. None without a price."""
+    if profile.price is None:
+        return None
+    output = usual_output if facts.output_tokens is None else min(facts.output_tokens, max(usual_output, 1))
+    return (facts.tokens * profile.price.input + output * profile.price.output) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lineup:
+    """A pool's profiles as candidates for requests of one kind, in order. ``enabled`` counts those not switched off."""
+
+    candidates: tuple[Candidate, ...]
+    way: Route
+    pool: Pool
+    enabled: int
+
+
+class Roster:
+    """Candidates made once and kept while nothing they are made of changes: the configuration, the keys, and what the request needs."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._known: dict[tuple[Any, ...], Lineup] = {}
+        self._made_for: tuple[Any, ...] = ()
+        self._smallest: dict[str, int] = {}
+
+    def lineup(self, configuration: Configuration, pool: Pool, facts: Facts = NOTHING, session: str = "") -> Lineup:
+        """The pool's candidates for a request with these facts, led by the pool's rules."""
+        given = lead(pool, facts, session)
+        first = next(iter(configuration.profiles.values()), None)
+        made_for = (configuration, self._marks.version, self._marks.fingerprint(first) if first else "")
+        if self._made_for[1:] != made_for[1:] or self._made_for[0] is not configuration:
+            self._known.clear()
+            self._smallest.clear()
+            self._made_for = made_for
+        tokens = facts.tokens if facts.tokens > self._smallest_window(configuration, pool) else 0
+        rule = given.rule.name if given.rule else None
+        key = (pool.id, facts.model, facts.tools, facts.images, given.region, rule, given.canary, tokens)
+        found = self._known.get(key)
+        if found is None or (found.pool is not pool and found.pool != pool):
+            if len(self._known) >= _LINEUPS_KEPT:
+                self._known.clear()
+            found = self._known[key] = lineup(configuration, pool, self._marks, facts, given)
+        return found
+
+    def _smallest_window(self, configuration: Configuration, pool: Pool) -> int:
+        if pool.id not in self._smallest:
+            windows = (each.context_window for each in configuration.profiles.values())
+            self._smallest[pool.id] = min((each for each in windows if each is not None), default=2**63)
+        return self._smallest[pool.id]
+
+
+def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts, given: Lead) -> Lineup:
+    """A pool's candidates for a request with these facts that is led so."""
+    way = route(pool, facts.model, given)
+    known = (configuration.profiles[each] for each in way.profiles if each in configuration.profiles)
+    found = []
+    for position, profile in enumerate(known):
+        made = candidate(profile, marks, model=facts.model, tokens=facts.tokens, position=position)
+        why = made.excluded or unfit(profile, pool, facts, way.region)
+        found.append(led(made if why == made.excluded else replace(made, excluded=why), way))
+    return Lineup(tuple(found), way, pool, sum(each.enabled for each in found))
+
+
 def candidates(
-    configuration: Configuration, pool: Pool, marks: Marks, request: ChatRequest | None = None, model: str | None = None
+    configuration: Configuration, pool: Pool, marks: Marks, facts: Facts = NOTHING, session: str = ""
 ) -> tuple[Candidate, ...]:
-    """The pool's profiles as candidates for ``request`` asking for ``model`` (None: each profile's own)."""
-    tokens = estimated_tokens(request) if request else 0
-    return tuple(
-        candidate(profile, marks, model=model, tokens=tokens, position=position)
-        for position, profile in enumerate(members(configuration, pool))
-    )
+    """The pool's profiles as candidates for a request with these facts."""
+    return lineup(configuration, pool, marks, facts, lead(pool, facts, session)).candidates

@@ -1,11 +1,13 @@
-"""Which conversation a request belongs to, and where in it the request stands."""
+"""Which conversation a request belongs to, where in it the request stands, and what can be said of it to the rules."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
-from rooroute.chat import ChatRequest, Message
+from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.profiles import Pool, Revert
+from rooroute.roster import estimated_tokens
+from rooroute.routing.rules import Facts
 
 
 def session_of(request: ChatRequest, given: str | None) -> str:
@@ -27,6 +29,36 @@ def revert_for(pool: Pool, request: ChatRequest) -> Revert:
     if pool.revert is Revert.TURN and request.messages[-1].role != "user":
         return Revert.SESSION
     return pool.revert
+
+
+def facts_of(request: ChatRequest, options: CompletionOptions) -> Facts:
+    """What rules, needs and estimates go by. What the client did not say in a field of its own may stand in its metadata."""
+    spoken = next((each for each in reversed(request.messages) if each.role == "user"), None)
+
+    def told(name: str, value: str | None) -> str | None:
+        known = options.metadata.get(name) if value is None else value
+        return known if isinstance(known, str) and known else None
+
+    return Facts(
+        model=options.model,
+        mode=told("mode", options.mode),
+        task=told("task", options.task),
+        intent=told("intent", None),
+        tools=bool(request.tools),
+        images=any(
+            part.type == "image"
+            for message in request.messages
+            if not isinstance(message.content, str)
+            for part in message.content
+        ),
+        text=_text(spoken) if spoken else "",
+        tokens=estimated_tokens(request),
+        output_tokens=request.max_tokens,
+        language=told("language", options.language),
+        tags=frozenset(options.tags),
+        region=told("region", options.region),
+        metadata=options.metadata,
+    )
 
 
 def _text(message: Message) -> str:

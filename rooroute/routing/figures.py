@@ -93,7 +93,9 @@ class Policy:
     """How one attempt's failure is to be punished.
 
     ``cooldown`` is the user's own (None: the class's default; 0: try the next one and mark nothing). ``lone`` says that the pool has
-    nobody else. ``threshold`` faults within ``FIGURES.fault_window`` make a rest; ``success_threshold`` good probes end one for good.
+    nobody else. ``threshold`` faults within ``FIGURES.fault_window`` make a rest; ``success_threshold`` good probes end one for good;
+    ``breaker_rest`` is that rest's length where the user set a circuit breaker. ``retries`` is how often a request may ask the profile
+    again, ``same_first`` that it shall do so before it goes on.
     """
 
     cooldown: float | None = None
@@ -101,6 +103,9 @@ class Policy:
     lone: bool = False
     threshold: int = FIGURES.fault_threshold
     success_threshold: int = 1
+    breaker_rest: float | None = None
+    retries: int = 1
+    same_first: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -110,9 +115,15 @@ class Policy:
 def policy_for(profile: Profile, pool: Pool, defaults: Defaults, *, lone: bool = False) -> Policy:
     """The user's value nearest to the profile: the profile's own, the pool's, the defaults'. A provider's hint goes before all of them
     (except in ``fixed`` mode), a class's default after."""
+    breaker = pool.circuit_breaker
     said = (profile.cooldown, pool.cooldown, defaults.cooldown)
     return Policy(
         cooldown=next((value for value in said if value is not None), None),
         mode=pool.cooldown_mode or defaults.cooldown_mode,
         lone=lone,
+        threshold=breaker.failure_threshold if breaker else FIGURES.fault_threshold,
+        success_threshold=breaker.success_threshold if breaker else 1,
+        breaker_rest=breaker.timeout if breaker else None,
+        retries=next(each for each in (profile.max_retries, pool.failover.max_retries, 1) if each is not None),
+        same_first=pool.failover.same_first,
     )

@@ -116,7 +116,7 @@ def count(mark: Mark | None, report: Report) -> Mark | None:
         report.now,
     )
     overloaded = failure.fault is Fault.OVERLOAD or failure.status in OVERLOAD_STATUSES
-    needed = 1 if overloaded and report.others_ready else policy.threshold
+    needed = 1 if overloaded and report.others_ready and policy.breaker_rest is None else policy.threshold
     if policy.fixed or usable_hint(failure.hint) is not None or len(recent) >= needed:
         return rest(mark, report)
     return replace(_mark(report, MarkState.WATCHED, strike=strikes(mark, report)), faults=recent)

@@ -13,6 +13,7 @@ from rooroute.routing.strategies import Reading, next_turn
 
 _SAMPLES: Final = 256
 _OUTPUT_SAMPLES: Final = 64
+_LATEST_NEWS: Final = 60.0  # seconds after which nothing more is expected of what other windows did
 USUAL_OUTPUT: Final = 500
 """Tokens taken as an answer's length where neither the request nor the past says."""
 
@@ -36,7 +37,7 @@ class Measurements:
     _turns: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     _turn: dict[str, float] = field(default_factory=dict)
     _asks: dict[str, int] = field(default_factory=dict)
-    _learnt: float = 0.0
+    _learnt_until: float = 0.0
 
     def begun(self, profile_id: str) -> None:
         """A request is under way to this profile."""
@@ -55,10 +56,22 @@ class Measurements:
         self.asked_at[profile_id] = max(at, self.asked_at.get(profile_id, at))
         if first_token is not None:
             seen = self._seen[profile_id]
-            seen.times.append((at, first_token))
+            if seen.times and seen.times[-1][0] > at:
+                seen.times = deque(sorted([*seen.times, (at, first_token)]), maxlen=_SAMPLES)
+            else:
+                seen.times.append((at, first_token))
             seen.known = None
         if output_tokens > 0:
             self._outputs.append(output_tokens)
+
+    def learn(self, profile_id: str, at: float, first_token: float | None, output_tokens: int = 0) -> None:
+        """As ``observe``, of an attempt out of the shared ledger, oldest first, which this window may have made itself."""
+        if at < self._learnt_until - _LATEST_NEWS:
+            return
+        self._learnt_until = max(at, self._learnt_until)
+        known = self._seen[profile_id].times if profile_id in self._seen else ()
+        if self.asked_at.get(profile_id) != at and not any(seen_at == at for seen_at, _ in known):
+            self.observe(profile_id, at, first_token, output_tokens)
 
     def output_tokens(self) -> int:
         """How long an answer is of late."""

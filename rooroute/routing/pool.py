@@ -7,7 +7,7 @@ over with nobody counted as asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -19,7 +19,7 @@ from rooroute.routing.figures import FIGURES
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.readiness import Look, Standing, as_asked, look, soonest, why_not
 from rooroute.routing.shown import Shown, shown_state
-from rooroute.routing.strategies import BLANK, ORDER_WORDS, SPREADING, STRATEGIES, Reading
+from rooroute.routing.strategies import BLANK, ORDER_WORDS, SPREADING, STRATEGIES, Reading, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class Ask:
     not ask again. ``pinned`` allows one profile only. ``pointer`` is the profile rotated to by hand, ``sticky`` the one that last
     answered this session and ``sticky_since`` when the session came to it. ``retry_now`` is the profile the user wants tried before its
     time. ``max_wait`` is how many seconds the request is still ready to wait. ``reading`` is what the strategy may know. ``last_resort``
-    says when the last resort may be used, ``consented`` that the user has said yes to it. ``switch_costs`` is what leaving the sticky
-    profile for each other costs in USD, and ``max_switch_cost`` how much of that the user accepts. ``safety_net``: ask everybody once
+    says when the last resort may be used, ``consented`` that the user has said yes to it. ``switch_cost`` is what leaving the sticky
+    profile for another costs in USD, and ``max_switch_cost`` how much of that the user accepts. ``safety_net``: ask everybody once
     before giving up.
     """
 
@@ -50,7 +50,7 @@ class Ask:
     reading: Reading = BLANK
     last_resort: LastResort | None = None
     consented: bool = False
-    switch_costs: Mapping[str, float] = field(default_factory=dict)
+    switch_cost: Callable[[str], float | None] = unknown
     max_switch_cost: float | None = None
     safety_net: bool = False
 
@@ -210,7 +210,7 @@ def _choose(ask: Ask, looks: Iterable[Look], snapshot: Snapshot, now: float) -> 
 def _worth_staying(ask: Ask, ordered: Sequence[Look]) -> tuple[Look, str] | None:
     """The session's profile, where going to the best one would cost more than the user accepts."""
     first = ordered[0].candidate
-    price = ask.switch_costs.get(first.profile_id)
+    price = None if ask.max_switch_cost is None else ask.switch_cost(first.profile_id)
     if ask.max_switch_cost is None or price is None or price <= ask.max_switch_cost:
         return None
     here = next((each for each in ordered if each.candidate.profile_id == ask.sticky), None)

@@ -33,22 +33,37 @@ class Route:
     last_resort: str | None = None
 
 
-def route(pool: Pool, facts: Facts = NOTHING, session: str = "") -> Route:
-    """Where this pool sends a request with these facts. ``session`` names the conversation, for splits that stay with it."""
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What of a route depends on the single request: the rule it met and the canary its session falls to."""
+
+    rule: Rule | None = None
+    canary: str | None = None
+    region: str | None = None
+
+
+def lead(pool: Pool, facts: Facts = NOTHING, session: str = "") -> Lead:
+    """What leads a request with these facts. ``session`` names the conversation, for splits that stay with it."""
+    rule = first_rule(pool.rules, facts) if pool.rules and pool.enabled else None
+    region = facts.region or (rule.region if rule else None) or pool.region
+    return Lead(rule, _canary(pool, session) if pool.split and pool.enabled else None, region)
+
+
+def route(pool: Pool, model: str | None, given: Lead) -> Route:
+    """Where this pool sends requests for this model (None: each profile's own) that are led so."""
     if not pool.enabled:
-        return Route(profiles=pool.profiles, strategy=Strategy.PRIORITY, region=pool.region or facts.region)
-    rule = first_rule(pool.rules, facts) if pool.rules else None
+        return Route(profiles=pool.profiles, strategy=Strategy.PRIORITY, region=given.region)
+    rule = given.rule
     extra = (pool.last_resort.profile,) if pool.last_resort else ()
     ids = _members(pool, rule, extra)
-    strategy = rule.strategy if rule and rule.strategy else pool.strategy
-    groups = {each: BEHIND for each in ids if each not in rule.profiles} if rule else _routed(pool, ids, facts.model)
+    groups = {each: BEHIND for each in ids if each not in rule.profiles} if rule else _routed(pool, ids, model)
     return Route(
         profiles=ids,
-        strategy=strategy,
+        strategy=rule.strategy if rule and rule.strategy else pool.strategy,
         rule=rule.name if rule else None,
-        groups={**groups, **_split(pool, ids, groups, session)} if pool.split else groups,
+        groups={**groups, **_split(pool, ids, groups, given.canary)} if pool.split else groups,
         tiers=_tiers(pool, rule),
-        region=facts.region or (rule.region if rule else None) or pool.region,
+        region=given.region,
         last_resort=pool.last_resort.profile if pool.last_resort else None,
     )
 
@@ -85,19 +100,23 @@ def share_of(session: str) -> float:
     return int.from_bytes(digest, "big") / 2**64 * 100
 
 
-def _split(pool: Pool, ids: Iterable[str], groups: Mapping[str, int], session: str) -> dict[str, int]:
-    """The canary whose share the session falls into goes first, the other canaries go behind who else was led to."""
-    place, reached, chosen = share_of(session), 0.0, None
+def _canary(pool: Pool, session: str) -> str | None:
+    """Whose share of the sessions this one falls into, if anybody's."""
+    place, reached = share_of(session), 0.0
     for profile_id, percent in pool.split.items():
         reached += percent
         if place < reached:
-            chosen = profile_id
-            break
-    led = {each for each in ids if groups.get(each, LED) == LED}
+            return profile_id
+    return None
+
+
+def _split(pool: Pool, ids: Iterable[str], groups: Mapping[str, int], canary: str | None) -> dict[str, int]:
+    """The canary goes first, the other canaries behind who else was led to."""
+    main = _main(pool)
     return {
-        each: CHOSEN if each == chosen else CANARY_OF_OTHERS
-        for each in pool.split
-        if each in led and (each == chosen or each != _main(pool))
+        each: CHOSEN if each == canary else CANARY_OF_OTHERS
+        for each in ids
+        if each in pool.split and groups.get(each, LED) == LED and (each == canary or each != main)
     }
 
 

@@ -110,17 +110,17 @@ def another_ready(
     )
 
 
-def ask_again(failure: Failure, asked: int, others_ready: bool) -> float | None:
+def ask_again(failure: Failure, asked: int, others_ready: bool, policy: Policy) -> float | None:
     """Seconds after which the same profile may be asked once more within this request, or None: go on to the next.
 
-    ``asked`` is how often the request has asked it. A key that seems dead is confirmed at once; a passing trouble is tried again only
-    when nobody else could answer.
+    ``asked`` is how often the request has asked it, ``policy`` how often it may. A key that seems dead is confirmed at once; a passing
+    trouble is tried again only when nobody else could answer, or where the user wants the same one first.
     """
-    if asked > 1:
-        return None
     if failure.fault is Fault.CREDENTIAL and failure.confirm:
-        return 0.0
-    return FIGURES.same_profile_backoff if failure.fault in _ONCE_MORE and not others_ready else None
+        return 0.0 if asked == 1 else None
+    if asked > policy.retries or failure.fault not in _ONCE_MORE or (others_ready and not policy.same_first):
+        return None
+    return FIGURES.same_profile_backoff * 2.0 ** (asked - 1)
 
 
 def reset(candidate: Candidate, snapshot: Snapshot) -> Change:

@@ -10,8 +10,8 @@ from rooroute.profiles import Strategy
 from rooroute.routing.candidate import Candidate
 
 
-def _unknown(profile_id: str) -> None:
-    return None
+def unknown(profile_id: str) -> None:
+    """Nothing is known of any profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,8 @@ class Reading:
     """
 
     last_selected: Mapping[str, float] = field(default_factory=dict)
-    cost: Callable[[str], float | None] = _unknown
-    first_token: Callable[[str], float | None] = _unknown
+    cost: Callable[[str], float | None] = unknown
+    first_token: Callable[[str], float | None] = unknown
     measured_at: Mapping[str, float] = field(default_factory=dict)
     explore: bool = False
     busy: Mapping[str, int] = field(default_factory=dict)

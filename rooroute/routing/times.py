@@ -45,7 +45,11 @@ def rest_time(report: Report, strike: int) -> tuple[float, bool]:
 def _unhinted(report: Report, strike: int) -> float:
     configured = report.policy.cooldown
     if report.happening is Happening.FAULTED:
-        return configured or min(FIGURES.fault_first * 2.0 ** min(strike, 16), FIGURES.fault_longest)
+        return (
+            report.policy.breaker_rest
+            or configured
+            or min(FIGURES.fault_first * 2.0 ** min(strike, 16), FIGURES.fault_longest)
+        )
     base = configured or (FIGURES.quota if report.fault.fault is Fault.QUOTA else FIGURES.rate_limit)
     climbed = base * FIGURES.rate_limit_ladder[min(strike, len(FIGURES.rate_limit_ladder) - 1)]
     return max(base, min(climbed, FIGURES.rate_limit_longest))

@@ -183,6 +183,16 @@ class Complete(Shape):
     session: str | None = None
     on_interrupt: OnInterrupt | None = None
     fallback: Flag | None = None
+    mode: str | None = None
+    task: str | None = None
+    language: str | None = None
+    tags: list[str] = []
+    region: str | None = None
+    """Binds the request to profiles of that region; it never leaves it."""
+    consent: Literal["once", "session"] | None = None
+    """The user's yes to the pool's last resort, for this request or for this window's session."""
+    pin: Flag = False
+    """Keep the session with the profile that answers this request."""
     partial_result_token: Token | None = None
 
 

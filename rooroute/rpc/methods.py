@@ -268,6 +268,13 @@ def _options(params: m.Complete, request_id: str) -> chat.CompletionOptions:
         on_interrupt=params.on_interrupt,
         fallback=params.fallback,
         metadata=params.metadata,
+        mode=params.mode,
+        task=params.task,
+        language=params.language,
+        tags=tuple(params.tags),
+        region=params.region,
+        consent=params.consent,
+        pin=params.pin,
     )
 
 

@@ -31,7 +31,7 @@ from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, 
 from rooroute.routing.settling import Ending, another_ready, ask_again, edited, renew, reset, rest_by_hand, settle
 from rooroute.routing.shown import ShownState, shown_state
 from rooroute.routing.times import remembered
-from tests.routing.scenario import BLAMELESS, NOON, apply
+from tests.routing.scenario import BLAMELESS, NOON, PLAIN, apply
 
 WINDOWS = ("left", "right", "remote")
 NAMES = ("Gemini1", "Gemini2", "default", "local")
@@ -331,7 +331,7 @@ def test_no_script_of_failures_makes_a_request_ask_more_than_twice_each(
             others_ready=others,
         )
         snapshot = apply(snapshot, change)
-        if ask_again(failure, asked[who.profile_id], others) is None:
+        if ask_again(failure, asked[who.profile_id], others, PLAIN) is None:
             tried |= {(who.profile_id, who.model)}
     assert not isinstance(decision, Use)
     assert max(asked.values()) <= 2

@@ -107,7 +107,7 @@ class TestAnotherReady:
 def test_asking_the_same_profile_again(
     fault: Fault, confirm: bool, asked: int, others: bool, wait: float | None
 ) -> None:
-    assert ask_again(failure(fault, confirm=confirm), asked, others) == wait
+    assert ask_again(failure(fault, confirm=confirm), asked, others, PLAIN) == wait
 
 
 class TestForgetting:

@@ -26,7 +26,11 @@ def test_priority_is_the_users_order_whoever_was_used_last() -> None:
 
 
 def test_round_robin_takes_the_least_recently_used_and_new_ones_first() -> None:
-    assert names(round_robin(POOL, Reading(last_selected={"Gemini1": 5.0, "Gemini2": 3.0}))) == ["default", "Gemini2", "Gemini1"]
+    assert names(round_robin(POOL, Reading(last_selected={"Gemini1": 5.0, "Gemini2": 3.0}))) == [
+        "default",
+        "Gemini2",
+        "Gemini1",
+    ]
 
 
 @given(away=st.lists(st.sampled_from(NAMES), max_size=30))
