@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+@lru_cache(maxsize=256)
 def origin_of(url: str) -> str:
     """The origin of an http or https URL as ``scheme://host:port``, lower case, the port always written.
 

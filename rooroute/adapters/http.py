@@ -10,8 +10,11 @@ import asyncio
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Final
 
 import httpx
@@ -25,6 +28,11 @@ from rooroute.outcome import Failure, Fault, Scope, Unreachable
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
 
+if find_spec("sniffio") is None:
+    # httpcore tries to import it several times per request, and each time the whole of sys.path is searched in vain: more than its own
+    # work on the request. None says at once that it is not there (https://docs.python.org/3/reference/import.html#the-module-cache,
+    # https://github.com/encode/httpcore/blob/1.0.9/httpcore/_synchronization.py#L22).
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it tells what is sent
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=120.0)
@@ -272,7 +280,7 @@ class Upstream:
         times = {"connect": timeouts.connect, "write": None, "read": None, "pool": None}
         extensions = {"timeout": times} if fresh else {"timeout": times, "trace": seen}
         request = httpx.Request(
-            message.method, message.url, headers=message.headers, content=message.body, extensions=extensions
+            message.method, _parsed(message), headers=message.headers, content=message.body, extensions=extensions
         )
         try:
             response = await transport.handle_async_request(request)
@@ -290,6 +298,16 @@ class Upstream:
         task = asyncio.get_running_loop().create_task(_finish(answer))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
+
+
+def _parsed(message: Message) -> httpx.URL:
+    """Parsing costs as much as connecting to a kept connection; a URL that holds a secret is not remembered."""
+    return httpx.URL(message.url) if message.url_is_secret else _remembered(message.url)
+
+
+@lru_cache(maxsize=256)
+def _remembered(url: str) -> httpx.URL:
+    return httpx.URL(url)
 
 
 async def _finish(answer: Answer) -> None:

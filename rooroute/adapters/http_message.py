@@ -17,13 +17,15 @@ _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connec
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Message:
-    """A request with its secrets in place; never shown to anybody. ``place`` is host and port, for sentences."""
+    """A request with its secrets in place; never shown to anybody. ``place`` is host and port, for sentences;
+    ``url_is_secret`` tells that the URL holds one of the secrets."""
 
     method: str
     url: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
     place: str
+    url_is_secret: bool = False
 
     def __repr__(self) -> str:
         return f"Message({self.method} {self.place})"
@@ -49,7 +51,9 @@ def reveal(request: HttpRequest) -> Message:
     query = urlencode(_shown(request.secret_query, origin), quote_via=quote)
     url = request.url + (("&" if urlsplit(request.url).query else "?") + query if query else "")
     place = origin.partition("://")[2]
-    return Message(request.method, url, [_line(name, value) for name, value in headers.items()], request.body, place)
+    return Message(
+        request.method, url, [_line(name, value) for name, value in headers.items()], request.body, place, bool(query)
+    )
 
 
 def _shown(values: Mapping[str, tuple[str, Secret]], origin: str) -> dict[str, str]:
