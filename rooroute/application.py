@@ -405,7 +405,11 @@ def _vendor_json(row: Vendor) -> Json:
         "id": row.id,
         "name": row.name,
         "documentation": row.documentation,
-        "fields": [plain(each, ("name", "label", "kind", "required", "help", "placeholder")) for each in row.fields],
+        "fields": [
+            plain(each, ("name", "label", "kind", "required", "help", "placeholder"))
+            | ({"choices": list(each.choices)} if each.choices else {})
+            for each in row.fields
+        ],
         "presets": [
             {
                 "id": each.id,
