@@ -79,6 +79,14 @@ def test_who_proves_itself_otherwise_needs_no_key(kind: str) -> None:
     assert not request.secret_headers
 
 
+@pytest.mark.parametrize("declared", [auth("key-query", name="k"), auth("basic", username="u"), auth("bearer")])
+def test_where_no_key_is_none_is_sent(declared: Auth) -> None:
+    profile = Profile(id="one", provider="openai-compatible", base_url=c.FALLBACK_BASE, auth=declared)
+    request = VENDOR.dialect.build(target_for(profile, "m", {}), c.said("hi"))
+    assert not request.secret_headers
+    assert not request.secret_query
+
+
 def test_a_named_secret_fills_a_header_and_a_parameter() -> None:
     profile = Profile(
         id="one",

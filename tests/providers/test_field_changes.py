@@ -9,6 +9,7 @@ import pytest
 
 from rooroute.chat import ChatRequest
 from rooroute.profiles import Profile
+from rooroute.providers.dialect import ErrorAnswer
 from rooroute.providers.field_changes import changes_of, wrong
 from rooroute.providers.reshaped import Reshaped
 from rooroute.providers.table import PROVIDERS, check, dialect_for
@@ -78,5 +79,9 @@ def test_an_answer_is_put_right_before_it_is_read() -> None:
     body = b'data: {"choices":[{"delta":{"said":"Hi"}}]}\n\ndata: {"choices":[{"delta":{},"ended":"stop"}]}\n\n'
     answer = c.assembled(c.decoded(dialect.decoder(c.EVENT_STREAM, c.NOW), [body]))
     assert (answer.text, answer.end) == ("Hi", "stop")
+    target = c.target(PROVIDERS["openai-compatible"], options=options)
+    assert dialect.build(target, c.said("hi")) == usual.build(target, c.said("hi"))
+    busy = ErrorAnswer(429, {"retry-after": "3"}, b"")
+    assert dialect.classify(busy, c.NOW) == usual.classify(busy, c.NOW)
     whole = b'{"choices":[{"delta":{"said":"Hi"},"ended":"stop"}]}'
     assert c.assembled(c.decoded(dialect.decoder("application/json", c.NOW), [whole])).text == "Hi"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -74,6 +75,36 @@ def test_an_error_s_time_is_found() -> None:
     assert (end.failure.hint, end.failure.code) == (11.054, "rate_limit_exceeded")
 
 
+def events_of(*documents: dict[str, Any]) -> bytes:
+    return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in documents)
+
+
+def test_a_call_that_was_never_finished_is_whole_all_the_same() -> None:
+    item = {"type": "function_call", "call_id": "a", "name": "one"}
+    body = events_of(
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.output_item.added", "output_index": 0, "item": item},
+        {"type": "response.function_call_arguments.delta", "output_index": 7, "delta": "lost"},
+        {"type": "response.reasoning_summary_text.delta", "delta": ""},
+        {"type": "response.refusal.delta", "delta": ""},
+        {"type": "response.output_text.delta", "delta": ""},
+        {"type": "response.completed", "response": {}},
+    )
+    answer = c.assembled(c.decoded(OPENAI_RESPONSES.decoder(c.EVENT_STREAM, c.NOW), [body]))
+    assert answer == c.Answer(calls=(("one", {}),), end=TOOLS)
+
+
+def test_a_call_that_comes_whole_and_without_an_id_gets_one() -> None:
+    item = {"type": "function_call", "name": "one", "arguments": ' {"x":1} '}
+    body = events_of(
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.incomplete", "response": {"incomplete_details": {"reason": "other"}}},
+    )
+    events = c.decoded(OPENAI_RESPONSES.decoder(c.EVENT_STREAM, c.NOW), [body])
+    assert c.assembled(events) == c.Answer(calls=(("one", {"x": 1}),), end=FinishReason.OTHER)
+    assert isinstance(events[0], ToolCallDelta) and events[0].id
+
+
 def body(request: ChatRequest, **changes: Any) -> dict[str, Any]:
     document = c.body_of(c.build(VENDOR, request, **changes))
     assert isinstance(document, dict)
@@ -84,7 +115,7 @@ def test_a_conversation_in_items() -> None:
     request = ChatRequest(
         (
             Message("system", "Be brief."),
-            Message("user", (TextPart("What?"), ImagePart("image/png", "AAAA"))),
+            Message("user", (TextPart("What?"), ThinkingPart("mine"), ImagePart("image/png", "AAAA"))),
             Message(
                 "assistant",
                 (ThinkingPart("Hm.", "seal"), ThinkingPart("unsealed"), TextPart("I look.")),
