@@ -38,9 +38,9 @@ from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for, target_for
 from rooroute.roster import Lineup, Roster, cost_estimate, pool_of
 from rooroute.routing.candidate import Candidate
+from rooroute.routing.costs import switch_cost
 from rooroute.routing.figures import FIGURES, Policy
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
-from rooroute.routing.costs import switch_cost
 from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
 from rooroute.routing.route import SPOKEN_AGAINST
 from rooroute.routing.settling import Ending, another_ready, ask_again, renew
