@@ -1,5 +1,5 @@
-"""How a request proves who sends it, as far as that can be said without doing anything: where each secret goes, what a command is told and
-what its answer means. Running commands, exchanging tokens and loading certificates is an adapter's work.
+"""How a request proves who sends it: where each secret goes, and what is wrong with a declaration. ``tokens`` and ``signing`` say what
+commands and endpoints are told and what their answers mean; running them and loading certificates is an adapter's work.
 
 Whatever the kind, the secret that travels is in the target's slot ``apiKey``. What is *stored* may differ: nothing for a command,
 ``clientSecret`` for an OAuth exchange (RFC 6749, section 4.4); ``stored`` tells.
@@ -8,20 +8,14 @@ Whatever the kind, the secret that travels is in the target's slot ``apiKey``. W
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
-from urllib.parse import quote, urlencode
+from dataclasses import dataclass
+from typing import Final
 
 from rooroute.errors import SecretUnavailable
-from rooroute.profiles import Auth, AuthKind, Problem, Profile, check_base_url, needs_plain_http_approval
-from rooroute.providers import wire_json
-from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
-from rooroute.providers.redaction import plain
-from rooroute.providers.retry_after import instant, number
+from rooroute.profiles import AuthKind, Problem, Profile, check_base_url, needs_plain_http_approval
+from rooroute.providers.dialect import Target
 from rooroute.secret import Secret, origin_of
 
 USUAL_SLOT: Final = "apiKey"
@@ -29,11 +23,7 @@ CLIENT_SECRET: Final = "clientSecret"
 TEMPLATE: Final = re.compile(r"^([^$]*)\$\{secret:([A-Za-z][A-Za-z0-9_-]{0,63})\}$")
 """A custom header's or query parameter's value that ends in a named secret: ``Token ${secret:team}``."""
 
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_LONGEST_TOKEN: Final = 100_000
-_EARLY: Final = 60.0
-_TEXTS: Final = ("access_token", "accessToken", "id_token", "token")
-_ENDS: Final = ("expires_on", "expires_at", "expiration", "expirationTimestamp", "expiry", "expiresAt", "expiresOn")
+HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +70,7 @@ def carried(target: Target, usual: KeyPlace) -> Carried:
             query[auth.name or "key"] = (auth.prefix or "", secret)
     elif auth is not None and auth.kind is AuthKind.BASIC:
         if secret is not None:
-            headers["authorization"] = ("Basic ", _basic(auth.username or "", secret))
+            headers["authorization"] = ("Basic ", basic(auth.username or "", secret))
     else:
         headers.update(place_of(profile, usual).headers(target))
     return Carried(headers, query)
@@ -107,7 +97,7 @@ def _named(target: Target, slot: str) -> Secret:
     return secret
 
 
-def _basic(name: str, password: Secret) -> Secret:
+def basic(name: str, password: Secret) -> Secret:
     """User name and password as RFC 7617 wants them, in UTF-8."""
     joined = f"{name}:{password.reveal(password.origin)}".encode()
     return Secret(base64.b64encode(joined).decode("ascii"), password.origin)
@@ -134,122 +124,6 @@ def stored(profile: Profile) -> dict[str, str | None]:
 def needs_no_key(profile: Profile) -> bool:
     """Whether the profile proves itself without any key: by a certificate or a signature."""
     return profile.auth is not None and profile.auth.kind in (AuthKind.MTLS, AuthKind.SIGNATURE_COMMAND)
-
-
-# --- short-lived tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A short-lived token and its end, in UTC epoch seconds."""
-
-    secret: Secret
-    expires_at: float
-
-    def fresh(self, now: float) -> bool:
-        """Whether it may still be sent: it is renewed a minute before its end."""
-        return now < self.expires_at - _EARLY
-
-
-def token_of(output: bytes, *, origin: str, now: float, lifetime: float) -> Token:
-    """The token a command printed or a token endpoint answered: bare text, or JSON as OAuth, Azure's and Google's command lines and
-    Kubernetes' ``ExecCredential`` write it. ``lifetime`` (seconds) holds where it does not tell its end.
-
-    Raises SecretUnavailable with a sentence that never quotes the output.
-    """
-    try:
-        text = output.decode().strip()
-    except UnicodeDecodeError:
-        text = ""
-    document: Any = None
-    if text[:1] in ("{", '"'):
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
-            raise SecretUnavailable("The token command printed broken JSON; try it in a terminal.") from None
-        text = document if isinstance(document, str) else ""
-    found: Mapping[str, Any] = document if isinstance(document, dict) else {}
-    status = found.get("status")
-    found = status if isinstance(status, dict) else found
-    token = next((found[name] for name in _TEXTS if isinstance(found.get(name), str)), text)
-    if not token or len(token) > _LONGEST_TOKEN or not token.isascii() or any(c <= " " for c in token):
-        raise SecretUnavailable(
-            "What came is no token: it is empty or holds white space; try the command in a terminal."
-        )
-    return Token(Secret(token, origin), _end(found, now, lifetime))
-
-
-def _end(found: Mapping[str, Any], now: float, lifetime: float) -> float:
-    spell = number(found.get("expires_in"))
-    if spell is not None and spell > 0:
-        return now + spell
-    ends = (instant(found.get(name)) for name in _ENDS)
-    return next((end for end in ends if end is not None), now + lifetime)
-
-
-def exchange(auth: Auth, client_secret: Secret) -> HttpRequest:
-    """The OAuth client-credentials request. The client's secret travels in the header (RFC 6749, section 2.3.1), never in the body."""
-    form = {"grant_type": "client_credentials", "scope": auth.scope, "audience": auth.audience}
-    identity = Secret(quote(client_secret.reveal(client_secret.origin), safe=""), client_secret.origin)
-    return HttpRequest(
-        method="POST",
-        url=auth.token_url or "",
-        headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
-        secret_headers={"authorization": ("Basic ", _basic(quote(auth.client_id or "", safe=""), identity))},
-        body=urlencode({name: value for name, value in form.items() if value}).encode(),
-    )
-
-
-def exchanged(answer: ErrorAnswer, auth: Auth, *, origin: str, now: float) -> Token:
-    """The token of a token endpoint's answer. Raises SecretUnavailable with its error's name."""
-    if answer.status == 200:
-        return token_of(answer.body, origin=origin, now=now, lifetime=auth.lifetime)
-    try:
-        document = wire_json.read(answer.body)
-    except ValueError:
-        document = None
-    code = document.get("error") if isinstance(document, dict) else None
-    said = plain(code) if isinstance(code, str) else f"HTTP {answer.status}"
-    raise SecretUnavailable(f"The token endpoint refused ({said}); check client id, client secret and scope.")
-
-
-# --- signatures
-
-
-def to_sign(request: HttpRequest) -> bytes:
-    """What a signing command reads: one JSON object with method, url, headers, body (base64) and bodySha256 (hex)."""
-    return wire_json.write(
-        {
-            "method": request.method,
-            "url": request.url,
-            "headers": dict(request.headers),
-            "body": base64.b64encode(request.body).decode("ascii"),
-            "bodySha256": hashlib.sha256(request.body).hexdigest(),
-        }
-    )
-
-
-def signed(request: HttpRequest, output: bytes, origin: str) -> HttpRequest:
-    """The request with what the command printed: ``{"headers": {…}, "query": {…}}``, treated as secret. Raises SecretUnavailable."""
-    try:
-        document = json.loads(output)
-        parts = {kind: document.get(kind) or {} for kind in ("headers", "query")}
-        fine = all(
-            isinstance(n, str) and isinstance(v, str) and v.isascii() for p in parts.values() for n, v in p.items()
-        )
-        fine = fine and all(_HEADER_NAME.fullmatch(n) and v.isprintable() for n, v in parts["headers"].items())
-    except (ValueError, AttributeError, RecursionError):
-        fine, parts = False, {}
-    if not fine or not any(parts.values()):
-        raise SecretUnavailable('The signing command printed no {"headers": {"name": "value"}}; try it in a terminal.')
-    headers = {name.lower(): ("", Secret(value, origin)) for name, value in parts["headers"].items()}
-    query = {name: ("", Secret(value, origin)) for name, value in parts["query"].items()}
-    return replace(
-        request,
-        headers={name: value for name, value in request.headers.items() if name not in headers},
-        secret_headers={**request.secret_headers, **headers},
-        secret_query={**request.secret_query, **query},
-    )
 
 
 # --- what is wrong with it
@@ -282,7 +156,7 @@ def check(profile: Profile) -> list[Problem]:
         for name, what in _NEEDED[auth.kind]
         if not getattr(auth, name)
     ]
-    if auth.name and auth.kind is not AuthKind.KEY_QUERY and not _HEADER_NAME.fullmatch(auth.name):
+    if auth.name and auth.kind is not AuthKind.KEY_QUERY and not HEADER_NAME.fullmatch(auth.name):
         wrong.append(("name", "This is no name of a header.", "Use letters, digits and dashes."))
     if auth.prefix and not (auth.prefix.isascii() and auth.prefix.isprintable()):
         wrong.append(("prefix", "This cannot stand in a header.", "Use one line of ASCII."))

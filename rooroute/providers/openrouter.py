@@ -14,8 +14,9 @@ from rooroute.outcome import Fault, Scope
 from rooroute.providers import wire_json
 from rooroute.providers.dialect import Target
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
-from rooroute.providers.openai import ChatCompletions, ChatCompletionsDecoder
+from rooroute.providers.openai import ChatCompletions
 from rooroute.providers.openai_errors import ROWS
+from rooroute.providers.openai_stream import ChatCompletionsDecoder
 from rooroute.providers.ranges import Range
 from rooroute.providers.retry_after import server_now, wait
 

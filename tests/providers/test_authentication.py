@@ -11,7 +11,7 @@ import pytest
 
 from rooroute.errors import SecretUnavailable
 from rooroute.profiles import Auth, AuthKind, Profile
-from rooroute.providers import authentication
+from rooroute.providers import authentication, signing, tokens
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
 from rooroute.providers.table import PROVIDERS, check, models_request, target_for
 from rooroute.secret import Secret
@@ -142,7 +142,7 @@ PRINTED = {
 
 @pytest.mark.parametrize(("output", "text", "end"), PRINTED.values(), ids=PRINTED)
 def test_a_token_is_read(output: bytes, text: str, end: float) -> None:
-    token = authentication.token_of(output, origin=ORIGIN, now=NOW, lifetime=300.0)
+    token = tokens.token_of(output, origin=ORIGIN, now=NOW, lifetime=300.0)
     assert token.secret.reveal(ORIGIN) == text
     assert token.expires_at == pytest.approx(end)
     assert text not in repr(token)
@@ -158,7 +158,7 @@ def test_what_is_no_token_is_refused_without_being_quoted(output: bytes) -> None
     if output.startswith(b"["):
         output = b'{"a":' * 50_000
     with pytest.raises(SecretUnavailable) as refused:
-        authentication.token_of(output, origin=ORIGIN, now=NOW, lifetime=300.0)
+        tokens.token_of(output, origin=ORIGIN, now=NOW, lifetime=300.0)
     assert "two words" not in refused.value.message
 
 
@@ -166,7 +166,7 @@ def test_an_exchange_keeps_the_client_s_secret_out_of_the_body() -> None:
     declared = auth(
         "oauth-client-credentials", token_url=TOKEN_URL, client_id="a b", scope="api:read x", audience="aud"
     )
-    request = authentication.exchange(declared, Secret("s&cret", "https://login.example.net:443"))
+    request = tokens.exchange(declared, Secret("s&cret", "https://login.example.net:443"))
     prefix, secret = request.secret_headers["authorization"]
     told = base64.b64decode(secret.reveal("https://login.example.net:443")).decode()
     assert (prefix, told) == ("Basic ", "a%20b:s%26cret")
@@ -177,23 +177,23 @@ def test_an_exchange_keeps_the_client_s_secret_out_of_the_body() -> None:
 def test_an_exchange_ends_in_a_token_or_a_name() -> None:
     declared = auth("oauth-client-credentials", token_url=TOKEN_URL, client_id="me", lifetime=60.0)
     good = ErrorAnswer(200, {}, b'{"access_token":"tok"}')
-    assert authentication.exchanged(good, declared, origin=ORIGIN, now=NOW).expires_at == NOW + 60
+    assert tokens.exchanged(good, declared, origin=ORIGIN, now=NOW).expires_at == NOW + 60
     for body, name in (
         (b'{"error":"invalid_client"}', "invalid_client"),
         (b"<html>", "HTTP 401"),
         (b"[1]", "HTTP 401"),
     ):
         with pytest.raises(SecretUnavailable, match=name):
-            authentication.exchanged(ErrorAnswer(401, {}, body), declared, origin=ORIGIN, now=NOW)
+            tokens.exchanged(ErrorAnswer(401, {}, body), declared, origin=ORIGIN, now=NOW)
 
 
 def test_a_signing_command_sees_the_request_and_adds_to_it() -> None:
     request = HttpRequest("POST", "https://models.example.net/v1", {"x-a": "1", "x-date": "old"}, body=b"{}")
-    told = json.loads(authentication.to_sign(request))
+    told = json.loads(signing.to_sign(request))
     assert (told["method"], told["url"], told["headers"]) == ("POST", request.url, {"x-a": "1", "x-date": "old"})
     assert base64.b64decode(told["body"]) == b"{}"
     assert told["bodySha256"] == hashlib.sha256(b"{}").hexdigest()
-    signed = authentication.signed(
+    signed = signing.signed(
         request, b'{"headers":{"Authorization":"HMAC abc","X-Date":"new"},"query":{"sig":"d"}}', ORIGIN
     )
     assert shown(signed.secret_headers) == {"authorization": "HMAC abc", "x-date": "new"}
@@ -208,7 +208,7 @@ def test_a_signing_command_sees_the_request_and_adds_to_it() -> None:
 )  # fmt: skip
 def test_what_is_no_signature_is_refused(output: bytes) -> None:
     with pytest.raises(SecretUnavailable):
-        authentication.signed(HttpRequest("GET", "https://a/"), output, ORIGIN)
+        signing.signed(HttpRequest("GET", "https://a/"), output, ORIGIN)
 
 
 WRONG: dict[str, tuple[Auth, list[str]]] = {
