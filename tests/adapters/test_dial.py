@@ -36,7 +36,12 @@ async def listening(
 ) -> AsyncIterator[int]:
     """A server on loopback that says nothing, or what ``answer`` does."""
 
+    serving: set[asyncio.Task[None]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
         try:
             if answer is not None:
                 await answer(reader, writer)  # type: ignore[misc]
@@ -45,10 +50,15 @@ async def listening(
             pass
         finally:
             writer.transport.abort()
+            serving.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        for task in tuple(serving):
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +94,6 @@ async def test_plain_http_is_two_steps_and_nothing_is_sent() -> None:
 
 
 @pytest.mark.requires("openssl")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_a_trusted_certificate_is_the_third_step(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     async with listening(tls=server_tls(certificate)) as port:
@@ -94,7 +103,6 @@ async def test_a_trusted_certificate_is_the_third_step(certificate: Path, monkey
 
 
 @pytest.mark.requires("openssl")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_a_certificate_that_is_not_trusted_fails_the_third_step(certificate: Path) -> None:
     async with listening(tls=server_tls(certificate)) as port:
         found = await steps(f"https://localhost:{port}/v1")
@@ -149,15 +157,16 @@ def tunnel(port: int, seen: list[bytes], status: bytes = b"200 OK") -> Callable[
                 sink.write(data)
 
         back = asyncio.create_task(pump(there, writer))
-        await pump(reader, onward)
-        onward.transport.abort()
-        await asyncio.gather(back, return_exceptions=True)
+        try:
+            await pump(reader, onward)
+        finally:
+            back.cancel()
+            onward.transport.abort()
 
     return serve
 
 
 @pytest.mark.requires("openssl")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_tls_goes_through_a_proxys_tunnel(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     seen: list[bytes] = []
@@ -176,6 +185,21 @@ async def test_a_proxy_that_opens_no_tunnel_says_why(status: bytes) -> None:
         found = await steps("https://models.example/v1", f"http://127.0.0.1:{proxy}")
     assert found[-1].name == "tls"
     assert found[-1].failure is not None and f"(HTTP {status[:3].decode()})" in found[-1].failure.message
+
+
+@pytest.mark.requires("openssl")
+async def test_a_proxy_spoken_to_in_tls_opens_a_tunnel_for_tls(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    seen: list[bytes] = []
+    tls = server_tls(certificate)
+    async with listening(tls=tls) as port, listening(tunnel(port, seen), tls) as proxy:
+        found = await steps(f"https://localhost:{port}/v1", f"https://localhost:{proxy}")
+        assert outcome(found) == [("address", True), ("tcp", True), ("tls", True)]
+        found = await steps(f"http://models.example:{port}/v1", f"https://localhost:{proxy}")
+    assert outcome(found) == [("address", True), ("tcp", True), ("tls", True)]
+    assert len(seen) == 1
 
 
 async def test_a_proxy_that_is_none_says_nothing_of_use() -> None:
