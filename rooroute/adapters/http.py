@@ -279,9 +279,10 @@ class Upstream:
 
         times = {"connect": timeouts.connect, "write": None, "read": None, "pool": None}
         extensions = {"timeout": times} if fresh else {"timeout": times, "trace": seen}
-        request = httpx.Request(
-            message.method, _parsed(message), headers=message.headers, content=message.body, extensions=extensions
-        )
+        url = _parsed(message)
+        length = [(b"content-length", b"%d" % len(message.body))] if message.body else []
+        headers, stream = [(b"host", url.netloc), *length, *message.headers], httpx.ByteStream(message.body)
+        request = httpx.Request(message.method, url, headers=headers, stream=stream, extensions=extensions)
         try:
             response = await transport.handle_async_request(request)
         except (httpx.NetworkError, httpx.RemoteProtocolError) as error:

@@ -1,6 +1,7 @@
 """What goes out by itself: the deltas of a running request, and changes of status.
 
-The first delta leaves at once; later ones are joined for one turn of the loop or 8 ms, whichever is first. While the client does not
+The first delta leaves at once; later ones are joined for one turn of the loop or 8 ms, whichever is first. Word of an attempt leaves
+with its first delta or after 8 ms. While the client does not
 read they wait here, joined, so that memory stays bounded and nothing is lost.
 """
 
@@ -67,6 +68,7 @@ class ProgressSink:
         self._time = self._loop.time
         self._last = _NEVER
         self._armed = False
+        self._soon: asyncio.TimerHandle | None = None
         self.room = out.room
 
     def text(self, text: str) -> None:
@@ -107,7 +109,8 @@ class ProgressSink:
     def attempt(self, n: int, profile_id: str, model: str, why: str) -> None:
         value = {"requestId": self._request_id, "n": n, "profileId": profile_id, "model": model, "why": why}
         self._add({"kind": "attempt", **value})
-        self._flush()
+        if self._soon is None:  # it may leave with the first delta: a write of its own would delay the request
+            self._soon = self._loop.call_later(_JOIN_SECONDS, self._flush)
 
     def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None:
         if self._last_of("waiting") is not None:
@@ -137,6 +140,8 @@ class ProgressSink:
 
     def finish(self) -> None:
         """Everything leaves, or waits in the queue, before the answer that follows."""
+        if self._soon is not None:
+            self._soon.cancel()
         self._write()
 
     def _last_of(self, kind: str) -> dict[str, Any] | None:
@@ -162,6 +167,9 @@ class ProgressSink:
         self._flush()
 
     def _flush(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if not self._out.blocked:
             self._write()
         elif not self._armed:
