@@ -183,10 +183,11 @@ class Books:
 
 
 def cost_of(profile: Profile, usage: Usage) -> float | None:
-    """USD by the profile's own prices; None where it has none. Cached input without a price of its own costs like any other."""
+    """USD by the profile's own prices, else as the provider told; None where neither is known. Cached input without a price of its own
+    costs like any other."""
     price = profile.price
     if price is None:
-        return None
+        return usage.cost
     cached, written = usage.cached_input_tokens or 0, usage.cache_write_tokens or 0
     plain = max(0, usage.input_tokens - cached - written)
     per_million = (

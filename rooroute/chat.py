@@ -139,7 +139,7 @@ class CompletionOptions:
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one attempt. ``input_tokens`` includes cached ones, ``output_tokens`` includes reasoning; ``estimated`` is true where
-    the provider told nothing."""
+    the provider told nothing. ``cost`` is what the provider itself says it charged, in USD; None where it does not say."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
     input_tokens: int = 0
@@ -148,6 +148,7 @@ class Usage:
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     estimated: bool = False
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

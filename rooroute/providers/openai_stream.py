@@ -165,6 +165,10 @@ class ChatCompletionsDecoder(StreamDecoder):
         elif reason:
             self.reason = _REASONS.get(reason, FinishReason.OTHER)
 
+    def _cost(self, told: Mapping[str, Any]) -> float | None:
+        """What the provider says it charged, in USD; the dialect itself has no word for it."""
+        return None
+
     def _read_usage(self, usage: Any) -> None:
         """Reasoning counts as output; xAI leaves it out of ``completion_tokens`` and only its total shows that."""
         told = mapping_of(usage)
@@ -182,6 +186,7 @@ class ChatCompletionsDecoder(StreamDecoder):
             cached_input_tokens=cached if cached is not None else count(told.get("prompt_cache_hit_tokens")),
             cache_write_tokens=count(told.get("cache_creation_input_tokens")),
             reasoning_tokens=thought,
+            cost=self._cost(told),
         )
         if not self.over:
             self.out.append(UsageSeen(seen))

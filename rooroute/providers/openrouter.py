@@ -18,7 +18,8 @@ from rooroute.providers.openai import ChatCompletions
 from rooroute.providers.openai_errors import ROWS
 from rooroute.providers.openai_stream import ChatCompletionsDecoder
 from rooroute.providers.ranges import Range
-from rooroute.providers.retry_after import server_now, wait
+from rooroute.providers.retry_after import number, server_now, wait
+from rooroute.providers.stream import mapping_of
 
 _FREE_DAY: Final = frozenset({"openrouter_free_tier_daily"})
 _BUDGETS: Final = frozenset({"openrouter_guardrail_budget", "openrouter_workspace_budget"})
@@ -107,6 +108,14 @@ class OpenRouterDecoder(ChatCompletionsDecoder):
                 known[name] += value
             elif value is not None or name not in known:
                 known[name] = value
+
+    def _cost(self, told: Mapping[str, Any]) -> float | None:
+        """Credits are dollars; with a key of one's own at the provider, what that one charges comes on top."""
+        fee = number(told.get("cost"))
+        upstream = number(mapping_of(told.get("cost_details")).get("upstream_inference_cost"))
+        if fee is None or fee < 0:
+            return None
+        return fee + upstream if told.get("is_byok") is True and upstream is not None and upstream > 0 else fee
 
     def finish(self) -> None:
         """Ends the answer well; thinking that nobody signed needs no seal."""

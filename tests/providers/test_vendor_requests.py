@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ThinkingPart, ToolCall, ToolChoiceName
+from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ThinkingPart, ToolCall, ToolChoiceName, UsageSeen
 from rooroute.errors import InvalidInput
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.profiles import Profile
@@ -208,6 +209,26 @@ def test_openrouter_s_unsigned_thinking_and_a_broken_seal_are_not_sent() -> None
     request = for_dialect(ChatRequest((Message("user", "hi"), answer)), dialect.name, SignatureMemory())
     _, body = asked("openrouter", "a/b", replace(request, messages=(*request.messages, broken)))
     assert not [message for message in body["messages"] if "reasoning_details" in message]
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        ({"cost": 0.0125}, 0.0125),
+        ({"cost": 0.001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}}, 0.021),
+        ({"cost": 0.001, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.001}}, 0.001),
+        ({"cost": -1}, None),
+        ({"cost": "²"}, None),
+        ({}, None),
+    ],
+)
+def test_openrouter_tells_what_it_charged(usage: dict[str, Any], cost: float | None) -> None:
+    told = {"prompt_tokens": 3, "completion_tokens": 1, **usage}
+    chunk = {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}], "usage": told}
+    body = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    for provider, expected in (("openrouter", cost), ("openai-compatible", None)):
+        events = c.decoded(PROVIDERS[provider].dialect.decoder(c.EVENT_STREAM, c.NOW), [body])
+        assert [event.usage.cost for event in events if isinstance(event, UsageSeen)] == [pytest.approx(expected)]
 
 
 def test_mistral_gets_short_ids_a_word_in_between_and_no_fields_it_refuses() -> None:
