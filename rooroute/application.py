@@ -183,6 +183,7 @@ class Backend:
             if polls % _HEARTBEAT_POLLS == 0:
                 parts.state.heartbeat()
             now = parts.ports.now()
+            parts.completions.limiter.tidy()
             edited = await asyncio.to_thread(parts.config.poll)
             if parts.state.poll() or edited or soonest <= now:
                 parts.changed.set()

@@ -29,6 +29,7 @@ from rooroute.errors import (
     StreamInterrupted,
 )
 from rooroute.ledger import AttemptRecord
+from rooroute.limiter import NOTHING_RESERVED, Amounts, Limiter, Reservation
 from rooroute.outcome import Failure, Fault
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
@@ -36,10 +37,11 @@ from rooroute.profiles import OnInterrupt, Profile, Strategy
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for, target_for
-from rooroute.roster import Lineup, Roster, cost_estimate, pool_of
+from rooroute.roster import Lineup, Roster, cost_estimate, most_cost, pool_of
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
 from rooroute.routing.figures import FIGURES, Policy
+from rooroute.routing.limits import Refused
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
 from rooroute.routing.route import SPOKEN_AGAINST
@@ -56,6 +58,8 @@ _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
     Fault.CONTEXT: ContextTooLong,
     Fault.POLICY: ContentFiltered,
 }
+_EVERYBODY: Final = ""
+"""Instead of a profile's id: a limit that holds for the whole request."""
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 _CANCELLED: Final = Failure(Fault.CANCELLED, "The request was cancelled.")
 
@@ -68,6 +72,7 @@ class Completions:
         self._window = window
         self._memory = SignatureMemory()
         self._roster = Roster(ports.credentials)
+        self.limiter = Limiter(ports.state, ports.now)
         self._live: dict[str, _Story] = {}
 
     async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
@@ -78,7 +83,7 @@ class Completions:
         """
         if len(self._live) >= MAX_REQUESTS:
             raise Overloaded(f"More than {MAX_REQUESTS:,} requests are under way; ask again when some have ended.")
-        story = _Story(self._ports, self._window, self._memory, self._roster, request, options, sink)
+        story = _Story(self._ports, self._window, self._memory, self._roster, self.limiter, request, options, sink)
         self._live[options.request_id] = story
         try:
             return await story.tell()
@@ -114,12 +119,14 @@ class _Story:
         window: Window,
         memory: SignatureMemory,
         roster: Roster,
+        limiter: Limiter,
         request: ChatRequest,
         options: CompletionOptions,
         sink: Sink,
     ) -> None:
         self._ports, self._window, self._memory = ports, window, memory
-        self._roster, self._request, self._options, self._sink = roster, request, options, sink
+        self._roster, self._limiter = roster, limiter
+        self._request, self._options, self._sink = request, options, sink
         self._delivery = Delivery(sink)
         self._configuration = ports.configuration()
         self._pool = pool_of(self._configuration, options.pool, options.profile, options.fallback)
@@ -138,6 +145,7 @@ class _Story:
         self._tried: set[tuple[str, str]] = set()
         self._asked: dict[str, int] = {}
         self._unfit: dict[str, str] = {}
+        self._limited: dict[str, Refused] = {}
         self._unfit_errors: list[RoorouteError] = []
         self._faults: list[Fault] = []
         self._settling: set[asyncio.Future[None]] = set()
@@ -170,6 +178,7 @@ class _Story:
         if self._settling:
             await asyncio.wait(self._settling)
         await self._books.blame_unreachable()
+        await self._books.written()
         self._books.record_why(self._first, self._waited)
 
     # --- pick ---
@@ -179,7 +188,7 @@ class _Story:
 
     def _candidates(self) -> tuple[Candidate, ...]:
         found = self._lineup().candidates
-        if not (self._unfit or self._measured):
+        if not (self._unfit or self._limited or self._measured):
             return found
         return tuple(self._seen(each) for each in found)
 
@@ -192,6 +201,9 @@ class _Story:
         """The candidate with what this request and this window have learnt of it."""
         if candidate.profile_id in self._unfit:
             return replace(candidate, excluded=self._unfit[candidate.profile_id])
+        limited = self._limited.get(candidate.profile_id) or self._limited.get(_EVERYBODY)
+        if limited is not None and limited.until > self._ports.now():
+            candidate = replace(candidate, limited_until=limited.until, limit=limited.gauge.words)
         how = self._pool.latency
         if how.too_slow is not None:
             seconds = self._window.measurements.first_token(candidate.profile_id, how, self._ports.now())
@@ -292,8 +304,9 @@ class _Story:
     async def _ask(self, use: Use) -> dict[str, Any] | None:
         """One attempt at ``use.candidate``; the result, or None when another one may be made."""
         profile = self._configuration.profiles[use.candidate.profile_id]
-        message = await self._prepare(use, profile)
-        if message is None:
+        held = await self._reserve(use, profile)
+        message = await self._prepare(use, profile, held) if held is not None else None
+        if message is None or held is None:
             return None
         dialect, sent_at = dialect_for(profile, use.candidate.model), self._ports.now()
         attempt = Attempt(dialect, self._delivery, self._ports.monotonic, self._committer(use, sent_at))
@@ -315,7 +328,9 @@ class _Story:
             self._window.measurements.ended(profile.id)
             if keeper is not None:
                 keeper.cancel()
-            self._measure(self._books.note(profile, use.candidate, attempt, failure, sent_at))
+            record = self._books.note(profile, use.candidate, attempt, failure, sent_at)
+            self._measure(record)
+            self._limiter.settle(held, Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0))
             if failure is _CANCELLED:
                 await asyncio.shield(self._let_go(use))
         self._early = None
@@ -331,11 +346,32 @@ class _Story:
         seconds = late if record.first_token_s is None else record.first_token_s
         self._window.measurements.observe(record.profile_id, record.at, seconds, record.output_tokens)
 
-    async def _prepare(self, use: Use, profile: Profile) -> HttpRequest | None:
+    async def _reserve(self, use: Use, profile: Profile) -> Reservation | None:
+        """What the attempt takes of the user's limits; None when one of them has no room: the request goes on, and nothing is marked."""
+        gauges = self._limiter.gauges(self._configuration, self._pool, profile, self._options.tags)
+        if not gauges:
+            return NOTHING_RESERVED
+        usual = self._window.measurements.output_tokens()
+        output = usual if self._facts.output_tokens is None else self._facts.output_tokens
+        amounts = Amounts(self._facts.tokens + output, most_cost(profile, self._facts, output) or 0.0)
+        try:
+            held = await self._limiter.reserve(gauges, amounts)
+        except BaseException:
+            await asyncio.shield(self._let_go(use))
+            raise
+        if isinstance(held, Reservation):
+            return held
+        own = held.gauge.holder == f"profile:{profile.id}" or held.gauge.holder[4:] in profile.tags
+        self._limited[profile.id if own else _EVERYBODY] = held
+        await self._let_go(use)
+        return None
+
+    async def _prepare(self, use: Use, profile: Profile, held: Reservation) -> HttpRequest | None:
         """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
         try:
             secrets = await self._ports.credentials.resolve(profile)
             if self._ports.credentials.domain(profile) != use.candidate.domain:  # learnt just now: marks may lie there
+                self._limiter.release(held)
                 await self._let_go(use)
                 return None
             dialect = dialect_for(profile, use.candidate.model)
@@ -344,9 +380,11 @@ class _Story:
         except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
             self._unfit[profile.id] = _as_reason(wrong, profile)
             self._unfit_errors.append(wrong)
+            self._limiter.release(held)
             await self._let_go(use)
             return None
         except BaseException:
+            self._limiter.release(held)
             await asyncio.shield(self._let_go(use))
             raise
 
@@ -433,6 +471,8 @@ class _Story:
         )
         pause = ask_again(failure, self._asked[candidate.profile_id], others, self._policy(candidate))
         if pause is None or self._late() or not self._room_to_ask_again():
+            return
+        if not await self._limiter.retry(self._configuration):
             return
         if failure.fault is Fault.CREDENTIAL:
             self._ports.credentials.forget(candidate.profile_id)

@@ -10,6 +10,7 @@ RoorouteError
 │   ├── NoProfiles        the pool is empty or everything in it is switched off
 │   ├── Offline           the network is down; nobody is blamed
 │   ├── BudgetExceeded    a limit the user set is spent
+│   ├── ConsentNeeded     only the last resort could, and the user has not said yes to it
 │   └── AttemptsExhausted the request's budget of attempts is spent and nobody has a time of return
 ├── RequestRejected       the provider says the request itself is wrong
 │   ├── ContextTooLong
@@ -82,6 +83,13 @@ class Offline(Unanswered):
 class BudgetExceeded(Unanswered):
     code = -32014
     kind = "budgetExceeded"
+
+
+class ConsentNeeded(Unanswered):
+    """``data.consent`` holds ``profileId`` and ``pool``; ask again with ``consent``."""
+
+    code = -32016
+    kind = "consentNeeded"
 
 
 class AttemptsExhausted(Unanswered):

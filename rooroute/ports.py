@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from rooroute.attempt import Upstream
 from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Configuration, Profile
+from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.secret import Secret
 
@@ -24,9 +26,17 @@ class State(Protocol):
     async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
         """Run ``decide`` on fresh data, in one short transaction with the writing of its change; it may run more than once."""
 
+    def update_soon(self, decide: Callable[[Snapshot], tuple[Change, None]]) -> Future[None]:
+        """Decide on the picture at hand and show the change here at once; the future ends when it was written for all windows."""
+
     def note_selected(self, profile_id: str, at: float) -> None: ...
 
     def note_working(self, pool_id: str, profile_id: str) -> None: ...
+
+    async def count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
+        """Run ``decide`` on the fresh counters of these holders, in one short transaction with the writing of what it says."""
+
+    def note_count(self, count: Count) -> None: ...
 
     def record_attempt(self, record: AttemptRecord) -> None: ...
 

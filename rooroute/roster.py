@@ -111,6 +111,14 @@ def cost_estimate(profile: Profile, facts: Facts, usual_output: int) -> float | 
     return (facts.tokens * profile.price.input + output * profile.price.output) / 1_000_000
 
 
+def most_cost(profile: Profile, facts: Facts, output_tokens: int) -> float | None:
+    """USD that a request with these facts costs at most, with so many tokens of output. None without a price."""
+    if profile.price is None:
+        return None
+    dearest = max(profile.price.input, profile.price.cache_write or 0.0)
+    return (facts.tokens * dearest + output_tokens * profile.price.output) / 1_000_000
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lineup:
     """A pool's profiles as candidates for requests of one kind, in order. ``enabled`` counts those not switched off."""

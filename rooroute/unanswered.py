@@ -6,11 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rooroute.errors import AllCoolingDown, AllFailed, AttemptsExhausted, NoProfiles, Offline, Unanswered
+from rooroute.errors import (
+    AllCoolingDown,
+    AllFailed,
+    AttemptsExhausted,
+    BudgetExceeded,
+    ConsentNeeded,
+    NoProfiles,
+    Offline,
+    Unanswered,
+)
 from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault
 from rooroute.profiles import Profile
-from rooroute.routing.pool import Nobody, NobodyKind
+from rooroute.routing.pool import NO_CONSENT, Nobody, NobodyKind
 from rooroute.routing.shown import Shown, ShownState
 
 _KINDS: Final[Mapping[NobodyKind, type[Unanswered]]] = {
@@ -19,7 +28,12 @@ _KINDS: Final[Mapping[NobodyKind, type[Unanswered]]] = {
     NobodyKind.NO_PROFILES: NoProfiles,
     NobodyKind.ATTEMPTS_EXHAUSTED: AttemptsExhausted,
     NobodyKind.UNSUITABLE: NoProfiles,
+    NobodyKind.LIMITED: BudgetExceeded,
+    NobodyKind.CONSENT: ConsentNeeded,
 }
+
+
+_OWN_WORDS: Final = frozenset({NobodyKind.LIMITED, NobodyKind.CONSENT})
 
 
 def timestamp(at: float) -> str:
@@ -91,7 +105,11 @@ def unanswered(
         return Offline("No provider can be reached; check the network connection, then ask again.", **data)
     if nobody.soonest is not None:
         data["retryAt"] = timestamp(nobody.soonest)
-    kind = AllCoolingDown if nobody.soonest is not None else _KINDS[nobody.kind]
+    if nobody.kind is NobodyKind.CONSENT:
+        waiting = next(each for each, why in nobody.excluded.items() if why == NO_CONSENT)
+        data["consent"] = {"profileId": waiting}
+    resting = nobody.soonest is not None and nobody.kind not in _OWN_WORDS
+    kind = AllCoolingDown if resting else _KINDS[nobody.kind]
     return kind(_sentence(kind, nobody, now, titles, attempts), **data)
 
 
@@ -111,6 +129,12 @@ def _sentence(
         )
         who = title(first) if first else "The first profile"
         return f"Every profile is resting; {who} is back in {duration_words(nobody.soonest - now)}: ask again then, or reset it."
+    if kind is BudgetExceeded and nobody.soonest is not None:
+        back = duration_words(nobody.soonest - now)
+        return f"Every profile is at a limit you set; the first has room in {back}: ask again then, or raise the limit."
+    if kind is ConsentNeeded:
+        who = next(titles.get(each, each) for each, why in nobody.excluded.items() if why == NO_CONSENT)
+        return f"Only the last resort, {who}, could answer, and it wants your consent; ask again with it, or wait."
     if kind is AllFailed:
         needy = next((each for each in nobody.shown if each.state is ShownState.FAILED), None)
         if needy is None:

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, Final
 from rooroute.adapters.state_picture import Batch, Picture, Window
 from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
+from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState, ProbeLease, Snapshot
 
 VERSION: Final = 1
@@ -38,6 +39,15 @@ CREATE TABLE attempts (id INTEGER PRIMARY KEY, at REAL, request_id TEXT, body TE
 CREATE INDEX attempts_by_time ON attempts (at);
 CREATE TABLE requests (request_id TEXT PRIMARY KEY, at REAL, body TEXT);
 CREATE INDEX requests_by_time ON requests (at);
+"""
+_USED: Final = """
+SELECT holder, measure, span, bucket, used FROM counters WHERE ?1 = '[]' OR holder IN (SELECT value FROM json_each(?1))
+"""
+_PLACES: Final = "SELECT holder, owner, held FROM places WHERE ?1 = '[]' OR holder IN (SELECT value FROM json_each(?1))"
+_ADDED: Final = """
+CREATE TABLE IF NOT EXISTS counters (holder TEXT, measure TEXT, span TEXT, bucket INTEGER, used REAL, expires REAL,
+                                     PRIMARY KEY (holder, measure, span, bucket)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS places (holder TEXT, owner TEXT, held INTEGER, PRIMARY KEY (holder, owner)) WITHOUT ROWID;
 """
 
 
@@ -109,6 +119,12 @@ class Database:
                     self._sql.execute(f"PRAGMA user_version={VERSION}")
         if self._version() > VERSION:
             raise Trouble(Ailment.NEWER, "a newer rooroute wrote it")
+        with _translated():
+            complete = self._sql.execute("SELECT count(*) FROM sqlite_master WHERE name='places'").fetchone()[0]
+        if not complete:
+            with self.transaction():
+                for statement in filter(str.strip, _ADDED.split(";")):
+                    self._sql.execute(statement)
 
     def _version(self) -> int:
         with _translated():
@@ -199,7 +215,10 @@ class Database:
         with _translated():
             self._sql.execute("UPDATE meta SET value=value+1 WHERE name=?", (counter,))
 
-    def write_batch(self, batch: Batch) -> None:
+    def write_batch(self, batch: Batch, owner: str = "") -> None:
+        """``owner`` is the process whose batch it is."""
+        if batch.count:
+            self.write_count(batch.count, owner)
         with _translated():
             selected = [(_clean(profile), at) for profile, at in batch.selected.items()]
             self._sql.executemany(
@@ -219,6 +238,34 @@ class Database:
                     "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?)",
                     (w.identity, w.version, w.started, w.heartbeat),
                 )
+
+    def counters(self, holders: Sequence[str]) -> Counters:
+        """What was taken on behalf of these holders; of all of them where none is named."""
+        some = json.dumps([_clean(holder) for holder in holders])
+        with _translated():
+            used = self._sql.execute(_USED, (some,))
+            taken = {(row[0], row[1], row[2], row[3]): row[4] for row in used}
+            places = self._sql.execute(_PLACES, (some,))
+            return Counters(taken, {(row[0], row[1]): row[2] for row in places})
+
+    def write_count(self, count: Count, owner: str) -> None:
+        """Add to the counters, and to the places that ``owner`` holds."""
+        with _translated():
+            self._sql.executemany(
+                "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used=max(0, used+excluded.used)",
+                [(_clean(key[0]), *key[1:], amount, expires) for key, (amount, expires) in count.add.items()],
+            )
+            self._sql.executemany(
+                "INSERT INTO places VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET held=max(0, held+excluded.held)",
+                [(_clean(holder), owner, more) for holder, more in count.slots.items()],
+            )
+            self._sql.execute("DELETE FROM places WHERE held <= 0")
+
+    def forget_counters(self, now: float, owners: Iterable[str] = ()) -> None:
+        """Drop what counts no more, and the places of these processes."""
+        with _translated():
+            self._sql.execute("DELETE FROM counters WHERE expires < ?", (now,))
+            self._sql.executemany("DELETE FROM places WHERE owner=?", [(owner,) for owner in owners])
 
     def forget_old(
         self, attempts_before: float, attempts_kept: int, requests_before: float, requests_kept: int

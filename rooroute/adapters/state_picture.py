@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rooroute.ledger import AttemptRecord
+from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, Mark, MarkKey, Snapshot
 
 
@@ -38,6 +39,7 @@ class Batch:
     attempts: list[AttemptRecord] = field(default_factory=list)
     requests: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
     window: Window | None = None
+    count: Count = field(default_factory=Count)
 
     def then(self, later: Batch, most: int) -> Batch:
         """Both, at most the latest ``most`` attempts and requests of them."""
@@ -47,10 +49,32 @@ class Batch:
             attempts=[*self.attempts, *later.attempts][-most:],
             requests=dict([*(self.requests | later.requests).items()][-most:]),
             window=later.window or self.window,
+            count=summed(self.count, later.count),
         )
 
     def __bool__(self) -> bool:
-        return bool(self.selected or self.working or self.attempts or self.requests or self.window)
+        return bool(self.selected or self.working or self.attempts or self.requests or self.window or self.count)
+
+
+def summed(one: Count, other: Count) -> Count:
+    """Both counts as one."""
+    add = {**one.add}
+    for key, (amount, expires) in other.add.items():
+        add[key] = (add.get(key, (0.0, expires))[0] + amount, expires)
+    slots = {**one.slots}
+    for holder, more in other.slots.items():
+        slots[holder] = slots.get(holder, 0) + more
+    return Count(add, slots)
+
+
+def counted(counters: Counters, count: Count, owner: str) -> Counters:
+    """The counters after the count of ``owner``."""
+    used, slots = {**counters.used}, {**counters.slots}
+    for key, (amount, _) in count.add.items():
+        used[key] = max(0.0, used.get(key, 0.0) + amount)
+    for holder, more in count.slots.items():
+        slots[holder, owner] = max(0, slots.get((holder, owner), 0) + more)
+    return Counters(used, slots)
 
 
 def applied(snapshot: Snapshot, change: Change) -> Snapshot:

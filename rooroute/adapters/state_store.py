@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,11 +18,12 @@ from typing import Any, Final, TypeVar
 from rooroute.adapters import machine
 from rooroute.adapters.state_database import Database, Trouble, attempt_records
 from rooroute.adapters.state_file import StateFile
-from rooroute.adapters.state_picture import Batch, Picture, Window, applied, what_still_holds
+from rooroute.adapters.state_picture import Batch, Picture, Window, applied, counted, summed, what_still_holds
 from rooroute.adapters.writer_thread import WriterThread
 from rooroute.errors import RoorouteError
 from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Problem
+from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 
 T = TypeVar("T")
@@ -63,7 +64,8 @@ class StateStore:
         self._guard = threading.Lock()  # held for moments only; what follows belongs to it
         self._reader: Database | None = None
         self._picture = Picture()
-        self._unsaved: list[tuple[Snapshot, Change]] = []
+        self._unsaved: list[tuple[Snapshot, Change]] = []  # replaced, never changed
+        self._saving: list[tuple[Snapshot, Change]] = []  # the writer thread's: those of them that its transaction writes
         self._pending = Batch(window=self._window)
         self._writing = Batch()
         self._view = Snapshot()
@@ -71,6 +73,7 @@ class StateStore:
         self._writer = WriterThread(self._let_go)
         self._flush_due = False
         self._flushes = 0
+        self._own_counters = Counters()  # where the file cannot be used
         self._polls = 0
         self._told: tuple[Snapshot, frozenset[tuple[str, str, str]]] | None = None
         self._watchers: list[Callable[[], None]] = []
@@ -151,6 +154,19 @@ class StateStore:
         """
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(lambda: self._update(decide))))
 
+    def update_soon(self, decide: Callable[[Snapshot], tuple[Change, None]]) -> asyncio.Future[None]:
+        """Decide on the picture at hand and show the change here at once; it is written right behind, in other windows it shows then.
+
+        For what can be learnt again: a crash before it is written loses it, and what another window changed meanwhile stands, unless
+        this makes a rest longer. The future ends when it was written, or could not be and waits.
+        """
+        with self._guard:
+            change, _ = decide(self._view)
+            if change:
+                self._unsaved = [*self._unsaved, (self._view, change)]
+                self._show(self._picture)
+        return asyncio.wrap_future(self._writer.submit(self._save_late))
+
     def note_selected(self, profile_id: str, at: float) -> None:
         """``profile_id`` was chosen at ``at``: visible here at once, in other windows within a second."""
         with self._guard:
@@ -179,6 +195,23 @@ class StateStore:
         with self._guard:
             self._pending.requests[request_id] = (at, document)
         self._flush_soon()
+
+    async def count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
+        """Run ``decide`` on the fresh counters of ``holders`` and add what it says in the same transaction; then its second value.
+
+        As ``update``; without a usable file it works on this window's own counters.
+        """
+        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(lambda: self._count(holders, decide))))
+
+    def note_count(self, count: Count) -> None:
+        """Add to the counters within a second."""
+        with self._guard:
+            self._pending.count = summed(self._pending.count, count)
+        self._flush_soon()
+
+    async def counters(self) -> Counters:
+        """What all windows have taken."""
+        return self._of_the_living(await self._read(lambda db: db.counters(())))
 
     def heartbeat(self) -> None:
         """Say that this window lives; call every ten seconds or so."""
@@ -293,14 +326,46 @@ class StateStore:
             change, value = decide(base)
             if change:
                 with self._guard:
-                    self._unsaved.append((base, change))
+                    self._unsaved = [*self._unsaved, (base, change)]
                     self._show(self._picture)
             return value
+
+    def _count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
+        with self._guard:
+            late, self._pending.count = self._pending.count, Count()
+
+        def work(database: Database) -> T:
+            database.write_count(late, self._identity)
+            known = database.counters(holders)
+            living = self._of_the_living(known)
+            if len(living.slots) < len(known.slots):
+                database.forget_counters(
+                    self._clock(), {owner for _, owner in known.slots.keys() - living.slots.keys()}
+                )
+            count, value = decide(living)
+            database.write_count(count, self._identity)
+            return value
+
+        try:
+            return self._file.transact(work)
+        except Trouble:
+            count, value = decide(counted(self._own_counters, late, self._identity))
+            self._own_counters = counted(self._own_counters, summed(late, count), self._identity)
+            return value
+
+    def _of_the_living(self, counters: Counters) -> Counters:
+        slots = {
+            (holder, owner): held
+            for (holder, owner), held in counters.slots.items()
+            if owner == self._identity or self._alive(owner)
+        }
+        return Counters(counters.used, slots)
 
     def _decide(self, database: Database, decide: Callable[[Snapshot], tuple[Change, T]]) -> tuple[Picture, T]:
         picture = database.picture(self._picture)
         snapshot = picture.snapshot
-        for base, late in self._unsaved:
+        self._saving = self._unsaved
+        for base, late in self._saving:
             if still_true := what_still_holds(snapshot, base, late):
                 database.write_change(still_true)
                 snapshot = applied(snapshot, still_true)
@@ -314,7 +379,8 @@ class StateStore:
         """``work`` in a transaction that also saves what could not be saved earlier; shows the picture that it left."""
         picture, value = self._file.transact(work)
         with self._guard:
-            self._unsaved.clear()
+            saved = {id(each) for each in self._saving}
+            self._unsaved, self._saving = [each for each in self._unsaved if id(each) not in saved], []
             known = self._picture
             newer = picture.snapshot.revision >= known.snapshot.revision and picture.touched >= known.touched
             self._show(picture if newer else known)
@@ -370,9 +436,10 @@ class StateStore:
                 self._writing = Batch()
 
     def _write_batch(self, database: Database, batch: Batch) -> None:
-        database.write_batch(batch)
+        database.write_batch(batch, self._identity)
         if self._flushes % _FLUSHES_PER_SWEEP == 0:
             now = self._clock()
+            database.forget_counters(now)
             database.forget_old(now - _ATTEMPT_DAYS * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
         self._flushes += 1
 
@@ -381,4 +448,8 @@ class StateStore:
         mine = tuple(key for key, lease in self._view.leases.items() if lease.owner.partition("/")[0] == self._identity)
         self._update(lambda _: (Change(drop_leases=mine), None))
         with contextlib.suppress(Trouble):
-            self._file.transact(lambda db: db.remove_windows([self._identity]))
+            self._file.transact(self._sign_off)
+
+    def _sign_off(self, database: Database) -> None:
+        database.remove_windows([self._identity])
+        database.forget_counters(self._clock(), [self._identity])
