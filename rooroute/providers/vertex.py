@@ -7,19 +7,20 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from rooroute.chat import ChatRequest
+from rooroute.chat import ChatRequest, Message
 from rooroute.outcome import Fault, Scope
 from rooroute.profiles import Profile
 from rooroute.providers import gemini_errors
 from rooroute.providers.anthropic import AnthropicDialect
 from rooroute.providers.authentication import BEARER
-from rooroute.providers.dialect import Target
+from rooroute.providers.dialect import HttpRequest, Target
 from rooroute.providers.envelope import address, segment
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
 from rooroute.providers.gemini import GeminiDialect
+from rooroute.providers.gemini_request import OWN_ID
 
 GLOBAL: Final = "global"
 CLAUDE: Final = re.compile(r"(?:^|/)claude")
@@ -119,9 +120,22 @@ VERTEX_ROWS: Final = (
 )
 
 
+def _unnumbered(message: Message) -> Message:
+    """The message with ids that are our own, which are never sent."""
+    calls = tuple(replace(call, id=OWN_ID + call.id) for call in message.tool_calls)
+    answers = None if message.tool_call_id is None else OWN_ID + message.tool_call_id
+    return replace(message, tool_calls=calls, tool_call_id=answers)
+
+
 @dataclass(frozen=True, slots=True)
 class VertexGemini(GeminiDialect):
     """Gemini's models. A thought signature may be another one than the Gemini API's, hence the name of its own."""
+
+    def build(self, target: Target, request: ChatRequest) -> HttpRequest:
+        """The streaming request, without the ids of calls: 'Unknown name "id" at function_call: Cannot find field'
+        (https://github.com/pydantic/pydantic-ai/issues/5081)."""
+        unnumbered = tuple(_unnumbered(message) for message in request.messages)
+        return GeminiDialect.build(self, target, replace(request, messages=unnumbered))
 
     def url(self, target: Target) -> str:
         """Below project and location."""

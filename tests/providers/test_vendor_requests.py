@@ -146,6 +146,26 @@ def test_a_vertex_profile_that_cannot_work_is_refused(options: dict[str, str], f
     assert refused.value.field == f"profile.{field}"
 
 
+def test_vertex_s_gemini_is_told_no_ids_of_calls() -> None:
+    request = ChatRequest(
+        (
+            Message("user", "Draw."),
+            Message("assistant", "", (ToolCall("toolu_1", "draw", "{}"), ToolCall("toolu_2", "paint", "{}"))),
+            Message("tool", "done", tool_call_id="toolu_2"),
+            Message("tool", "done", tool_call_id="toolu_1"),
+        )
+    )
+    _, body = asked("vertex", "gemini-2.5-pro", request, options={"project": "p"})
+    assert body["contents"][1]["parts"] == [
+        {"functionCall": {"name": "draw", "args": {}}},
+        {"functionCall": {"name": "paint", "args": {}}},
+    ]
+    assert [part["functionResponse"]["name"] for part in body["contents"][2]["parts"]] == ["paint", "draw"]
+    assert "toolu" not in json.dumps(body)
+    _, body = asked("gemini", "gemini-2.5-pro", request)
+    assert body["contents"][1]["parts"][0]["functionCall"]["id"] == "toolu_1"
+
+
 def test_vertex_wants_a_google_token() -> None:
     row = PROVIDERS["vertex"]
     assert row.key.token == "google"
