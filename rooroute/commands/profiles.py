@@ -106,6 +106,8 @@ async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
                 stages = found[profile_id]["stages"]
         if call.options.json:
             return
+        if not many and not found[profile_id]["ok"] and (curl := found[profile_id].get("curl")):
+            call.terminal.remark(f"The same request without rooroute, the key in $API_KEY: {curl}")
         if many:
             call.terminal.say(f"{profile_id}: {'works' if found[profile_id]['ok'] else 'cannot be used'}")
             for stage in stages:
@@ -135,6 +137,8 @@ def models(call: Call) -> int:
     call.terminal.show(call.terminal.table(("MODEL", "WINDOW", "LONGEST ANSWER", "USD PER MILLION IN, OUT"), rows))
     if found.get("stale"):
         call.terminal.remark(f"The provider could not be asked just now; this is its list of {found['fetchedAt']}.")
+    if problem := found.get("problem"):
+        call.terminal.remark(" ".join(text for text in (problem["message"], problem.get("remedy")) if text))
     if any(each.get("assumed") for each in found["models"]):
         call.terminal.remark("~ is assumed: the provider does not tell.")
     return OK

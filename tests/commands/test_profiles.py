@@ -73,6 +73,7 @@ async def test_testing_tells_every_stage_and_its_exit_code_tells_the_outcome(she
     failed = await shell("profiles", "test", "bad")
     assert failed.code == 1
     assert "✗ auth" in failed.out
+    assert "curl -sS" in failed.err and "$API_KEY" in failed.err
     both = await shell("profiles", "test", "--json")
     assert both.code == 1
     assert {name: each["ok"] for name, each in both.json["profiles"].items()} == {"good": True, "bad": False}
@@ -86,6 +87,12 @@ async def test_models_are_listed(shell: Shell) -> None:
     assert "scripted-large" in (await shell.well("profiles", "models", "one")).out
     listed = (await shell.well("profiles", "models", "one", "--refresh", "--json")).json
     assert {each["id"] for each in listed["models"]} >= {"scripted-model", "scripted-large"}
+
+
+async def test_a_list_that_cannot_be_had_is_told_with_its_remedy(shell: Shell) -> None:
+    await shell.save("bad", Fail("invalid-key"))
+    said = await shell.well("profiles", "models", "bad")
+    assert "Enter a valid key" in said.err
 
 
 async def test_a_pool_is_saved_changed_and_removed_with_the_words_that_make_it_again(shell: Shell) -> None:

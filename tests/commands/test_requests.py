@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from rooroute.scripted_provider import Answer, Fail, Hang, Html, Stall
 from tests.adapters.test_keychain import Session, keyring, session  # noqa: F401 - fixtures
 from tests.commands.conftest import PATIENCE, Shell
 
+ROOT = Path(__file__).parents[2]
 ESCAPE = "\x1b"
 POSIX = pytest.mark.skipif(
     "sys.platform == 'win32'", reason="Windows has neither signals nor pseudo-terminals like these"
@@ -23,7 +25,7 @@ POSIX = pytest.mark.skipif(
 async def three(shell: Shell) -> None:
     await shell.save("first", Fail("rate-limit", retry_delay=600, lasts=600))
     await shell.save("second", Fail("overloaded"))
-    await shell.save("third", Answer("Third speaks.", chunks=3))
+    await shell.save("third", Answer("Third speaks.", chunks=3), words=("--set", "model=scripted-large"))
 
 
 async def test_an_answer_goes_to_standard_output_and_who_gave_it_beside_it(shell: Shell) -> None:
@@ -33,13 +35,13 @@ async def test_an_answer_goes_to_standard_output_and_who_gave_it_beside_it(shell
     told = said.err.splitlines()
     assert told[:2] == ["· first could not answer, asking second", "· second could not answer, asking third"]
     assert told[2].startswith(
-        "· third (scripted-model) after first rate limited (HTTP 429), second overloaded (HTTP 503); "
+        "· third (scripted-large) after first rate limited (HTTP 429), second overloaded (HTTP 503); "
     )
     assert len(told) == 3
     assert shell.provider.requests[-1].json()["messages"] == [{"role": "user", "content": "Who speaks?"}]
-    await shell.well("chat", "-", "--system", "Be brief.", "--model", "scripted-large", stdin="And now?\n")
+    await shell.well("chat", "-", "--system", "Be brief.", "--model", "scripted-other", stdin="And now?\n")
     last = shell.provider.requests[-1].json()
-    assert last["model"] == "scripted-large"
+    assert last["model"] == "scripted-other"
     assert [each["content"] for each in last["messages"]] == ["Be brief.", "And now?\n"]
 
 
@@ -225,7 +227,7 @@ async def test_why_and_stats_tell_what_was(shell: Shell) -> None:
         ["second", "1", "0%"],
         ["third", "1", "100%"],
     ]
-    assert (await shell.well("stats", "--by", "model", "--json")).json["rows"][0]["key"] == "scripted-model"
+    assert (await shell.well("stats", "--by", "model", "--json")).json["rows"][0]["key"] == "scripted-large"
     assert (await shell.well("stats", "--since", "2000-01-01", "--by", "day")).out.count("\n") == 2
     assert (await shell.well("stats", "--since", "2999-01-01")).out == "Nothing was asked in that time.\n"
     assert (await shell("stats", "--since", "yesterday")).code == 1
@@ -265,7 +267,7 @@ async def test_a_fault_of_rooroute_itself_is_one_sentence_and_goes_to_the_log(sh
         "async def status(self): raise ZeroDivisionError('canary')\n"
         "a.Backend.status = status\n"
     )
-    said = await shell("status", PYTHONPATH=f"{broken}:{Path.cwd()}")
+    said = await shell("status", PYTHONPATH=f"{broken}{os.pathsep}{ROOT}")
     assert said.code == 1
     assert said.err.startswith(
         "rooroute: something unexpected happened inside rooroute (ZeroDivisionError); its log is "
