@@ -17,7 +17,7 @@ from rooroute.errors import InvalidInput, NotFound, RoorouteError
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Problem, Profile
-from rooroute.providers.table import PROVIDERS, Vendor
+from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.roster import candidate, candidates, pool_of
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.pool import Nobody, rotate
@@ -324,9 +324,7 @@ class Backend:
         profile = self._known(target) if isinstance(target, str) else target
         if not secrets:
             return profile, None
-        url = (
-            profile.base_url or PROVIDERS[profile.provider].default_base_url if profile.provider in PROVIDERS else None
-        )
+        url = base_url_of(profile)
         if url is None:
             raise InvalidInput(f"{profile.title} has no base URL; add one.", field="profile.baseUrl")
         return profile, {slot: Secret(text.strip(), origin_of(url)) for slot, text in secrets.items()}

@@ -26,7 +26,7 @@ from rooroute.profiles import (
     needs_plain_http_approval,
     reference_name,
 )
-from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of
+from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret, is_loopback, origin_of
@@ -296,7 +296,7 @@ class SavedProfiles:
                 origin=origin,
             )
         slots = [name for name in _slots(profile) if name in _references(profile)]
-        own = PROVIDERS[profile.provider].default_base_url
+        own = own_base_url(profile)
         if needs_plain_http_approval(origin):
             if not approve and self._state.approved(profile.id, _KEY) != origin:
                 raise OriginNotApproved(
