@@ -135,8 +135,8 @@ class GeminiDecoder(StreamDecoder):
             self.fail_as(Fault.BAD_ANSWER, shown, code=reason)
             return
         self.reason = _REASONS.get(reason, FinishReason.OTHER)
-        if self.reason is FinishReason.STOP and self._calls:
-            self.reason = FinishReason.TOOL_CALLS
+        if self._calls and self.reason in (FinishReason.STOP, FinishReason.OTHER):
+            self.reason = FinishReason.TOOL_CALLS  # calls come whole here, whatever name a mirror gives to their end
 
     def _blocked(self, document: Mapping[str, Any], block: str) -> None:
         said = text_of(mapping_of(document.get("promptFeedback")).get("blockReasonMessage"))
