@@ -22,6 +22,8 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent
 _EVERY_SKIP_FAILS: Final = os.environ.get("ROOROUTE_CI") == "1"
 _NOT_HERE: Final = "not tested here: "
+_FOREIGN: Final = ROOT / "tests" / "foreign"
+_INSTALL: Final = "python -m tests.foreign.install"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ def module(name: str) -> Callable[[], bool]:
     return lambda: importlib.util.find_spec(name) is not None
 
 
+def installed(*place: str) -> Callable[[], bool]:
+    """What tests/foreign/install.py has put there."""
+    return lambda: _FOREIGN.joinpath(*place, "installed").is_file()
+
+
 COMPONENTS: Final = {
     "gnome-keyring": Component(
         programs("gnome-keyring-daemon", "dbus-run-session"), "apt-get install gnome-keyring dbus"
@@ -52,6 +59,11 @@ COMPONENTS: Final = {
     "openssl": Component(programs("openssl"), "apt-get install openssl"),
     "strace": Component(programs("strace"), "apt-get install strace"),
     "mypy": Component(module("mypy"), "pip install '.[dev]'"),
+    "aimock": Component(installed("node_modules"), f"{_INSTALL} aimock"),
+    "mocklimit": Component(installed(".venv", "mocklimit"), f"{_INSTALL} mocklimit"),
+    "mock-ai-api": Component(installed(".venv", "mock-ai-api"), f"{_INSTALL} mock-ai-api"),
+    "vendor-sdks": Component(installed(".venv", "vendor-sdks"), f"{_INSTALL} vendor-sdks"),
+    "litellm": Component(installed(".venv", "litellm"), f"{_INSTALL} litellm (740 MB)"),
 }
 
 
