@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,7 @@ class Books:
         self._pool, self._session = pool, session
         self._began_at = ports.now()
         self._unreachable: list[tuple[Candidate, Failure, float, Policy]] = []
+        self._behind: list[asyncio.Future[None]] = []
         self.attempts: list[AttemptRecord] = []
 
     def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
@@ -49,7 +51,10 @@ class Books:
         leases: tuple[ProbeLease, ...] = (),
         offline: bool = False,
     ) -> None:
-        """Write what the attempt taught, if it taught anything; most teach nothing, and nothing is written."""
+        """Write what the attempt taught, if it taught anything; most teach nothing, and nothing is written.
+
+        A failure's mark is shown here at once and written while the next profile is asked.
+        """
         jitter = self._ports.jitter()
 
         def decide(snapshot: Snapshot) -> tuple[Change, None]:
@@ -71,8 +76,16 @@ class Books:
             return change, None
 
         if leases or decide(self._ports.state.snapshot())[0]:
-            await self._ports.state.update(decide)
+            if isinstance(outcome, Failure):
+                self._behind.append(self._ports.state.update_soon(decide))
+            else:
+                await self._ports.state.update(decide)
             self._ports.changed()
+
+    async def written(self) -> None:
+        """Wait until every mark is where all windows see it."""
+        if self._behind:
+            await asyncio.wait(self._behind)
 
     def keep_back(self, candidate: Candidate, failure: Failure, sent_at: float, policy: Policy) -> None:
         """A host could not be reached. Whether that is its fault is known when others were tried."""
