@@ -122,6 +122,14 @@ ROWS: Final = (
     Row(Fault.REQUEST, codes=frozenset({"invalid_argument", "out_of_range"})),
     Row(Fault.CREDENTIAL, codes=frozenset({"unauthenticated"}), confirm=True),
     Row(Fault.PERMISSION, codes=frozenset({"permission_denied"}), per_model=True),
+    # "This model models/gemini-2.0-flash is no longer available.": https://ai.google.dev/gemini-api/docs/deprecations
+    Row(
+        Fault.MODEL,
+        codes=frozenset({"not_found"}),
+        text=pattern(r"\bmodel.{0,200}(?:no longer (?:available|supported)|deprecated|retired|shut down)"),
+        per_model=True,
+        retired=True,
+    ),
     Row(Fault.MODEL, codes=frozenset({"not_found"}), per_model=True),
     Row(Fault.CANCELLED, codes=frozenset({"cancelled"})),
     Row(

@@ -658,6 +658,12 @@ ERRORS = [
         id="an-unknown-model-concerns-this-profile-and-model",
     ),
     pytest.param(
+        404,
+        error(404, "NOT_FOUND", "This model models/gemini-2.0-flash is no longer available. Please use a newer model."),
+        {"fault": Fault.MODEL, "per_model": True, "retired": True},
+        id="a-model-that-was-taken-away-is-said-to-be-retired",
+    ),
+    pytest.param(
         499,
         error(499, "CANCELLED", "The operation was cancelled."),
         {"fault": Fault.CANCELLED},
