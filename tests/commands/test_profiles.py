@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from rooroute.scripted_provider import Answer, Fail
-from tests.commands.conftest import Shell
+from tests.commands.conftest import Said, Shell
 
 GEMINI = ("--provider", "gemini", "--model", "gemini-2.5-pro")
 
@@ -219,8 +219,14 @@ async def settled(shell: Shell) -> Shell:
 
 async def test_bad_input_is_one_sentence_with_field_and_remedy_and_nothing_is_half_saved(settled: Shell) -> None:
     before = settled.config.read_bytes()
-    for case, (words, code, sentence) in BAD.items():
-        said = await settled(*words, stdin="two\nlines" if "--key-stdin" in words else "", K="key")
+    gate = asyncio.Semaphore(4)
+
+    async def said_to(words: tuple[str, ...]) -> Said:
+        async with gate:
+            return await settled(*words, stdin="two\nlines" if "--key-stdin" in words else "", K="key")
+
+    answers = await asyncio.gather(*(said_to(words) for words, _, _ in BAD.values()))
+    for (case, (_, code, sentence)), said in zip(BAD.items(), answers, strict=True):
         assert (said.code, said.out) == (code, ""), case
         assert sentence in said.err, case
         assert said.err.count("\n") == 1, case
@@ -243,6 +249,16 @@ async def test_plain_http_is_saved_once_it_is_approved(shell: Shell) -> None:
     await shell.well(*words, "--approve-origin", K="key")
     said = await shell("profiles", "edit", "x", "--base-url", "http://other.test/v1", K="key")
     assert (said.code, "without encryption" in said.err) == (1, True)
+
+
+async def test_an_address_changed_by_hand_is_approved_by_saying_so(shell: Shell) -> None:
+    await shell.save("one")
+    away = shell.config.read_text().replace(shell.provider.base_url("openai"), "https://elsewhere.test/v1")
+    shell.config.write_text(away)
+    refused = await shell("profiles", "edit", "one", "--name", "n")
+    assert (refused.code, "--approve-origin" in refused.err) == (1, True)
+    await shell.well("profiles", "edit", "one", "--approve-origin")
+    await shell.well("profiles", "edit", "one", "--name", "n")
 
 
 async def test_a_key_that_would_die_with_the_command_is_refused(shell: Shell) -> None:
