@@ -359,6 +359,13 @@ def test_a_profile_s_own_address(profile: dict[str, Any], requested: str, model:
     assert resolve_model(Profile(id="one", provider="openai", **profile), requested) == model
 
 
+def test_nobody_has_no_address_and_no_list_is_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert base_url_of(Profile(id="one", provider="nobody")) is None
+    row = PROVIDERS["xroute"]
+    monkeypatch.setitem(PROVIDERS, "xroute", replace(row, models=None))  # type: ignore[arg-type]
+    assert models_request(c.target(row)) is None
+
+
 def test_a_deployments_map_is_all_that_azure_serves() -> None:
     profile = Profile(id="one", provider="azure-openai", options={"deployments": {"gpt-4o": "x", "gpt-5": "y"}})
     assert resolve_model(profile, None) == "gpt-4o"
