@@ -362,7 +362,7 @@ def test_a_profile_s_own_address(profile: dict[str, Any], requested: str, model:
 def test_nobody_has_no_address_and_no_list_is_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     assert base_url_of(Profile(id="one", provider="nobody")) is None
     row = PROVIDERS["xroute"]
-    monkeypatch.setitem(PROVIDERS, "xroute", replace(row, models=None))  # type: ignore[arg-type]
+    monkeypatch.setitem(PROVIDERS, "xroute", replace(row, models=None))
     assert models_request(c.target(row)) is None
 
 
