@@ -25,6 +25,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     named = {name for item in session.items for marker in item.iter_markers("requires") for name in marker.args}
     screen = session.config.pluginmanager.get_plugin("terminalreporter")
+    assert screen is not None
     for name, package in install.PACKAGES.items():
         if name not in named or install.is_current(name) or (package.large and not _LARGE_TOO):
             continue
@@ -53,7 +54,12 @@ def mocklimit(tmp_path: Path) -> Iterator[str]:
     """The address of https://pypi.org/project/mocklimit with windows of its own, empty at the beginning of each test."""
     folder, port = tmp_path / "mocklimit", free_port()
     folder.mkdir()
-    given = ["--spec", HERE / "mocklimit" / "openapi.yaml", "--rate-config", HERE / "mocklimit" / "limits.yaml"]
+    given: list[str | Path] = [
+        "--spec",
+        HERE / "mocklimit" / "openapi.yaml",
+        "--rate-config",
+        HERE / "mocklimit" / "limits.yaml",
+    ]
     program = install.python("mocklimit").with_name("mocklimit")
     address = f"http://127.0.0.1:{port}"
     with running([program, "serve", *given, "--port", str(port)], f"{address}/", folder, environment(folder)):

@@ -90,7 +90,7 @@ async def test_thinking_is_told_from_the_answer(way: Way, aimock: str) -> None:
 async def test_tools_are_called_and_their_results_understood(way: Way, aimock: str) -> None:
     asked, profile = said("What is the weather?", tools=(WEATHER, CLOCK)), way.profile(aimock)
     events = await wire.exchange(profile, asked)
-    calls = (("get_weather", {"city": "Zürich"}), ("get_time", {}))
+    calls: tuple[tuple[str, Any], ...] = (("get_weather", {"city": "Zürich"}), ("get_time", {}))
     first = assembled(events)
     assert (first.calls, first.end, first.tokens) == (calls, FinishReason.TOOL_CALLS, way.tokens(82, 34))
     dialect = wire.spoken_by(profile)
