@@ -124,7 +124,9 @@ def _unknown(configuration: Configuration, profile_id: str) -> Exception:
 def _says_something(call: Call) -> bool:
     options = call.options
     given = (options.name, options.model, options.base_url, options.pool, options.key_env)
-    return any(each is not None for each in given) or bool(options.set or options.ask_key or options.key_stdin)
+    return any(each is not None for each in given) or bool(
+        options.set or options.ask_key or options.key_stdin or options.approve_origin
+    )
 
 
 def _with_options(call: Call, fields: Json) -> Json:
