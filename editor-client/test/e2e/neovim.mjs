@@ -60,25 +60,57 @@ export async function neovim(python) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "rooroute-nvim-"));
   const provider = await startProvider(python, home);
   try {
-    await provider.script({ "key-one": [{ step: "fail", kind: "rate-limit", retryDelay: 30 }], "key-two": [{ step: "answer", text: "Two answers in a line\nand another." }] });
-    await suite.test("status, rotation by executeCommand, and an answer streamed through a failover", undefined, async () => {
-      const profiles = ["one", "two"].map((name) => ({ id: name, provider: "openai-compatible", model: "scripted-model", baseUrl: provider.urls.openai, key: `key-${name}` }));
-      const script = path.join(home, "drive.lua");
-      const out = path.join(home, "out.json");
-      fs.writeFileSync(script, SCRIPT);
-      const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: `${home}/config`, XDG_STATE_HOME: `${home}/state`, XDG_DATA_HOME: `${home}/data`, XDG_CACHE_HOME: `${home}/cache`, XDG_RUNTIME_DIR: home };
-      fs.mkdirSync(`${home}/cache/nvim`, { recursive: true });
-      Object.assign(env, { CLIENT, PY: python, OUT: out, PROFILES: JSON.stringify(profiles), ROOROUTE_SECRET_STORE: "session" });
-      const run = spawnSync("nvim", ["--clean", "--headless", "-S", script], { env, encoding: "utf8", timeout: 90_000, cwd: home });
-      ok(fs.existsSync(out), `nvim: ${run.stdout}${run.stderr}`);
-      const seen = JSON.parse(fs.readFileSync(out, "utf8"));
-      const waits = Object.entries(seen).filter(([, value]) => value === false);
-      equal(waits, [], "what did not happen in time");
-      equal([seen.first, seen.moved.to, seen.by], ["one", "two", "two"]);
-      equal([seen.attempt1, seen.attempt2], ["one", "two"]);
-      equal(seen.text, "Two answers in a line\nand another.");
-      ok(seen.buffer.endsWith("Two answers in a line\nand another."), seen.buffer);
+    await provider.script({
+      "key-one": [{ step: "fail", kind: "rate-limit", retryDelay: 30 }],
+      "key-two": [{ step: "answer", text: "Two answers in a line\nand another." }],
     });
+    await suite.test(
+      "status, rotation by executeCommand, and an answer streamed through a failover",
+      undefined,
+      async () => {
+        const profiles = ["one", "two"].map((name) => ({
+          id: name,
+          provider: "openai-compatible",
+          model: "scripted-model",
+          baseUrl: provider.urls.openai,
+          key: `key-${name}`,
+        }));
+        const script = path.join(home, "drive.lua");
+        const out = path.join(home, "out.json");
+        fs.writeFileSync(script, SCRIPT);
+        const env = {
+          ...process.env,
+          HOME: home,
+          XDG_CONFIG_HOME: `${home}/config`,
+          XDG_STATE_HOME: `${home}/state`,
+          XDG_DATA_HOME: `${home}/data`,
+          XDG_CACHE_HOME: `${home}/cache`,
+          XDG_RUNTIME_DIR: home,
+        };
+        fs.mkdirSync(`${home}/cache/nvim`, { recursive: true });
+        Object.assign(env, {
+          CLIENT,
+          PY: python,
+          OUT: out,
+          PROFILES: JSON.stringify(profiles),
+          ROOROUTE_SECRET_STORE: "session",
+        });
+        const run = spawnSync("nvim", ["--clean", "--headless", "-S", script], {
+          env,
+          encoding: "utf8",
+          timeout: 90_000,
+          cwd: home,
+        });
+        ok(fs.existsSync(out), `nvim: ${run.stdout}${run.stderr}`);
+        const seen = JSON.parse(fs.readFileSync(out, "utf8"));
+        const waits = Object.entries(seen).filter(([, value]) => value === false);
+        equal(waits, [], "what did not happen in time");
+        equal([seen.first, seen.moved.to, seen.by], ["one", "two", "two"]);
+        equal([seen.attempt1, seen.attempt2], ["one", "two"]);
+        equal(seen.text, "Two answers in a line\nand another.");
+        ok(seen.buffer.endsWith("Two answers in a line\nand another."), seen.buffer);
+      },
+    );
   } finally {
     provider.stop();
     fs.rmSync(home, { recursive: true, force: true });

@@ -12,6 +12,7 @@ export async function startProvider(python, cwd) {
       seen += data;
       if (seen.includes("\n")) resolve(JSON.parse(seen.split("\n")[0]));
     });
+    child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`the scripted provider ended with ${code}`)));
   });
   const base = Object.values(urls).find((url) => String(url).startsWith("http"));

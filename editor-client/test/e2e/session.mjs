@@ -241,7 +241,7 @@ export class Session {
     const input = this.page.locator(".quick-input-widget input").first();
     await input.waitFor({ state: "visible", timeout: 20_000 });
     if (text !== undefined) await input.fill(text);
-    await sleep(300);
+    await sleep(400);
     await this.page.keyboard.press("Enter");
   }
 

