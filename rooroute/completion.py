@@ -41,7 +41,7 @@ from rooroute.roster import Lineup, Roster, cost_estimate, most_cost, pool_of
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
 from rooroute.routing.figures import FIGURES, Policy
-from rooroute.routing.limits import Refused
+from rooroute.routing.limits import Measure, Refused
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
 from rooroute.routing.route import SPOKEN_AGAINST
@@ -361,10 +361,14 @@ class _Story:
             raise
         if isinstance(held, Reservation):
             return held
-        own = held.gauge.holder == f"profile:{profile.id}" or held.gauge.holder[4:] in profile.tags
-        self._limited[profile.id if own else _EVERYBODY] = held
+        self._limited[_EVERYBODY if self._for_everybody(held, profile) else profile.id] = held
         await self._let_go(use)
         return None
+
+    def _for_everybody(self, refused: Refused, profile: Profile) -> bool:
+        """Whether no other profile would be let through either. Where money is short, a cheaper one may be."""
+        gauge, tags = refused.gauge, {f"tag:{each}" for each in self._options.tags if each not in profile.tags}
+        return gauge.measure is not Measure.COST and gauge.holder in {f"pool:{self._pool.id}", *tags}
 
     async def _prepare(self, use: Use, profile: Profile, held: Reservation) -> HttpRequest | None:
         """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""

@@ -113,8 +113,9 @@ class Limiter:
             return Reservation(held)
         for gauge, _, bucket in held:
             self._give_back(gauge, drawn[gauge], bucket)
-        wanted = next(amount for gauge, amount, _ in held if gauge == refusal.gauge)
-        self._refused[refusal.gauge] = (wanted, refusal.until, now + _REFUSAL_BELIEVED)
+        if refusal.gauge.measure is not Measure.CONCURRENT:
+            wanted = next(amount for gauge, amount, _ in held if gauge == refusal.gauge)
+            self._refused[refusal.gauge] = (wanted, refusal.until, now + _REFUSAL_BELIEVED)
         return refusal
 
     def _draw(self, gauge: Gauge, amount: float, bucket: int) -> float:

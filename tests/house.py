@@ -16,7 +16,7 @@ from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta
 from rooroute.completion import Completions
 from rooroute.credentials import Credentials
 from rooroute.ports import Ports
-from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.profiles import Configuration, Defaults, Pool, Profile
 from rooroute.providers.table import base_url_of
 from rooroute.roster import candidate
 from rooroute.routing.shown import Shown, shown_state
@@ -144,6 +144,7 @@ async def house(
     dialect: str = "gemini",
     pool: Mapping[str, Any] | None = None,
     profiles: Mapping[str, Mapping[str, Any]] | None = None,
+    defaults: Defaults | None = None,
 ) -> AsyncIterator[House]:
     """A pool "default" with one profile per script, in their order; a profile's key is its id."""
     async with ScriptedProvider(scripts) as provider:
@@ -153,6 +154,7 @@ async def house(
         configuration = Configuration(
             profiles=made,
             pools={"default": Pool(**{"id": "default", "profiles": tuple(made), "max_wait": 0.0, **(pool or {})})},
+            defaults=defaults or Defaults(),
             revision="1",
         )
         clock = Clock()

@@ -1,0 +1,302 @@
+"""The user's limits: at one the request goes to the next profile, nothing is marked, and no number of processes passes more."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rooroute.adapters.state_store import StateStore
+from rooroute.chat import ChatRequest
+from rooroute.errors import AttemptsExhausted, BudgetExceeded, Cancelled
+from rooroute.limiter import Amounts, Limiter, Reservation
+from rooroute.profiles import Budget, Defaults, Limits, Price
+from rooroute.routing.limits import Counters, Gauge, Measure, Refused, Span, Want, gauges_of, take
+from rooroute.scripted_provider import Answer, Fail, Hang, Step
+from tests.house import HELLO, Clock, house
+
+TWO = {"A": [Answer("A.")], "B": [Answer("B.")]}
+AT = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(requests_per_minute=2),
+        Limits(requests_per_hour=2),
+        Limits(requests_per_day=2),
+        Limits(requests_per_second=0.01, burst=2),
+        Limits(tokens_per_minute=1_020),
+        Limits(tokens_per_day=1_020),
+    ],
+    ids=["rpm", "rph", "rpd", "rps-with-burst", "tpm", "tpd"],
+)
+async def test_at_a_limit_the_next_profile_answers_and_nothing_is_marked(tmp_path: Path, limits: Limits) -> None:
+    async with house(tmp_path, TWO, profiles={"A": {"limits": limits}}) as h:
+        order = [
+            (await h.ask(request=ChatRequest(HELLO.messages, max_tokens=500), session=f"s{n}"))["profileId"]
+            for n in range(3 if limits.tokens_per_minute is None and limits.tokens_per_day is None else 86)
+        ]
+        assert order[:2] == ["A", "A"] and order[-1] == "B"
+        assert not h.state.snapshot().marks
+        assert h.asked_with() == order, "who is at a limit is not even asked"
+
+
+async def test_a_limit_opens_again_when_its_window_has_passed(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO, profiles={"A": {"limits": Limits(requests_per_minute=1)}}) as h:
+        order = []
+        for ahead in (0, 30, 66):
+            h.clock.ahead = ahead
+            order.append((await h.ask(session=str(ahead)))["profileId"])
+        assert order == ["A", "B", "A"]
+
+
+async def test_concurrent_requests_are_counted_and_let_go(tmp_path: Path) -> None:
+    scripts = {"A": [Answer("A.", first_delay=0.3), Answer("A.")], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, profiles={"A": {"limits": Limits(concurrent_requests=1)}}) as h:
+        first = asyncio.create_task(h.ask(session="one"))
+        async with asyncio.timeout(10):
+            while not h.asked_with():
+                await asyncio.sleep(0.01)
+        assert (await h.ask(session="two"))["profileId"] == "B"
+        assert (await first)["profileId"] == "A"
+        assert (await h.ask(session="three"))["profileId"] == "A"
+
+
+async def test_a_cancelled_request_gives_its_place_back(tmp_path: Path) -> None:
+    async with house(
+        tmp_path, {"A": [Hang(), Answer("A.")]}, profiles={"A": {"limits": Limits(concurrent_requests=1)}}
+    ) as h:
+        task = asyncio.create_task(h.ask(session="one"))
+        async with asyncio.timeout(10):
+            while not h.asked_with():
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(Cancelled):
+            await task
+        assert (await h.ask(session="two"))["profileId"] == "A"
+
+
+@pytest.mark.parametrize("where", ["profile", "pool", "tag", "tag-of-the-request"])
+async def test_a_budget_in_money_is_kept(tmp_path: Path, where: str) -> None:
+    """An answer costs 7 of input at $1 and 5 of output at $100 per million = $0.000507; the budget has room for two such."""
+    budget = Budget(per_day=0.0012)
+    price: dict[str, Any] = {"price": Price(input=1, output=100), "tags": ("paid",) if where == "tag" else ()}
+    profiles = {"A": {**price, **({"budget": budget} if where == "profile" else {})}, "B": {}}
+    pool = {"budget": budget} if where == "pool" else {}
+    options: dict[str, Any] = {"tags": ("team",)} if where == "tag-of-the-request" else {}
+    request = ChatRequest(HELLO.messages, max_tokens=5)
+    tags = {"tag": {"paid": budget}, "tag-of-the-request": {"team": budget}}
+    defaults = Defaults(budgets=tags.get(where, {}))
+    async with house(tmp_path, TWO, profiles=profiles, pool=pool, defaults=defaults) as h:
+        outcomes = []
+        for number in range(3):
+            try:
+                outcomes.append((await h.ask(request=request, session=f"s{number}", **options))["profileId"])
+            except BudgetExceeded as spent:
+                outcomes.append(spent.kind)
+        assert outcomes == ["A", "A", "B"], "who costs nothing is still asked"
+
+
+async def test_when_everybody_is_at_a_limit_the_error_says_so_and_when_there_is_room(tmp_path: Path) -> None:
+    pool = {"limits": Limits(requests_per_hour=1)}
+    async with house(tmp_path, TWO, pool=pool) as h:
+        await h.ask()
+        with pytest.raises(BudgetExceeded) as caught:
+            await h.ask()
+        assert "retryAt" in caught.value.data
+        assert "limit of its pool of 1 requests per hour" in str(caught.value.data["profiles"])
+
+
+async def test_a_short_limit_is_waited_for(tmp_path: Path) -> None:
+    profiles = {"A": {"limits": Limits(requests_per_second=2, burst=1)}}
+    async with house(tmp_path, {"A": [Answer()]}, profiles=profiles, pool={"max_wait": 30}) as h:
+        await h.ask()
+        assert (await h.ask())["profileId"] == "A"
+
+
+async def test_the_machines_retry_budget_ends_asking_the_same_one_again(tmp_path: Path) -> None:
+    scripts: Mapping[str, Sequence[Step]] = {"A": [Fail("server-error"), Answer(), Fail("server-error"), Answer()]}
+    async with house(tmp_path, scripts, defaults=Defaults(retries_per_minute=1)) as h:
+        await h.ask()
+        assert h.asked_with() == ["A", "A"]
+        with pytest.raises(AttemptsExhausted):
+            await h.ask()
+        assert h.asked_with() == ["A", "A", "A"]
+
+
+# --- blocks ---
+
+
+async def open_store(folder: Path) -> StateStore:
+    store = StateStore(folder / "state.db", f"pid:{folder}", clock=Clock().now, alive=lambda _: True)
+    await asyncio.to_thread(store.open)
+    return store
+
+
+async def test_the_healthy_path_does_not_write_per_request(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    writes = 0
+    inner = store.count
+
+    async def counted(*args: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        return await inner(*args)
+
+    store.count = counted  # type: ignore[method-assign,assignment]
+    limiter = Limiter(store, lambda: AT)
+    gauges = gauges_of("profile:A", Limits(requests_per_minute=10_000, concurrent_requests=5), Budget(per_day=100.0))
+    for _ in range(300):
+        held = await limiter.reserve(gauges, Amounts(cost=0.01))
+        assert isinstance(held, Reservation)
+        limiter.settle(held, Amounts(cost=0.005))
+    assert writes < 30
+    await store.close()
+
+
+async def test_what_was_not_used_is_given_back_and_what_was_overrun_is_charged(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    limiter, other = Limiter(store, lambda: AT), Limiter(store, lambda: AT)
+    (gauge,) = gauges_of("profile:A", Limits(tokens_per_minute=1_000), None)
+    held = await limiter.reserve((gauge,), Amounts(tokens=900))
+    assert isinstance(held, Reservation)
+    limiter.settle(held, Amounts(tokens=100))
+    assert isinstance(await limiter.reserve((gauge,), Amounts(tokens=800)), Reservation), (
+        "the rest is this window's still"
+    )
+    assert isinstance(await other.reserve((gauge,), Amounts(tokens=200)), Refused)
+    (wide,) = gauges_of("profile:B", Limits(tokens_per_minute=1_000), None)
+    held = await limiter.reserve((wide,), Amounts(tokens=100))
+    assert isinstance(held, Reservation)
+    limiter.settle(held, Amounts(tokens=950))
+    refused = await other.reserve((wide,), Amounts(tokens=100))
+    assert isinstance(refused, Refused) and refused.until > AT
+    await store.close()
+
+
+async def test_a_request_refused_by_one_limit_takes_nothing_of_the_others(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    limiter = Limiter(store, lambda: AT)
+    gauges = gauges_of("profile:A", Limits(requests_per_minute=2, tokens_per_minute=100), None)
+    assert isinstance(await limiter.reserve(gauges, Amounts(tokens=90)), Reservation)
+    assert isinstance(await limiter.reserve(gauges, Amounts(tokens=90)), Refused)
+    assert isinstance(await limiter.reserve(gauges, Amounts(tokens=10)), Reservation), (
+        "the second request is still there"
+    )
+    await store.close()
+
+
+async def test_the_places_of_a_dead_process_are_free(tmp_path: Path) -> None:
+    living = {"one", "two"}
+
+    def store_of(name: str) -> StateStore:
+        return StateStore(tmp_path / "state.db", name, clock=Clock().now, alive=lambda each: each in living)
+
+    one, two = store_of("one"), store_of("two")
+    await asyncio.gather(asyncio.to_thread(one.open), asyncio.to_thread(two.open))
+    gauges = gauges_of("profile:A", Limits(concurrent_requests=1), None)
+    assert isinstance(await Limiter(one, Clock().now).reserve(gauges, Amounts()), Reservation)
+    assert isinstance(await Limiter(two, Clock().now).reserve(gauges, Amounts()), Refused)
+    living.discard("one")
+    assert isinstance(await Limiter(two, Clock().now).reserve(gauges, Amounts()), Reservation)
+    await one.close()
+    await two.close()
+
+
+_PROCESS = """
+import asyncio, sys, time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from rooroute.adapters import machine
+from rooroute.adapters.state_store import StateStore
+from rooroute.limiter import Amounts, Limiter, Reservation
+from rooroute.profiles import Budget, Limits
+from rooroute.routing.limits import gauges_of
+
+async def main():
+    store = StateStore(Path(sys.argv[1]), machine.identity(), clock=time.time)
+    store.open()
+    limiter = Limiter(store, time.time)
+    gauges = gauges_of("profile:A", Limits(requests_per_hour=200, tokens_per_hour=9_000, concurrent_requests=6), Budget(per_month=10.0))
+    passed = tokens = 0
+    most = now = 0
+    end = time.monotonic() + 20
+    refused = 0
+    while refused < 40 and time.monotonic() < end:
+        held = await limiter.reserve(gauges, Amounts(tokens=50, cost=0.05))
+        if not isinstance(held, Reservation):
+            refused += 1
+            await asyncio.sleep(0.01)
+            continue
+        passed += 1
+        tokens += 50
+        await asyncio.sleep(0.001)
+        limiter.settle(held, Amounts(tokens=50, cost=0.05))
+        limiter.tidy(everything=True)
+    await store.close()
+    print(passed, tokens)
+
+asyncio.run(main())
+"""
+
+
+def test_eight_processes_pass_no_more_than_one_would(tmp_path: Path) -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _PROCESS, str(tmp_path / "state.db")], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(8)
+    ]
+    found = [process.communicate(timeout=100)[0].split() for process in running]
+    assert all(process.returncode == 0 for process in running)
+    passed, tokens = sum(int(each[0]) for each in found), sum(int(each[1]) for each in found)
+    assert passed <= 200 and tokens <= 9_000, "nobody passes more"
+    assert passed > 90, "and the limit can be used"
+
+
+# --- gauges ---
+
+
+def test_within_no_span_can_more_pass_than_the_limit(tmp_path: Path) -> None:
+    """Whenever requests come, any window of a minute holds at most the limit."""
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_minute=10), None)
+    used: dict[tuple[str, str, str, int], float] = {}
+    passed: list[float] = []
+    for step in range(2_000):
+        now = AT + step * 0.37
+        count, leased = take([Want(gauge, 1.0)], Counters(used), now)
+        if isinstance(leased, Refused):
+            assert leased.until > now
+            continue
+        passed.append(now)
+        for key, (amount, _) in count.add.items():
+            used[key] = used.get(key, 0.0) + amount
+    assert max(sum(at - 60 < each <= at for each in passed) for at in passed) <= 10
+    assert len(passed) > 2_000 * 0.37 / 60 * 10 * 0.8
+
+
+def test_a_refusal_names_the_time_at_which_there_is_room() -> None:
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_minute=1), None)
+    key = (*gauge.key, gauge.bucket(AT))
+    _, refused = take([Want(gauge, 1.0)], Counters({key: 1.0}), AT + 1)
+    assert isinstance(refused, Refused)
+    assert isinstance(take([Want(gauge, 1.0)], Counters({key: 1.0}), refused.until - 0.01)[1], Refused)
+    assert not isinstance(take([Want(gauge, 1.0)], Counters({key: 1.0}), refused.until)[1], Refused)
+
+
+def test_money_goes_by_day_and_month() -> None:
+    day, month = gauges_of("profile:A", None, Budget(per_day=1.0, per_month=2.0))
+    assert (day.span, month.span) == (Span.CALENDAR_DAY, Span.MONTH)
+    new_year = 1_798_761_600.0  # 2027-01-01T00:00:00Z
+    assert month.leaves(month.bucket(new_year - 1)) == day.leaves(day.bucket(new_year - 1)) == new_year
+
+
+def test_a_request_larger_than_the_whole_limit_passes_when_nothing_else_does() -> None:
+    gauge = Gauge("profile:A", Measure.TOKENS, Span.MINUTE, 100, 60.0)
+    assert Amounts(tokens=5_000).of(gauge) == 100
