@@ -72,6 +72,9 @@ class ConfigPort(Protocol):
     def save(self, edit: Callable[[Draft], None], expected: str | None = None) -> Configuration:
         """Raises Conflict for a stale ``expected``; on any error nothing was changed."""
 
+    def put_back(self, text: str, expected: str | None = None) -> Configuration:
+        """Make ``text`` the whole file; raises as ``save``, and InvalidInput for a text that is no configuration."""
+
 
 class SecretsPort(Protocol):
     """Where keys live; every method may raise SecretUnavailable."""
@@ -114,6 +117,16 @@ class _Typed:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A profile that may be saved: all that can be refused has been looked at."""
+
+    typed: _Typed
+    before: Profile | None
+    origin: str | None
+    approvals: Mapping[str, str]
+
+
 class SavedProfiles:
     """What the user keeps. One change at a time; a caller that is cancelled meanwhile does not stop it half-way.
 
@@ -154,6 +167,35 @@ class SavedProfiles:
         exists. Raises InvalidInput, Conflict, OriginNotApproved or SecretUnavailable; then nothing is saved.
         """
         return await self._alone(lambda: self._save(profile, secrets, revision, approve_origin, new))
+
+    async def refusals(
+        self, drafts: Sequence[tuple[Profile, Mapping[str, str]]], *, approve_origin: bool = False
+    ) -> dict[str, str]:
+        """By id, why a profile with its typed secrets could not be saved, as a sentence; those that could are not in it."""
+        configuration, found = await asyncio.to_thread(self._config.load), dict[str, str]()
+        for profile, secrets in drafts:
+            try:
+                self._ready(profile, secrets, configuration, approve_origin)
+            except RoorouteError as wrong:
+                found[profile.id] = wrong.message
+            else:
+                configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
+        return found
+
+    async def save_all(
+        self,
+        drafts: Sequence[tuple[Profile, Mapping[str, str]]],
+        pools: Sequence[Pool],
+        *,
+        revision: str | None = None,
+        approve_origin: bool = False,
+    ) -> None:
+        """Save profiles, with the secrets typed for each, and pools: all of them, in one change of the file, or none. Raises as ``save``."""
+        await self._alone(lambda: self._save_all(drafts, pools, revision, approve_origin))
+
+    async def put_back(self, text: str, *, revision: str | None = None) -> tuple[str, ...]:
+        """Make the configuration say ``text`` again; the ids of the profiles that are gone by that. Their keys are kept for ten minutes."""
+        return await self._alone(lambda: self._put_all_back(text, revision))
 
     async def duplicate(self, profile_id: str, new_id: str | None = None) -> str:
         """A copy with its secret; the copy's id."""
@@ -242,17 +284,49 @@ class SavedProfiles:
         before = configuration.profiles.get(profile.id)
         if new and (before or profile.id in configuration.unreadable):
             raise InvalidInput(f"There is already a profile {profile.id}; choose another id.", field="profile.id")
-        typed = self._typed(profile, before, secrets, known=profile.id in configuration.unreadable)
-        _refuse([*check_profile(typed.profile), *self._check(typed.profile)], "profile")
-        _refuse_double(typed.profile, configuration)
         if revision is not None and revision != configuration.revision:
+            typed = self._judged(profile, before, secrets, configuration)
             await self._edit(
                 lambda draft: draft.put_profile(typed.profile), revision
             )  # tells of the conflict, with both versions
+        ready = self._ready(profile, secrets, configuration, approve_origin)
+        await self._write([ready], (), revision)
+        return ready.typed.warnings
+
+    async def _save_all(
+        self,
+        drafts: Sequence[tuple[Profile, Mapping[str, str]]],
+        pools: Sequence[Pool],
+        revision: str | None,
+        approve_origin: bool,
+    ) -> None:
+        configuration, ready = await asyncio.to_thread(self._config.load), list[_Ready]()
+        for profile, secrets in drafts:
+            ready.append(self._ready(profile, secrets, configuration, approve_origin))
+            configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
+        for pool in pools:
+            _refuse_pool(pool, configuration)
+        await self._write(ready, pools, revision)
+
+    def _judged(
+        self, profile: Profile, before: Profile | None, secrets: Mapping[str, str], configuration: Configuration
+    ) -> _Typed:
+        typed = self._typed(profile, before, secrets, known=profile.id in configuration.unreadable)
+        _refuse([*check_profile(typed.profile), *self._check(typed.profile)], "profile")
+        _refuse_double(typed.profile, configuration)
+        return typed
+
+    def _ready(
+        self, profile: Profile, secrets: Mapping[str, str], configuration: Configuration, approve_origin: bool
+    ) -> _Ready:
+        before = configuration.profiles.get(profile.id)
+        typed = self._judged(profile, before, secrets, configuration)
         origin = _origin(typed.profile)
-        approvals = self._approvals(typed, before, origin, approve_origin)
-        await self._write(typed, before, origin, approvals, revision)
-        return typed.warnings
+        if typed.keys and origin is None:
+            raise InvalidInput(
+                f"{profile.title} has no base URL that its key could be bound to; add one.", field="profile.baseUrl"
+            )
+        return _Ready(typed, before, origin, self._approvals(typed, before, origin, approve_origin))
 
     def _typed(self, profile: Profile, before: Profile | None, secrets: Mapping[str, str], *, known: bool) -> _Typed:
         """Sort what was typed into references, which go into the profile, and keys, which go into the keyring."""
@@ -319,37 +393,40 @@ class SavedProfiles:
                 )  # fmt: skip
         return dict.fromkeys(slots, origin)
 
-    async def _write(
-        self,
-        typed: _Typed,
-        before: Profile | None,
-        origin: str | None,
-        approvals: Mapping[str, str],
-        revision: str | None,
-    ) -> None:
-        profile, intent = typed.profile, f"save:{typed.profile.id}"
-        if typed.keys and origin is None:
-            raise InvalidInput(
-                f"{profile.title} has no base URL that its key could be bound to; add one.", field="profile.baseUrl"
-            )
-        deleted = f"delete:{profile.id}" in await self._state.intents()
-        await self._state.put_intent(
-            intent, {"kind": "save", "profiles": {profile.id: _slots(profile)}, "at": self._now()}
-        )
-        held: dict[str, Secret | None] = {}
+    async def _write(self, ready: Sequence[_Ready], pools: Sequence[Pool], revision: str | None) -> None:
+        deleted = await self._state.intents()
+        for each in ready:
+            note = {"kind": "save", "profiles": {each.typed.profile.id: _slots(each.typed.profile)}, "at": self._now()}
+            await self._state.put_intent(f"save:{each.typed.profile.id}", note)
+        held: dict[str, dict[str, Secret | None]] = {}
+
+        def put(draft: Draft) -> None:
+            for each in ready:
+                draft.put_profile(each.typed.profile)
+            for pool in pools:
+                draft.put_pool(pool)
+
         try:
-            for slot, text in typed.keys.items():
-                held[slot] = await self._secrets.get(profile.id, slot)
-                await self._secrets.set(profile.id, slot, text, origin or "", self._now())
-            await self._edit(lambda draft: draft.put_profile(profile), revision)
+            for each in ready:
+                await self._keep_keys(each, held.setdefault(each.typed.profile.id, {}))
+            await self._edit(put, revision)
         except BaseException:
-            await self._put_back(profile.id, held)
-            await self._state.drop_intent(intent)
+            for each in ready:
+                await self._put_back(each.typed.profile.id, held.get(each.typed.profile.id, {}))
+                await self._state.drop_intent(f"save:{each.typed.profile.id}")
             raise
-        for slot, approved in approvals.items():
-            await self._state.approve(profile.id, slot, approved)
-        await self._let_go(profile, before, typed, deleted=deleted)
-        await self._state.drop_intent(intent)
+        for each in ready:
+            profile = each.typed.profile
+            for slot, approved in each.approvals.items():
+                await self._state.approve(profile.id, slot, approved)
+            await self._let_go(profile, each.before, each.typed, deleted=f"delete:{profile.id}" in deleted)
+            await self._state.drop_intent(f"save:{profile.id}")
+
+    async def _keep_keys(self, ready: _Ready, held: dict[str, Secret | None]) -> None:
+        profile_id = ready.typed.profile.id
+        for slot, text in ready.typed.keys.items():
+            held[slot] = await self._secrets.get(profile_id, slot)
+            await self._secrets.set(profile_id, slot, text, ready.origin or "", self._now())
 
     async def _put_back(self, profile_id: str, held: Mapping[str, Secret | None]) -> None:
         for slot, secret in held.items():
@@ -373,19 +450,14 @@ class SavedProfiles:
             with suppress(SecretUnavailable):
                 await self._secrets.delete(profile.id, slot)
         if before and any(getattr(before, name) != getattr(profile, name) for name in _NEW_JUDGEMENT):
-            await self._state.update(lambda snapshot: (edited(profile.id, snapshot), None))
+            await self._judge_afresh(profile.id)
+
+    async def _judge_afresh(self, profile_id: str) -> None:
+        await self._state.update(lambda snapshot: (edited(profile_id, snapshot), None))
 
     async def _save_pool(self, pool: Pool, revision: str | None) -> None:
         configuration = await asyncio.to_thread(self._config.load)
-        _refuse(check_pool(pool), "pool")
-        for name in pool.profiles:
-            if name not in configuration.profiles and name not in configuration.unreadable:
-                raise InvalidInput(
-                    f"Pool {pool.id} names a profile that does not exist: {name}.", field="pool.profiles"
-                )
-        for other in configuration.pools.values():
-            if other.id != pool.id and _folded(other.id, other.title) & _folded(pool.id, pool.title):
-                raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
+        _refuse_pool(pool, configuration)
         await self._edit(lambda draft: draft.put_pool(pool), revision)
 
     # --- copying, moving, deleting ---
@@ -478,6 +550,22 @@ class SavedProfiles:
         if not task.cancelled() and isinstance(task.exception(), RoorouteError):
             return  # the state file is busy: the next start tidies
 
+    async def _put_all_back(self, text: str, revision: str | None) -> tuple[str, ...]:
+        before = await asyncio.to_thread(self._config.load)
+        after = await asyncio.to_thread(self._config.put_back, text, revision)
+        present = {*after.profiles, *after.unreadable}
+        gone = {each.id: _slots(each) for each in before.profiles.values() if each.id not in present}
+        for profile_id, slots in gone.items():  # as if deleted; but what is undone is brought back by undoing that
+            note = {"kind": "delete", "profiles": {profile_id: slots}, "at": self._now()}
+            await self._state.put_intent(f"delete:{profile_id}", note)
+        for profile in after.profiles.values():
+            was = before.profiles.get(profile.id)
+            if was is None or any(getattr(was, name) != getattr(profile, name) for name in _NEW_JUDGEMENT):
+                await self._judge_afresh(profile.id)
+        if gone:
+            asyncio.get_running_loop().call_later(UNDO_SECONDS + 1, self._tidy_soon)
+        return tuple(gone)
+
     async def _restore(self, profile_id: str) -> None:
         note = (await self._state.intents()).get(f"delete:{profile_id}")
         if note is None or not note.get("entry") or note["at"] + UNDO_SECONDS <= self._now():
@@ -529,6 +617,17 @@ def _refuse(problems: Sequence[Problem], where: str) -> None:
     for problem in problems:
         field = f"{where}.{problem.field}" if problem.field and where in {"profile", "pool"} else where
         raise InvalidInput(f"{problem.message} {problem.remedy or ''}".strip(), field=field)
+
+
+def _refuse_pool(pool: Pool, configuration: Configuration) -> None:
+    """Raise what is wrong with a pool among the others."""
+    _refuse(check_pool(pool), "pool")
+    for name in pool.profiles:
+        if name not in configuration.profiles and name not in configuration.unreadable:
+            raise InvalidInput(f"Pool {pool.id} names a profile that does not exist: {name}.", field="pool.profiles")
+    for other in configuration.pools.values():
+        if other.id != pool.id and _folded(other.id, other.title) & _folded(pool.id, pool.title):
+            raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
 
 
 def _refuse_double(

@@ -14,6 +14,7 @@ from typing import Final
 
 from rooroute.adapters import machine
 from rooroute.adapters.config_draft import Draft
+from rooroute.adapters.config_history import ConfigHistory, Kept
 from rooroute.adapters.config_patch import patched
 from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of
 from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, read
@@ -29,6 +30,9 @@ _HEADER: Final = """\
 
 version: 1
 """
+SCHEMA_NAME: Final = "config.schema.json"
+MODELINE: Final = f"# yaml-language-server: $schema={SCHEMA_NAME}"
+"""What editors with the YAML language server read: https://github.com/redhat-developer/yaml-language-server#using-inlined-schema."""
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your disk quota is used up",
@@ -43,12 +47,21 @@ class ConfigFile:
     """The file at ``path``. Every method may block for a while (two hundred profiles take a tenth of a second to read): call them in a
     worker thread, except ``current``, which is always the last good configuration with the problems of what stands in the file now.
 
-    ``check`` says what is wrong with a profile for its vendor.
+    ``check`` says what is wrong with a profile for its vendor; ``history`` keeps what the file said; ``schema`` gives the JSON Schema that
+    is laid beside a new file, for editors that complete by it.
     """
 
-    def __init__(self, path: Path, check: Check = lambda profile: ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        check: Check = lambda profile: (),
+        history: ConfigHistory | None = None,
+        schema: Callable[[], str] | None = None,
+    ) -> None:
         self.path = path
         self._check = check
+        self._history = history
+        self._schema = schema
         self._mutex = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._last_good: Configuration | None = None
@@ -95,6 +108,31 @@ class ConfigFile:
                 self._adopt(new, outcome, raw)
             return self.current
 
+    def put_back(self, text: str, expected: str | None = None) -> Configuration:
+        """Make ``text`` the whole file, whatever stands in it now, also what cannot be read; that is in the history then.
+
+        Raises InvalidInput for a text that is no configuration, else as ``save``.
+        """
+        raw = text.encode()
+        try:
+            document = read(_text(raw))
+            outcome = configuration(document, _revision(raw), self._check)
+        except Unreadable as wrong:
+            raise InvalidInput(f"This cannot be put back: {wrong}", field="revision") from None
+        with self._mutex, self._locked() as target:
+            self._load()
+            if expected is not None and expected != self.current.revision:
+                raise Conflict("The configuration was changed meanwhile; look at what is there now.")
+            self._keep_broken()
+            self._replace(target, raw)
+            self._stamp = self._stat()
+            self._adopt(document, outcome, raw)
+            return self.current
+
+    def history(self) -> list[Kept]:
+        """What the file said, the newest first."""
+        return self._history.entries() if self._history is not None else []
+
     # --- reading ---
 
     def _load(self) -> Configuration:
@@ -119,6 +157,14 @@ class ConfigFile:
     def _adopt(self, document: Document, fresh: Configuration, raw: bytes) -> None:
         self._document, self._last_good, self.current = document, fresh, fresh
         self._keep_copy(raw)
+        if self._history is not None and raw and not _holds_key(fresh):
+            self._history.keep(raw, fresh.revision)
+
+    def _keep_broken(self) -> None:
+        if self._history is not None and self._document is None:
+            with contextlib.suppress(OSError):
+                raw = machine.read_regular(self.path, _LARGEST)
+                self._history.keep(raw, _revision(raw))
 
     def _missing(self) -> Configuration:
         if self._last_good is None and not self.last_good_path.exists():
@@ -189,10 +235,18 @@ class ConfigFile:
             raise InvalidInput(
                 f"The configuration cannot be changed before it is corrected. {problem.message}", line=problem.line
             )
-        document = self._document or (self._copy() if self._last_good else None) or read(_HEADER)
+        document = self._document or (self._copy() if self._last_good else None) or read(self._header())
         if version_of(document.data) != VERSION:
             raise InvalidInput(f"{self.path} was written by another version of rooroute; update rooroute to change it.")
-        return document if document.text.strip() else read(_HEADER)
+        return document if document.text.strip() else read(self._header())
+
+    def _header(self) -> str:
+        """The beginning of a new file. It names the schema only where that could be laid beside it."""
+        beside = self.path.with_name(SCHEMA_NAME)
+        with contextlib.suppress(OSError):
+            if self._schema is not None:
+                machine.replace_file(beside, self._schema().encode())
+        return f"{MODELINE}\n{_HEADER}" if beside.exists() else _HEADER
 
     def _edited(self, document: Document, draft: Draft) -> tuple[Document, Configuration]:
         try:
@@ -229,6 +283,11 @@ def _conflict(draft: Draft, edit: Callable[[Draft], None], revision: str) -> Con
         current=draft.before.get(entry) if entry else None,
         configRevision=revision,
     )
+
+
+def _holds_key(read_one: Configuration) -> bool:
+    """Whether somebody wrote a key into the file: such a file is not copied any further."""
+    return any((problem.field or "").split(".")[0] in {"apiKey", "secrets"} for problem in read_one.problems)
 
 
 def _text(raw: bytes) -> str:
