@@ -282,11 +282,12 @@ class Backend:
         return {"profile": self._profile_status(profile_id)}
 
     async def reset_profile(self, profile_id: str) -> Json:
-        profile = self._known(profile_id)
+        # Before the key is forgotten: what lies on its quota is found by it.
+        seen = candidate(self._known(profile_id), self._parts.credentials)
         self._parts.credentials.forget(profile_id)
 
         def forget(snapshot: Snapshot) -> tuple[Change, None]:
-            return reset(candidate(profile, self._parts.credentials), snapshot), None
+            return reset(seen, snapshot), None
 
         await self._parts.ports.state.update(forget)
         self._parts.changed.set()
