@@ -8,8 +8,8 @@ outside, snake_case inside, unknown fields refused). Times are seconds, prices U
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, Final
 
@@ -499,7 +499,53 @@ def check_profile(profile: Profile) -> list[Problem]:
         wrong(
             "cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range."
         )
+    for finding in _check_spending(profile):
+        wrong(*finding)
     return found
+
+
+def check_amounts(where: str, amounts: Limits | Budget | Ceiling | None) -> Iterator[tuple[str, str, str]]:
+    """Limits that let nothing pass: field, sentence, remedy."""
+    for each in fields(amounts) if amounts is not None else ():
+        value = getattr(amounts, each.name)
+        name = f"{where}.{camel(each.name)}"
+        if value is not None and not 0 < value < float("inf"):
+            yield (
+                name,
+                f"{name} of {value:g} lets nothing pass.",
+                "Leave it out for no limit; switch the profile off for none.",
+            )
+
+
+def _check_price(price: Price | None) -> Iterator[tuple[str, str, str]]:
+    for each in fields(price) if price is not None else ():
+        value, name = getattr(price, each.name), f"price.{camel(each.name)}"
+        if value is None or value == 0:
+            continue
+        if not 0 < value <= 100_000:
+            yield name, f"{name} is no price in USD per million tokens.", "Use a number from 0 to 100,000."
+        elif value < 0.0005:
+            yield name, f"{name} of {value:g} looks like a price per token.", "Prices are USD per million tokens."
+
+
+def _check_spending(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    yield from check_amounts("limits", profile.limits)
+    yield from check_amounts("budget", profile.budget)
+    yield from _check_price(profile.price)
+    if profile.budget is not None and profile.price is None:
+        yield "budget", "A budget in money needs the profile's price.", "Add its price in USD per million tokens."
+    if profile.max_retries is not None and not 0 <= profile.max_retries <= 100:
+        yield "maxRetries", "maxRetries is 0 to 100.", "Choose a number in that range."
+
+
+def check_defaults(defaults: Defaults) -> list[Problem]:
+    """What is wrong with the defaults on their own."""
+    found = [each for tag, budget in defaults.budgets.items() for each in check_amounts(f"budgets.{tag}", budget)]
+    if defaults.retries_per_minute < 0:
+        found.append(("retriesPerMinute", "retriesPerMinute is less than 0.", "Use 0 for no retries at all."))
+    if not 1 <= defaults.ledger_days <= 3_660:
+        found.append(("ledgerDays", "ledgerDays is 1 to 3,660.", "Choose a number of days in that range."))
+    return [Problem(f"defaults.{sentence}", field=field, remedy=remedy) for field, sentence, remedy in found]
 
 
 def check_pool(pool: Pool) -> list[Problem]:

@@ -27,6 +27,7 @@ from rooroute.profiles import (
     reference_name,
 )
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
+from rooroute.routing.checks import check_routing
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret, is_loopback, origin_of
@@ -628,6 +629,8 @@ def _refuse_pool(pool: Pool, configuration: Configuration) -> None:
     for other in configuration.pools.values():
         if other.id != pool.id and _folded(other.id, other.title) & _folded(pool.id, pool.title):
             raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
+    names = {*configuration.profiles, *configuration.unreadable}
+    _refuse(check_routing(pool, configuration.profiles, names), "pool")
 
 
 def _refuse_double(

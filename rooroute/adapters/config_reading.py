@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from rooroute.adapters.config_text import Document, Place, Unreadable
-from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, check_pool, check_profile
+from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, check_defaults, check_pool, check_profile
+from rooroute.routing.checks import check_routing
 
 T = TypeVar("T")
 VERSION: Final = 1
@@ -187,7 +188,7 @@ class _Reading:
                 )
                 continue
             found[label] = pool
-            for problem in check_pool(pool):
+            for problem in (*check_pool(pool), *check_routing(pool, profiles, {*profiles, *self.unreadable})):
                 place = ("pools", index, *(problem.field or "").split("."))
                 self.problems.append(replace(problem, line=self._line(place)))
             for position, name in enumerate(pool.profiles):
@@ -201,4 +202,7 @@ class _Reading:
         value, wrongs = reading
         for place, message, remedy in wrongs:
             self.wrong(("defaults", *place), f"defaults.{message}", remedy)
+        for problem in check_defaults(value) if value else ():
+            place = ("defaults", *(problem.field or "").split("."))
+            self.problems.append(replace(problem, line=self._line(place)))
         return value or Defaults()

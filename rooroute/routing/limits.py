@@ -190,19 +190,19 @@ def take(wants: Iterable[Want], counters: Counters, now: float) -> tuple[Count, 
 
 
 def gauges_of(holder: str, limits: Limits | None, budget: Budget | None) -> tuple[Gauge, ...]:
-    """The gauges of one holder."""
+    """The gauges of one holder. Limits that are no numbers above 0 are left out; the user is told of them where they are read."""
     found: list[Gauge] = []
     if limits is not None:
         for span, seconds in _SECONDS.items():
             for measure in (Measure.REQUESTS, Measure.TOKENS):
                 most = getattr(limits, f"{measure.value}_per_{span.value}")
-                if most is not None:
+                if most is not None and most > 0:
                     found.append(_gauge(holder, measure, span, most, seconds, limits.burst))
-        if limits.concurrent_requests is not None:
+        if limits.concurrent_requests is not None and limits.concurrent_requests > 0:
             found.append(Gauge(holder, Measure.CONCURRENT, Span.NOW, limits.concurrent_requests))
     if budget is not None:
         for span, money in ((Span.CALENDAR_DAY, budget.per_day), (Span.MONTH, budget.per_month)):
-            if money is not None:
+            if money is not None and money > 0:
                 found.append(Gauge(holder, Measure.COST, span, money))
     return tuple(found)
 

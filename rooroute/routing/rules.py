@@ -54,7 +54,11 @@ def model_matches(model: str | None, wanted: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+    """A pattern that is none, which the user is told of where the configuration is read, matches nothing."""
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return re.compile(r"(?!)")
 
 
 def _contains(wanted: Sequence[str], facts: Facts) -> bool:

@@ -1,0 +1,160 @@
+"""A configuration that cannot mean what it says is refused with the field, the reason and a remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rooroute.profiles import (
+    Budget,
+    Ceiling,
+    CircuitBreaker,
+    Defaults,
+    Failover,
+    LastResort,
+    Latency,
+    Limits,
+    Need,
+    Pool,
+    Price,
+    Profile,
+    Rule,
+    Strategy,
+    When,
+    check_defaults,
+    check_profile,
+)
+from rooroute.routing.checks import check_routing
+
+PROFILES = {
+    "A": Profile(id="A", provider="openai", region="us", supports_images=False),
+    "B": Profile(id="B", provider="openai", region="eu", supports_images=False, price=Price(input=1, output=2)),
+}
+
+
+def rule(name: str = "r", *profiles: str, only: bool = False, region: str | None = None, **when: Any) -> Rule:
+    return Rule(name=name, when=When(**when), profiles=profiles or ("A",), only=only, region=region)
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "weights-that-sum-to-nothing": ({"weights": {"A": 0.0, "B": 0.0}}, "weights", "sum to nothing"),
+    "a-negative-weight": ({"weights": {"A": -1.0}}, "weights", "less than 0"),
+    "a-weight-for-a-stranger": ({"weights": {"Z": 1.0}}, "weights", "not in the pool"),
+    "shares-above-everything": ({"split": {"A": 60.0, "B": 50.0}}, "split", "more than 100"),
+    "a-share-of-nothing": ({"split": {"A": 0.0}}, "split", "not above 0"),
+    "a-route-to-nobody": ({"model_routes": {"gpt-4": "Z"}}, "modelRoutes", "not in the pool"),
+    "a-default-route-to-nobody": ({"default_route": "Z"}, "defaultRoute", "not in the pool"),
+    "routes-without-a-route": ({"strategy": Strategy.MODEL}, "modelRoutes", "no routes"),
+    "a-tier-of-strangers": ({"tiers": (("A",), ("Z",))}, "tiers", "not in the pool"),
+    "twice-in-the-tiers": ({"tiers": (("A",), ("A",))}, "tiers", "two tiers"),
+    "no-last-resort": ({"last_resort": LastResort(profile="Z")}, "lastResort.profile", "does not exist"),
+    "a-rule-to-nobody": ({"rules": (rule("r", "Z"),)}, "rules.0.profiles", "does not exist"),
+    "a-rule-without-a-lead": ({"rules": (Rule(name="r"),)}, "rules.0.profiles", "leads nowhere"),
+    "a-rule-without-a-name": ({"rules": (rule(" "),)}, "rules.0.name", "no name"),
+    "two-rules-of-one-name": ({"rules": (rule(mode=("a",)), rule(mode=("b",)))}, "rules.1.name", "another"),
+    "lengths-that-cross": ({"rules": (rule(min_length=9, max_length=3),)}, "rules.0.when.minLength", "never fire"),
+    "tokens-that-cross": ({"rules": (rule(min_tokens=9, max_tokens=3),)}, "rules.0.when.minTokens", "never fire"),
+    "a-length-below-nothing": ({"rules": (rule(max_length=-1),)}, "rules.0.when.maxLength", "never fire"),
+    "no-expression": ({"rules": (rule(pattern="("),)}, "rules.0.when.pattern", "no regular expression"),
+    "after-a-rule-for-everything": (
+        {"rules": (rule("all"), rule("r", mode=("x",)))},
+        "rules.1.when",
+        "meets all first",
+    ),
+    "after-a-wider-rule": (
+        {"rules": (rule("wide", mode=("x", "y")), rule("r", mode=("x",), tags=("t",)))},
+        "rules.1.when",
+        "meets wide first",
+    ),
+    "after-a-shorter-length": (
+        {"rules": (rule("wide", min_length=5), rule("r", min_length=9))},
+        "rules.1.when",
+        "meets wide first",
+    ),
+    "a-region-nobody-is-in": ({"rules": (rule(region="asia"),)}, "rules.0.profiles", "in the region"),
+    "images-nobody-takes": ({"rules": (rule(needs=(Need.IMAGES,)),)}, "rules.0.profiles", "takes images"),
+    "a-limit-of-zero": ({"limits": Limits(requests_per_minute=0)}, "limits.requestsPerMinute", "lets nothing pass"),
+    "a-negative-limit": ({"limits": Limits(concurrent_requests=-1)}, "limits.concurrentRequests", "lets nothing pass"),
+    "a-budget-of-zero": ({"budget": Budget(per_day=0)}, "budget.perDay", "lets nothing pass"),
+    "a-ceiling-of-zero": ({"max_price": Ceiling(input=0)}, "maxPrice.input", "lets nothing pass"),
+    "a-ceiling-nobody-can-keep": (
+        {"profiles": ("A",), "max_price": Ceiling(input=1)},
+        "strategy",
+        "none of its profiles has a price",
+    ),
+    "cost-without-a-price": ({"profiles": ("A",), "strategy": Strategy.COST}, "strategy", "has a price"),
+    "no-percentile": ({"latency": Latency(percentile=0)}, "latency.percentile", "1 to 100"),
+    "no-window": ({"latency": Latency(window=0)}, "latency.window", "1 to"),
+    "a-threshold-of-zero": (
+        {"circuit_breaker": CircuitBreaker(failure_threshold=0)},
+        "circuitBreaker.failureThreshold",
+        "1 to",
+    ),
+    "no-status": ({"failover": Failover(retry_codes=(42,))}, "failover.retryCodes", "no HTTP status"),
+    "negative-retries": ({"failover": Failover(max_retries=-1)}, "failover.maxRetries", "0 to"),
+    "leaving-above-all": ({"leave_below": 1.5}, "leaveBelow", "0 to 1"),
+}
+
+
+@pytest.mark.parametrize(("settings", "field", "words"), WRONG.values(), ids=WRONG)
+def test_what_cannot_work_is_refused_with_its_reason(settings: dict[str, Any], field: str, words: str) -> None:
+    pool = Pool(**{"id": "p", "profiles": ("A", "B"), **settings})
+    found = check_routing(pool, PROFILES, set(PROFILES))
+    assert field in {each.field for each in found}
+    told = next(each for each in found if each.field == field)
+    assert words in told.message
+    assert told.remedy
+
+
+def test_what_can_work_is_not_complained_about() -> None:
+    rules = (
+        rule("narrow", mode=("x",), tags=("t",)),
+        rule("wide", mode=("x", "y")),
+        rule("eu", "B", region="eu", tags=("private",)),
+        rule("rest", "B", "A"),
+    )
+    pool = Pool(
+        id="p",
+        profiles=("A", "B"),
+        rules=rules,
+        tiers=(("A",), ("B",)),
+        weights={"A": 0.0},
+        split={"B": 5.0},
+        limits=Limits(requests_per_second=0.5, burst=3),
+        budget=Budget(per_month=5),
+        last_resort=LastResort(profile="B"),
+        leave_below=0.1,
+    )
+    assert check_routing(pool, PROFILES, set(PROFILES)) == []
+    assert check_routing(Pool(id="plain", profiles=("A",)), PROFILES, set(PROFILES)) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "words"),
+    [
+        ({"limits": Limits(tokens_per_day=0)}, "limits.tokensPerDay", "lets nothing pass"),
+        ({"budget": Budget(per_day=1)}, "budget", "needs the profile's price"),
+        ({"price": Price(input=-1, output=1)}, "price.input", "no price in USD"),
+        ({"price": Price(input=0.000003, output=15)}, "price.input", "per token"),
+        ({"price": Price(input=1e6, output=15)}, "price.input", "no price in USD"),
+        ({"max_retries": -1}, "maxRetries", "0 to 100"),
+    ],
+    ids=["limit", "budget-without-price", "negative-price", "price-per-token", "price-beyond-sense", "retries"],
+)
+def test_what_a_profile_may_spend_must_make_sense(settings: dict[str, Any], field: str, words: str) -> None:
+    found = {each.field: each.message for each in check_profile(Profile(id="A", provider="openai", **settings))}
+    assert words in found[field]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "field"),
+    [
+        (Defaults(budgets={"work": Budget(per_day=0)}), "budgets.work.perDay"),
+        (Defaults(retries_per_minute=-1), "retriesPerMinute"),
+        (Defaults(ledger_days=0), "ledgerDays"),
+    ],
+    ids=["budget-of-a-tag", "retries", "ledger"],
+)
+def test_the_defaults_are_looked_at_too(defaults: Defaults, field: str) -> None:
+    assert field in {each.field for each in check_defaults(defaults)}
