@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,7 +32,7 @@ class Books:
         self._pool, self._session = pool, session
         self._began_at = ports.now()
         self._unreachable: list[tuple[Candidate, Failure, float, Policy]] = []
-        self._behind: list[asyncio.Future[None]] = []
+        self._behind = False
         self.attempts: list[AttemptRecord] = []
 
     def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
@@ -75,17 +74,18 @@ class Books:
             )
             return change, None
 
-        if leases or decide(self._ports.state.snapshot())[0]:
-            if isinstance(outcome, Failure):
-                self._behind.append(self._ports.state.update_soon(decide))
-            else:
-                await self._ports.state.update(decide)
+        if isinstance(outcome, Failure):
+            if self._ports.state.update_soon(decide):
+                self._behind = True
+                self._ports.changed()
+        elif leases or decide(self._ports.state.snapshot())[0]:
+            await self._ports.state.update(decide)
             self._ports.changed()
 
     async def written(self) -> None:
         """Wait until every mark is where all windows see it."""
         if self._behind:
-            await asyncio.wait(self._behind)
+            await self._ports.state.save()
 
     def keep_back(self, candidate: Candidate, failure: Failure, sent_at: float, policy: Policy) -> None:
         """A host could not be reached. Whether that is its fault is known when others were tried."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -26,8 +25,11 @@ class State(Protocol):
     async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
         """Run ``decide`` on fresh data, in one short transaction with the writing of its change; it may run more than once."""
 
-    def update_soon(self, decide: Callable[[Snapshot], tuple[Change, None]]) -> Future[None]:
-        """Decide on the picture at hand and show the change here at once; the future ends when it was written for all windows."""
+    def update_soon(self, decide: Callable[[Snapshot], tuple[Change, object]]) -> bool:
+        """Decide on the picture at hand and show the change here at once; all windows see it a moment later. Whether there was one."""
+
+    async def save(self) -> None:
+        """Return when every window sees what ``update_soon`` changed."""
 
     def note_selected(self, profile_id: str, at: float) -> None: ...
 

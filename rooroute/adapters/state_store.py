@@ -29,6 +29,7 @@ from rooroute.routing.marks import Change, ProbeLease, Snapshot
 T = TypeVar("T")
 _CLOSE_SECONDS: Final = 1.5
 _FLUSH_SECONDS: Final = 0.5
+_SOON_SECONDS: Final = 0.01
 _REOPEN_POLLS: Final = 20
 _FLUSHES_PER_SWEEP: Final = 100
 _DAY: Final = 86400.0
@@ -65,7 +66,9 @@ class StateStore:
         self._reader: Database | None = None
         self._picture = Picture()
         self._unsaved: list[tuple[Snapshot, Change]] = []  # replaced, never changed
-        self._saving: list[tuple[Snapshot, Change]] = []  # the writer thread's: those of them that its transaction writes
+        self._saving: list[
+            tuple[Snapshot, Change]
+        ] = []  # the writer thread's: those of them that its transaction writes
         self._pending = Batch(window=self._window)
         self._writing = Batch()
         self._view = Snapshot()
@@ -75,6 +78,7 @@ class StateStore:
         self._flushes = 0
         self._own_counters = Counters()  # where the file cannot be used
         self._polls = 0
+        self._looked = False
         self._told: tuple[Snapshot, frozenset[tuple[str, str, str]]] | None = None
         self._watchers: list[Callable[[], None]] = []
 
@@ -107,13 +111,22 @@ class StateStore:
     # --- reading ---
 
     def snapshot(self) -> Snapshot:
-        """The current picture. Never waits: while another window writes, the last one."""
+        """The current picture. Never waits: while another window writes, the last one. It is looked for once in a turn of the loop."""
         reader = self._reader
-        if reader is not None:
+        if reader is not None and not self._looked:
+            self._look_again_next_turn()
             with self._guard, contextlib.suppress(Trouble):
                 if reader is self._reader and (fresh := reader.fresh_picture(self._picture)) is not None:
                     self._show(fresh)
         return self._view
+
+    def _look_again_next_turn(self) -> None:
+        with contextlib.suppress(RuntimeError):  # outside a loop every look is a new one
+            asyncio.get_running_loop().call_soon(self._forget_look)
+            self._looked = True
+
+    def _forget_look(self) -> None:
+        self._looked = False
 
     def approved(self, profile_id: str, slot: str) -> str | None:
         """The origin this slot of this profile was approved for, or None."""
@@ -154,18 +167,30 @@ class StateStore:
         """
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(lambda: self._update(decide))))
 
-    def update_soon(self, decide: Callable[[Snapshot], tuple[Change, None]]) -> asyncio.Future[None]:
-        """Decide on the picture at hand and show the change here at once; it is written right behind, in other windows it shows then.
+    def update_soon(self, decide: Callable[[Snapshot], tuple[Change, object]]) -> bool:
+        """Decide on the picture at hand and show the change here at once; it is written, and other windows see it, 10 ms later.
 
         For what can be learnt again: a crash before it is written loses it, and what another window changed meanwhile stands, unless
-        this makes a rest longer. The future ends when it was written, or could not be and waits.
+        this makes a rest longer. At once, the writer thread would take its time from the request that goes on. Gives whether there was
+        anything to change.
         """
         with self._guard:
             change, _ = decide(self._view)
             if change:
                 self._unsaved = [*self._unsaved, (self._view, change)]
                 self._show(self._picture)
-        return asyncio.wrap_future(self._writer.submit(self._save_late))
+        if change:
+            asyncio.get_running_loop().call_later(_SOON_SECONDS, self._save_soon)
+        return bool(change)
+
+    def _save_soon(self) -> None:
+        if self._unsaved:
+            self._writer.submit(self._save_late)
+
+    async def save(self) -> None:
+        """Return when what ``update_soon`` changed is written, or could not be and waits."""
+        if self._unsaved:
+            await asyncio.shield(asyncio.wrap_future(self._writer.submit(self._save_late)))
 
     def note_selected(self, profile_id: str, at: float) -> None:
         """``profile_id`` was chosen at ``at``: visible here at once, in other windows within a second."""

@@ -353,6 +353,83 @@ async def test_a_slow_reader_is_not_the_providers_fault(upstream: Upstream) -> N
     assert got == b"ab"
 
 
+async def test_joined_chunks_are_whole_in_order_and_end(upstream: Upstream) -> None:
+    pieces = [b"%d;" % n for n in range(20_000)]
+    chunked = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    script = says(SSE + b"transfer-encoding: chunked\r\n\r\n" + chunked, b"0\r\n\r\n")
+    async with serving(script) as server, upstream.open(server.post(), QUICK) as answer:
+        got = []
+        async for chunk in answer.chunks:
+            got.append(chunk)
+            answer.join_chunks()
+    assert got[0] == pieces[0], "the first comes by itself"
+    assert b"".join(got) == b"".join(pieces)
+    assert len(got) < len(pieces) / 10
+
+
+@pytest.mark.parametrize(
+    ("script", "fault"),
+    [
+        pytest.param(says(SSE + b"content-length: 9\r\n\r\nda", close=True), Fault.TRANSIENT, id="cut"),
+        pytest.param(silent_after(SSE + b"\r\nda"), Fault.TIMEOUT, id="silent"),
+    ],
+)
+async def test_what_came_before_a_failure_is_given_first_when_joined(
+    upstream: Upstream, script: Script, fault: Fault
+) -> None:
+    got = b""
+    async with serving(script) as server:
+        with pytest.raises(Unreachable) as caught:
+            async with upstream.open(server.post(), Timeouts(idle=0.3)) as answer:
+                answer.join_chunks()
+                async for chunk in answer.chunks:
+                    got += chunk
+        await asyncio.wait_for(server.gone.wait(), 5)
+    assert (got, caught.value.failure.fault) == (b"da", fault)
+
+
+async def test_a_reader_that_stops_loses_nothing_and_holds_the_provider_back(upstream: Upstream) -> None:
+    sent, size = 0, 16 * 1024 * 1024
+
+    async def flood(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(SSE + b"content-length: %d\r\n\r\n" % size)
+        while sent < size:
+            writer.write(b"x" * 65_536)
+            sent += 65_536
+            await writer.drain()
+
+    async with serving(flood) as server, upstream.open(server.post(), Timeouts(idle=0.3, total=20)) as answer:
+        got = 0
+        async for chunk in answer.chunks:
+            answer.join_chunks()
+            got += len(chunk)
+            if got > 1_000_000 and sent < size:
+                before = -1
+                while before != sent:  # as much as the sockets hold, and no more
+                    before = sent
+                    await asyncio.sleep(0.4)
+                assert sent < size
+                break
+        async for chunk in answer.chunks:
+            got += len(chunk)
+    assert got == size
+
+
+async def test_the_deadline_ends_the_task_that_reads_not_the_one_that_opened(upstream: Upstream) -> None:
+    async with (
+        serving(silent_after(SSE + b"\r\ndata: 1\n\n")) as server,
+        upstream.open(server.post(), Timeouts(idle=0.2)) as answer,
+    ):
+
+        async def read() -> None:
+            async for _ in answer.chunks:
+                pass
+
+        with pytest.raises(Unreachable, match="sent nothing"):
+            await asyncio.create_task(read())
+
+
 async def test_what_comes_on_an_idle_connection_is_not_the_next_answer(upstream: Upstream) -> None:
     async def and_one_too_many(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(whole(b"ok"))
@@ -409,6 +486,42 @@ async def test_a_kept_connection_found_dead_is_replaced_once_and_unseen(upstream
         assert await body_of(upstream, server.post()) == b"ok"
         assert await body_of(upstream, server.post()) == b"ok"
     assert (server.connections, len(server.calls)) == (2, 3)
+
+
+async def test_a_fresh_connection_that_breaks_is_not_tried_again_though_others_are_kept(upstream: Upstream) -> None:
+    busy, release = asyncio.Event(), asyncio.Event()
+
+    async def third_time_dead(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if call.body == b"slow":
+            busy.set()
+            await release.wait()
+        if call.body == b"dead":
+            writer.close()
+        else:
+            writer.write(whole(b"ok"))
+
+    async with serving(third_time_dead) as server:
+        assert await body_of(upstream, server.post()) == b"ok"
+        slow = asyncio.ensure_future(body_of(upstream, server.post(b"slow")))
+        await busy.wait()  # the kept connection is in use: the next request opens one
+        assert (await failure_of(upstream, server.post(b"dead"))).failure.fault is Fault.TRANSIENT
+        release.set()
+        assert await slow == b"ok"
+    assert [call.body for call in server.calls] == [b"{}", b"slow", b"dead"]
+
+
+async def test_a_kept_connection_that_breaks_inside_its_answer_is_not_asked_again(upstream: Upstream) -> None:
+    async def second_time_cut(call: Call, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if call.body == b"cut":
+            writer.write(SSE + b"content-length: 9\r\n\r\nda")
+            writer.close()
+        else:
+            writer.write(whole(b"ok"))
+
+    async with serving(second_time_cut) as server:
+        assert await body_of(upstream, server.post()) == b"ok"
+        assert (await failure_of(upstream, server.post(b"cut"))).failure.fault is Fault.TRANSIENT
+    assert (server.connections, len(server.calls)) == (1, 2)
 
 
 async def test_a_kept_connection_closed_while_idle_is_noticed_before_sending(upstream: Upstream) -> None:

@@ -87,6 +87,49 @@ async def test_another_window_sees_a_change_at_its_next_look(window: Opener) -> 
     assert not one.snapshot().marks
 
 
+async def test_a_change_made_soon_is_seen_here_at_once_and_elsewhere_once_saved(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    assert one.update_soon(put(MARK))
+    assert KEY in one.snapshot().marks
+    assert not other.snapshot().marks
+    await one.save()
+    assert KEY in other.snapshot().marks
+    assert not one.update_soon(lambda _: (Change(), None))
+
+
+async def test_a_change_made_soon_is_written_without_being_waited_for(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    one.update_soon(put(MARK))
+    async with asyncio.timeout(10):
+        while KEY not in other.snapshot().marks:
+            await asyncio.sleep(0.01)
+
+
+async def test_no_change_made_soon_is_lost_to_a_transaction_under_way(window: Opener) -> None:
+    store = window("one")
+    keys = [MarkKey(Scope.PROFILE, f"p{n}") for n in range(50)]
+    for key in keys:
+        under_way = asyncio.ensure_future(store.update(lambda _: (Change(), None)))
+        await asyncio.sleep(0)
+        store.update_soon(put(replace(MARK, key=key)))
+        await under_way
+    await store.save()
+    await store.close()
+    assert set(keys) <= window("two").snapshot().marks.keys()
+
+
+async def test_a_change_made_soon_does_not_undo_what_another_window_did_meanwhile(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    await one.update(put(MARK))
+    assert KEY in other.snapshot().marks
+    one.update_soon(lambda _: (Change(drop_marks=(KEY,)), None))
+    longer = replace(MARK, until=(MARK.until or NOW) + 60)
+    await other.update(put(longer))
+    await one.save()
+    await asyncio.sleep(0)  # one look in a turn of the loop
+    assert other.snapshot().marks[KEY].until == longer.until
+
+
 async def test_poll_tells_watchers_of_changes_and_only_of_changes(window: Opener) -> None:
     one, other = window("one"), window("other")
     told: list[int] = []
@@ -336,6 +379,7 @@ async def test_the_last_picture_is_kept_while_the_database_is_locked(window: Ope
     assert store.snapshot() == Snapshot()
     sql.execute("ROLLBACK")
     sql.close()
+    await asyncio.sleep(0)  # one look in a turn of the loop
     assert KEY in store.snapshot().marks
 
 
@@ -394,6 +438,7 @@ async def test_what_was_acknowledged_survives_kill_9(window: Opener, tmp_path: P
         acknowledged = [int(process.stdout.readline()) for _ in range(20)]
         os.kill(process.pid, signal.SIGKILL)
         acknowledged += [int(line) for line in process.communicate()[0].split("\n")[:-1]]
+        await asyncio.sleep(0)  # one look in a turn of the loop
         assert store.snapshot().marks[MarkKey(Scope.PROFILE, "counted")].strike >= acknowledged[-1]
         assert not store.problems
         await store.update(put(MARK))
