@@ -44,6 +44,7 @@ class Draft:
         for pool in self._pools():
             if profile_id in pool["profiles"]:
                 pool["profiles"] = [name for name in pool["profiles"] if name != profile_id]
+            _call(pool, profile_id, None)
 
     def restore_profile(self, entry: Mapping[str, Any], index: int, places: Mapping[str, int]) -> None:
         """Put a removed entry back as it was, and its id to these places in these pools, where those still are."""
@@ -85,6 +86,7 @@ class Draft:
         self._rename("profiles", old, new)
         for pool in self._pools():
             pool["profiles"] = [new if name == old else name for name in pool["profiles"]]
+            _call(pool, old, new)
 
     def rename_pool(self, old: str, new: str) -> None:
         """Give a pool another id, in the defaults too. NotFound, or InvalidInput when the new id is taken."""
@@ -144,6 +146,49 @@ class Draft:
         self.before[f"{section}.{old}"], self.after[f"{section}.{old}"] = dict(entry), entry
         entry["id"] = new
         self.renamed[old] = new
+
+
+def _call(pool: dict[str, Any], old: str, new: str | None) -> None:
+    """Call a profile ``new`` wherever the pool's routing names it, or (None) name it no more; what becomes empty goes."""
+    for name in ("weights", "split"):
+        _put_back(
+            pool, name, {new if key == old else key: value for key, value in _mapping(pool, name) if new or key != old}
+        )
+    routes = {
+        key: new if value == old else value for key, value in _mapping(pool, "modelRoutes") if new or value != old
+    }
+    _put_back(pool, "modelRoutes", routes)
+    if pool.get("defaultRoute") == old:
+        _put_back(pool, "defaultRoute", new)
+    last = pool.get("lastResort")
+    if isinstance(last, Mapping) and last.get("profile") == old:
+        _put_back(pool, "lastResort", {**last, "profile": new} if new else None)
+    if isinstance(tiers := pool.get("tiers"), list):
+        _put_back(pool, "tiers", [kept for tier in tiers if (kept := _called(tier, old, new))])
+    if isinstance(rules := pool.get("rules"), list):
+        for rule in rules:
+            if isinstance(rule, dict) and isinstance(rule.get("profiles"), list):
+                rule["profiles"] = _called(rule["profiles"], old, new)
+        _put_back(pool, "rules", [rule for rule in rules if not isinstance(rule, dict) or rule.get("profiles") != []])
+
+
+def _called(names: Any, old: str, new: str | None) -> Any:
+    if not isinstance(names, list):
+        return names
+    return [new if name == old else name for name in names if new or name != old]
+
+
+def _mapping(pool: Mapping[str, Any], name: str) -> list[tuple[Any, Any]]:
+    value = pool.get(name)
+    return list(value.items()) if isinstance(value, Mapping) else []
+
+
+def _put_back(pool: dict[str, Any], name: str, value: Any) -> None:
+    if name in pool and value != pool[name]:
+        if value:
+            pool[name] = value
+        else:
+            del pool[name]
 
 
 def _merged(adapter: TypeAdapter[Any], raw: Any, value: Profile | Pool | Defaults) -> dict[str, Any]:
