@@ -82,4 +82,4 @@ def test_what_leads_nowhere_in_a_file_is_told_with_its_line(tmp_path: Path) -> N
     made.load()
     found = {problem.field: problem.line for problem in made.current.problems}
     assert found["modelRoutes"] == 11
-    assert found["rules.1.when.pattern"] == 19
+    assert found["rules.1.when.pattern"] == 15
