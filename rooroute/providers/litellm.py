@@ -44,10 +44,10 @@ LITELLM_ROWS: Final = (
     Row(Fault.POLICY, text=pattern(r"contentpolicyviolationerror")),
     Row(Fault.PERMISSION, text=pattern(r"litellm\.(?:authenticationerror|permissiondeniederror)"), per_model=True),
     Row(Fault.RATE_LIMIT, text=pattern(r"litellm\.ratelimiterror"), scope=Scope.ENDPOINT, per_model=True),
-    Row(
-        Fault.TRANSIENT,
-        codes=frozenset({"no_db_connection"}),
-        scope=Scope.ENDPOINT,
-    ),
+    Row(Fault.OVERLOAD, text=pattern(r"litellm\.serviceunavailableerror"), scope=Scope.ENDPOINT, per_model=True),
+    # A proxy without a database knows its master key alone and answers 400 to any other; one that lost its database answers 503:
+    # https://github.com/BerriAI/litellm/blob/main/litellm/proxy/auth/user_api_key_auth.py
+    Row(Fault.CREDENTIAL, codes=frozenset({"no_db_connection"}), status=statuses(400), confirm=True),
+    Row(Fault.TRANSIENT, codes=frozenset({"no_db_connection"}), scope=Scope.ENDPOINT),
 )
 LITELLM: Final = ChatCompletions(rows=LITELLM_ROWS, ranges=(Range("temperature", 0, 2), Range("top_p", 0, 1)))

@@ -261,7 +261,27 @@ ERRORS: dict[str, Case] = {
         said("litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached. Please try again in 20s.", "429", "throttling_error"),
         {"fault": Fault.RATE_LIMIT, "scope": Scope.ENDPOINT, "per_model": True, "hint": 20.0},
     ),
-    "litellm-has-lost-its-database": ("litellm", 400, {}, said("No connected db.", "400", "no_db_connection"), {"fault": Fault.TRANSIENT, "scope": Scope.ENDPOINT}),
+    "litellm-without-a-database-knows-its-master-key-alone": (
+        "litellm",
+        400,
+        {},
+        said("No connected db.", "400", "no_db_connection"),
+        {"fault": Fault.CREDENTIAL, "scope": Scope.PROFILE, "confirm": True},
+    ),
+    "litellm-has-lost-its-database": (
+        "litellm",
+        503,
+        {},
+        said("Service Unavailable, the authentication database is unreachable.", "503", "no_db_connection"),
+        {"fault": Fault.TRANSIENT, "scope": Scope.ENDPOINT},
+    ),
+    "an-overload-behind-litellm": (
+        "litellm",
+        503,
+        {},
+        said("litellm.ServiceUnavailableError: ServiceUnavailableError: OpenAIException - Overloaded", "503", "internal_server_error"),
+        {"fault": Fault.OVERLOAD, "scope": Scope.ENDPOINT, "per_model": True},
+    ),
     "mistral-is-short-of-room": (
         "mistral",
         429,
