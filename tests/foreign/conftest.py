@@ -74,3 +74,15 @@ def mock_ai_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     with running([install.python("mock-ai-api"), *serve], f"{address}/health", folder, environment(folder)):
         yield address
+
+
+@pytest.fixture(scope="session")
+def litellm(aimock: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a LiteLLM proxy, https://docs.litellm.ai/docs/simple_proxy, with litellm/config.yaml; its key is sk-master."""
+    folder, port = tmp_path_factory.mktemp("litellm"), free_port()
+    program = install.python("litellm").with_name("litellm")
+    given: list[str | Path] = ["--config", HERE / "litellm" / "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    behind = {"AIMOCK": aimock, "AIMOCK_OPENAI": f"{aimock}/v1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    address = f"http://127.0.0.1:{port}"
+    with running([program, *given], f"{address}/health/liveliness", folder, environment(folder, **behind)):
+        yield address
