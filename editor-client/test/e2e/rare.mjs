@@ -1,7 +1,7 @@
 // What a real backend shows rarely: two hundred profiles, a burst of deltas, another protocol, no backend at all.
 import fs from "node:fs";
 import path from "node:path";
-import { inspect } from "./looks.mjs";
+import { axeFaults, inspect, layoutFaults } from "./looks.mjs";
 import { equal, ok, Suite } from "./runner.mjs";
 import { Session, sleep, until } from "./session.mjs";
 import { CLIENT } from "./workbench.mjs";
@@ -95,6 +95,18 @@ export async function rare() {
     await test("the list with details looks right in every theme, 300 and 1200 pixels wide, and axe finds nothing", async () => {
       for (const id of ["p1", "p3", "p7"]) await frame.locator(`[data-id="${id}"] .disclose`).click();
       equal(await inspect(session, "profiles"), []);
+    });
+    await test("what looks for faults does find them", async () => {
+      await frame.evaluate(() => {
+        // The panel's own policy keeps styles out: a sheet that is made by script stands in for a mistake in ours.
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(".what { min-width: 1500px !important; color: #444 !important; background: #555 } .state { margin-left: -90px }");
+        document.adoptedStyleSheets = [sheet];
+      });
+      const layout = await layoutFaults(frame);
+      const axe = await axeFaults(frame);
+      await frame.evaluate(() => (document.adoptedStyleSheets = []));
+      ok(layout.some((fault) => fault.includes("sticks out")) && axe.some((fault) => fault.includes("color-contrast")), JSON.stringify([layout, axe]));
     });
     await test("so do the pools", async () => {
       await frame.locator("#tab-pools").click();
