@@ -172,6 +172,8 @@ class Attempt:
     duration: float = 0.0
     finish: FinishReason | None = None
     status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error_body: bytes = b""
     _started: float = 0.0
     _first_content: asyncio.Timeout | None = None
 
@@ -194,9 +196,9 @@ class Attempt:
         self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float, sink: Sink
     ) -> Failure | None:
         async with upstream.open(request, timeouts, proxy) as answer:
-            self.status = answer.status
+            self.status, self.headers = answer.status, answer.headers
             if not 200 <= answer.status < 300:
-                body = await answer.read(_ERROR_BODY_BYTES)
+                body = self.error_body = await answer.read(_ERROR_BODY_BYTES)
                 return self.dialect.classify(ErrorAnswer(answer.status, answer.headers, body), now)
             decoder = self.dialect.decoder(answer.headers.get("content-type", ""), now)
             async for chunk in answer.chunks:
