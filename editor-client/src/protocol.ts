@@ -50,6 +50,12 @@ export interface Auth {
 /** How a request proves who sends it, where it is not the vendor's usual way. */
 export type AuthKind = "key-header" | "key-query" | "bearer" | "basic" | "token-command" | "oauth-client-credentials" | "mtls" | "signature-command";
 
+/** USD that may be spent per UTC day and per UTC calendar month; None means no limit. */
+export interface Budget {
+  perDay?: number | null;
+  perMonth?: number | null;
+}
+
 export interface ById {
   id: string;
 }
@@ -62,6 +68,22 @@ export interface Candidate {
   profileId: string;
   excludedBy?: string | null;
   rank?: number | null;
+}
+
+/** The most a profile may cost, in USD per million tokens; one without a price is above every ceiling. */
+export interface Ceiling {
+  input?: number | null;
+  output?: number | null;
+}
+
+/**
+ * ``failure_threshold`` faults within a minute rest a profile for ``timeout`` seconds; ``success_threshold`` good answers after
+ * that clear its record.
+ */
+export interface CircuitBreaker {
+  failureThreshold?: number;
+  successThreshold?: number;
+  timeout?: number;
 }
 
 /** One request for an answer; ``pool`` or ``profile``, or neither for the default pool. */
@@ -84,6 +106,16 @@ export interface Complete {
   session?: string | null;
   onInterrupt?: OnInterrupt | null;
   fallback?: boolean | null;
+  mode?: string | null;
+  task?: string | null;
+  language?: string | null;
+  tags?: Array<string>;
+  /** Binds the request to profiles of that region; it never leaves it. */
+  region?: string | null;
+  /** The user's yes to the pool's last resort, for this request or for this window's session. */
+  consent?: "once" | "session" | null;
+  /** Keep the session with the profile that answers this request. */
+  pin?: boolean;
   partialResultToken?: string | number | null;
 }
 
@@ -98,6 +130,9 @@ export interface Completed {
   cost?: number | null;
   attempts: Array<Attempt>;
 }
+
+/** Whether the last resort may be used: always, only after the user said so in this session, or not at all. */
+export type Consent = "allow" | "ask" | "never";
 
 /** ``hint_first``: the provider's time, else the configured one. ``max``: never shorter than configured. ``fixed``: exactly it. */
 export type CooldownMode = "hint_first" | "max" | "fixed";
@@ -145,11 +180,135 @@ export interface ErrorProfile {
   remedy?: string | null;
 }
 
+/** ``litellm`` is a ``config.yaml`` for its proxy. */
+export interface Export {
+  format?: "yaml" | "json" | "litellm";
+}
+
+/** ``leftOut`` tells in sentences what is not in the text, and why. */
+export interface Exported {
+  text: string;
+  leftOut: Array<string>;
+}
+
+/**
+ * ``enabled`` False: the first choice or nobody. ``max_retries`` is how often one profile may be asked again within one request
+ * (None: once, where that may help); ``same_first`` asks the same one again before the next. ``retry_codes`` are HTTP statuses that
+ * send the request on although the answer blamed the request itself; all that blame the provider do so anyway.
+ */
+export interface Failover {
+  enabled?: boolean;
+  maxRetries?: number | null;
+  sameFirst?: boolean;
+  retryCodes?: Array<number>;
+}
+
+export interface History {
+  since?: string | null;
+  limit?: number;
+}
+
+export interface HistoryEntries {
+  entries: Array<HistoryEntry>;
+}
+
+/** ``at`` is when this text became the configuration, ``changes`` what it changed of the one before. */
+export interface HistoryEntry {
+  revision: string;
+  /** RFC 3339, UTC. */
+  at: string;
+  changes: Array<string>;
+  current: boolean;
+}
+
 /** ``data`` is base64 without line breaks or a data: prefix. */
 export interface ImagePart {
   mimeType: string;
   data: string;
   type: "image";
+}
+
+/** A configuration as text: rooroute's own, Loom's, LiteLLM's or the simple guide's. ``pool`` names the pool that its routing goes to. */
+export interface Import {
+  text: string;
+  pool?: string | null;
+  /** Tell what would be done, and do nothing. */
+  dryRun?: boolean;
+  /** The user has seen and approved the addresses in it, plain http or changed. */
+  approveOrigin?: boolean;
+}
+
+/** What became of every key of the text. */
+export interface Imported {
+  form: "loom" | "litellm" | "roocode" | "rooroute";
+  profiles: Array<ImportedProfile>;
+  pools: Array<ImportedEntry>;
+  taken: Array<KeyTaken>;
+  leftOut: Array<KeyLeftOut>;
+  remarks: Array<string>;
+  configRevision: string;
+}
+
+export interface ImportedEntry {
+  id: string;
+  change: "new" | "changed";
+}
+
+export interface ImportedProfile {
+  id: string;
+  change: "new" | "changed";
+  /** Where its key is. ``notKept``: there was one, and no place to keep it. */
+  key: "keyring" | "environment" | "none" | "notKept";
+}
+
+export interface KeyLeftOut {
+  key: string;
+  reason: string;
+}
+
+/** ``where`` is the profile or pool and the field that this key of the text acts in. */
+export interface KeyTaken {
+  key: string;
+  where: string;
+}
+
+/** The profile asked when no other can answer: because of errors, because of limits, and with whose consent. */
+export interface LastResort {
+  profile: string;
+  onError?: boolean;
+  onRateLimit?: boolean;
+  consent?: Consent;
+}
+
+/**
+ * How speed is measured: the ``percentile`` (0 to 100) of the times to first token within the last ``window`` seconds.
+ *
+ * Every ``explore_every``-th request goes to whoever was not measured for longest (0: never), so that a slow moment is not for ever. Above
+ * ``too_slow`` seconds a profile goes behind the others whatever the strategy (None: never).
+ */
+export interface Latency {
+  window?: number;
+  percentile?: number;
+  exploreEvery?: number;
+  tooSlow?: number | null;
+}
+
+/**
+ * The most that may be asked within any second, minute, hour and day; None means no limit. Tokens count input and output.
+ *
+ * ``burst`` is how many requests may come at once where ``requests_per_second`` is set (None: a second's worth).
+ */
+export interface Limits {
+  requestsPerSecond?: number | null;
+  requestsPerMinute?: number | null;
+  requestsPerHour?: number | null;
+  requestsPerDay?: number | null;
+  tokensPerSecond?: number | null;
+  tokensPerMinute?: number | null;
+  tokensPerHour?: number | null;
+  tokensPerDay?: number | null;
+  concurrentRequests?: number | null;
+  burst?: number | null;
 }
 
 /** A saved profile by ``id``, or a draft in ``profile`` with its key beside it. */
@@ -211,6 +370,9 @@ export interface Models {
   problem?: Problem | null;
 }
 
+/** What a request cannot do without. */
+export type Need = "tools" | "images";
+
 /** What happens when an answer breaks off after its first delta. */
 export type OnInterrupt = "stop" | "restart" | "continue";
 
@@ -218,6 +380,15 @@ export type OnInterrupt = "stop" | "restart" | "continue";
  * Profiles in order of preference, and how to choose among them. Times in seconds; None falls back to ``Defaults``.
  *
  * ``max_attempts`` counts attempts of one request (None: candidates + 1); ``max_elapsed`` stops new attempts from starting.
+ *
+ * A request is led by the first rule it meets, then goes by tier (``tiers``: lists of profile ids, the best first; who is in none comes
+ * last), then by strategy. ``weights`` are relative (1 where not named; 0: never by choice). ``model_routes`` names a profile by the
+ * requested model (``*`` stands for anything) and ``default_route`` the one for all other models. ``split`` gives a profile that
+ * percentage of the sessions. ``region`` binds every request. ``max_cost_per_token`` is USD and holds for input and output alike.
+ * ``safety_net`` asks everybody once where cooldowns and failures would leave nobody; ``policy_fallback`` asks one other profile when a
+ * content filter refused. ``leave_below`` (0 to 1) leaves a profile behind when that share of a quota told by the provider is left;
+ * ``reset_first`` prefers the quota that resets first. ``max_switch_cost`` (USD) keeps a session where its prompt cache is warm as long as
+ * going elsewhere would cost more. ``enabled`` False switches all of this off: the first enabled profile or nobody.
  */
 export interface Pool {
   id: string;
@@ -231,6 +402,27 @@ export interface Pool {
   maxAttempts?: number | null;
   maxElapsed?: number;
   onInterrupt?: OnInterrupt;
+  enabled?: boolean;
+  tiers?: Array<Array<string>>;
+  weights?: Record<string, number>;
+  modelRoutes?: Record<string, string>;
+  defaultRoute?: string | null;
+  rules?: Array<Rule>;
+  split?: Record<string, number>;
+  region?: string | null;
+  latency?: Latency;
+  maxPrice?: Ceiling | null;
+  maxCostPerToken?: number | null;
+  limits?: Limits | null;
+  budget?: Budget | null;
+  failover?: Failover;
+  circuitBreaker?: CircuitBreaker | null;
+  lastResort?: LastResort | null;
+  safetyNet?: boolean;
+  policyFallback?: boolean;
+  leaveBelow?: number | null;
+  resetFirst?: boolean;
+  maxSwitchCost?: number | null;
 }
 
 export interface PoolSaved {
@@ -275,7 +467,8 @@ export interface Problem {
  * ``provider`` names a row of the provider table; ``models`` restricts what it may be asked for (empty: anything); ``model_map`` turns a
  * requested model's name into this profile's own. ``key_saved_at`` (RFC 3339) is written whenever a key goes into the keyring: it
  * is the key's age, and the change in the file by which other windows learn to read the key again. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
- * own fields (organization, project, apiVersion, deployments, location, …).
+ * own fields (organization, project, apiVersion, deployments, location, …). ``max_retries`` is the profile's own say over
+ * ``Failover.max_retries``; ``supports_tools`` and ``supports_images`` False keep requests away that need them (None: not known).
  */
 export interface Profile {
   id: string;
@@ -303,6 +496,11 @@ export interface Profile {
   notes?: string | null;
   options?: Record<string, unknown>;
   auth?: Auth | null;
+  limits?: Limits | null;
+  budget?: Budget | null;
+  maxRetries?: number | null;
+  supportsTools?: boolean | null;
+  supportsImages?: boolean | null;
 }
 
 export interface ProfileAsSaved {
@@ -414,6 +612,19 @@ export interface Rotated {
   to: string;
 }
 
+/**
+ * A request that meets ``when`` goes to ``profiles``, in the order of ``strategy`` (None: the pool's). The rest of the pool stands
+ * behind them unless ``only`` is set. ``region`` binds the request to profiles of that region, wherever it goes on to.
+ */
+export interface Rule {
+  name: string;
+  when?: When;
+  profiles?: Array<string>;
+  strategy?: Strategy | null;
+  only?: boolean;
+  region?: string | null;
+}
+
 export interface SavePool {
   pool: Pool;
   configRevision?: string | null;
@@ -507,7 +718,8 @@ export interface StatusChanged {
   removed: Removed;
 }
 
-export type Strategy = "priority" | "round_robin";
+/** In which order the profiles of one tier are tried; ``routing.strategies`` has a function for each. */
+export type Strategy = "priority" | "round_robin" | "weighted" | "cost" | "latency" | "least_busy" | "model";
 
 /** A saved profile by ``id``, or a draft in ``profile`` with its key beside it. */
 export interface TestProfile {
@@ -586,9 +798,25 @@ export interface ToolChoiceName {
   name: string;
 }
 
+/** ``revision`` is the one to go back to, or its beginning; without it the one before the last change. */
+export interface Undo {
+  revision?: string | null;
+  configRevision?: string | null;
+}
+
+/** ``gone`` are the profiles that are no longer there; undoing this within ten minutes brings them back with their keys. */
+export interface Undone {
+  revision: string;
+  /** RFC 3339, UTC. */
+  at: string;
+  changes: Array<string>;
+  gone: Array<string>;
+  configRevision: string;
+}
+
 /**
  * Tokens of one attempt. ``input_tokens`` includes cached ones, ``output_tokens`` includes reasoning; ``estimated`` is true where
- * the provider told nothing.
+ * the provider told nothing. ``cost`` is what the provider itself says it charged, in USD; None where it does not say.
  */
 export interface Usage {
   inputTokens?: number;
@@ -597,6 +825,7 @@ export interface Usage {
   cacheWriteTokens?: number | null;
   reasoningTokens?: number | null;
   estimated?: boolean;
+  cost?: number | null;
 }
 
 /** Cumulative: the last one counts. */
@@ -618,6 +847,30 @@ export interface Waiting {
   /** RFC 3339, UTC. */
   now: string;
   profileIds: Array<string>;
+}
+
+/**
+ * The conditions of a rule; those given must all be met, and a list is met by any of its entries (``needs`` and ``tags``: by all).
+ *
+ * ``model`` is the requested name (``*`` stands for anything), ``language`` the file's. ``contains`` (case aside), ``pattern`` (a regular
+ * expression) and the lengths in characters are about the last message of the user; the tokens about the whole request.
+ */
+export interface When {
+  model?: Array<string>;
+  mode?: Array<string>;
+  task?: Array<string>;
+  intent?: Array<string>;
+  needs?: Array<Need>;
+  contains?: Array<string>;
+  pattern?: string | null;
+  minLength?: number | null;
+  maxLength?: number | null;
+  minTokens?: number | null;
+  maxTokens?: number | null;
+  language?: Array<string>;
+  tags?: Array<string>;
+  region?: Array<string>;
+  metadata?: Record<string, string>;
 }
 
 export interface Why {
@@ -662,6 +915,14 @@ export interface Methods {
   "pools/save": { params: SavePool; result: PoolSaved };
   /** Delete a pool; its profiles stay. */
   "pools/delete": { params: DeleteById; result: Deleted };
+  /** Bring in a configuration of rooroute's own or another program's. */
+  "import": { params: Import; result: Imported };
+  /** The configuration as text, without secrets. */
+  "export": { params: Export; result: Exported };
+  /** What changed in the configuration, and when. */
+  "history": { params: History; result: HistoryEntries };
+  /** Put a former configuration back. */
+  "undo": { params: Undo; result: Undone };
   /** Move this window to the next profile that can serve; running answers go on. */
   "rotate": { params: Rotate; result: Rotated };
   /** Get a request answered, streaming with a token. */

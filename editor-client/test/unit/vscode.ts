@@ -56,6 +56,13 @@ export const workspace = {
   }),
   onDidChangeConfiguration: () => ({ dispose: () => undefined }),
 };
+export class WorkspaceEdit {
+  offset = 0;
+  text = "";
+  insert(_: unknown, offset: number, text: string): void {
+    Object.assign(this, { offset, text });
+  }
+}
 export const shown: string[] = [];
 export const window = {
   showInformationMessage: async (message: string) => void shown.push(message),
