@@ -86,12 +86,14 @@ class Answer:
     seconds, all together what ``patience`` has left. Time that the reader takes does not count: a slow reader is not the provider's fault.
     """
 
-    def __init__(self, response: httpx.Response, place: str, idle: float, patience: Patience) -> None:
+    def __init__(self, response: httpx.Response, message: Message, idle: float, patience: Patience) -> None:
         self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+        failed = not httpx.codes.is_success(self.status)
+        self.headers: Mapping[str, str] = message.struck_headers(response.headers) if failed else response.headers
         self.finished = False
         self._response = response
-        self._place = place
+        self._message = message
+        self._place = message.place
         self._idle = idle
         self._patience = patience
         self._joined = False
@@ -155,7 +157,10 @@ class Answer:
         return Failure(Fault.TIMEOUT, f"{self._place} sent nothing for {gap:.3g} seconds.")
 
     async def read(self, limit: int) -> bytes:
-        """The body's first ``limit`` bytes, or what of them came within 5 seconds: an error is judged by what can be had of it."""
+        """The body's first ``limit`` bytes, or what of them came within 5 seconds: an error is judged by what can be had of it.
+
+        The keys that were sent are struck out: a provider may quote the very key it refuses.
+        """
         body = bytearray()
         with suppress(TimeoutError, Unreachable):
             async with asyncio.timeout(_ERROR_BODY_SECONDS):
@@ -163,7 +168,11 @@ class Answer:
                     body += chunk
                     if len(body) >= limit:
                         break
-        return bytes(body[:limit])
+        return self.struck(bytes(body))[:limit]
+
+    def struck(self, body: bytes) -> bytes:
+        """``body`` without the keys that were sent."""
+        return self._message.struck(body)
 
     async def close(self) -> None:
         """Let the connection go: back into the pool when the body was read to its end, closed otherwise."""
@@ -234,7 +243,7 @@ class Upstream:
                     body += chunk
                     if len(body) > limit:
                         raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer is longer than {limit:,} bytes."))
-            return ErrorAnswer(answer.status, answer.headers, bytes(body))
+            return ErrorAnswer(answer.status, answer.headers, answer.struck(bytes(body)))
 
     def _way(self, url: str, proxy: str | None) -> Proxy | None:
         try:
@@ -264,7 +273,7 @@ class Upstream:
         finally:
             patience.heard()
             patience.stop()
-        return Answer(response, message.place, timeouts.idle, patience)
+        return Answer(response, message, timeouts.idle, patience)
 
     async def _send(self, message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> httpx.Response:
         """Send and wait for the headers. A kept connection that the other side had closed meanwhile is replaced once, unseen.

@@ -1,7 +1,9 @@
-"""Where a secret meets its request: the wire form of an ``HttpRequest``, made at the moment of sending."""
+"""Where a secret meets its request: the wire form of an ``HttpRequest``, made at the moment of sending; and where it is struck out again of
+what an answer says."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +15,8 @@ from rooroute.secret import Secret, origin_of
 from rooroute.version import VERSION
 
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+_SHORTEST: Final = 8  # what is shorter is no key: without "local" or "none" an error could not be read any more
+_STRUCK: Final = "***"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,9 +30,27 @@ class Message:
     body: bytes
     place: str
     url_is_secret: bool = False
+    spoken: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Message({self.method} {self.place})"
+
+    def struck(self, body: bytes) -> bytes:
+        """An answer's body without the keys that were sent, in the spellings a server may quote them in."""
+        for text in self._spellings():
+            body = body.replace(text.encode(), _STRUCK.encode())
+        return body
+
+    def struck_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The same for an answer's headers: a redirect repeats a query."""
+        spellings = self._spellings()
+        if not any(text in value for value in headers.values() for text in spellings):
+            return headers
+        return {name: _without(value, spellings) for name, value in headers.items()}
+
+    def _spellings(self) -> set[str]:
+        keys = [text for text in self.spoken if len(text) >= _SHORTEST]
+        return {each for key in keys for each in (key, quote(key, safe=""), json.dumps(key)[1:-1])}
 
 
 def reveal(request: HttpRequest) -> Message:
@@ -51,9 +73,16 @@ def reveal(request: HttpRequest) -> Message:
     query = urlencode(_shown(request.secret_query, origin), quote_via=quote)
     url = request.url + (("&" if urlsplit(request.url).query else "?") + query if query else "")
     place = origin.partition("://")[2]
-    return Message(
-        request.method, url, [_line(name, value) for name, value in headers.items()], request.body, place, bool(query)
-    )
+    lines = [_line(name, value) for name, value in headers.items()]
+    secrets = (*request.secret_headers.values(), *request.secret_query.values())
+    spoken = tuple(secret.reveal(origin) for _, secret in secrets)
+    return Message(request.method, url, lines, request.body, place, bool(query), spoken)
+
+
+def _without(text: str, spellings: set[str]) -> str:
+    for each in spellings:
+        text = text.replace(each, _STRUCK)
+    return text
 
 
 def _shown(values: Mapping[str, tuple[str, Secret]], origin: str) -> dict[str, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import logging
+import re
 import socket
 import ssl
 import struct
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -595,6 +598,29 @@ async def test_request_gives_a_small_answer_whole_and_refuses_a_long_one(upstrea
             await upstream.request(HttpRequest("GET", server.url), limit=5)
     assert caught.value.failure.fault is Fault.BAD_ANSWER
     assert server.calls[0].header(b"content-length") is None
+
+
+QUOTING = 'key "with" a/slash-3f9c2a7be1d0'
+
+
+@pytest.mark.parametrize(
+    "quoted", [QUOTING, json.dumps(QUOTING), quote(QUOTING, safe="")], ids=["plain", "in-json", "in-a-url"]
+)
+async def test_an_error_that_quotes_the_key_is_read_without_it(upstream: Upstream, quoted: str) -> None:
+    says_key = whole(f"no {quoted}!".encode(), b"401 No", f"location: /?key={quoted}\r\n".encode())
+    async with serving(says(says_key)) as server:
+        request = replace(server.post(key=None), secret_query={"key": ("", Secret(QUOTING, origin_of(server.url)))})
+        async with upstream.open(request, QUICK) as answer:
+            headers, body = str(answer.headers), await answer.read(1_000)
+        short = await upstream.request(request)
+    assert body == short.body
+    assert re.fullmatch(rb'no "?\*\*\*"?!', body)
+    assert "3f9c" not in headers + str(short.headers)
+
+
+async def test_what_is_too_short_for_a_key_is_left_in_an_error(upstream: Upstream) -> None:
+    async with serving(says(whole(b"no local model", b"404 No"))) as server:
+        assert (await upstream.request(server.post(key="local"))).body == b"no local model"
 
 
 @pytest.fixture(scope="module")
