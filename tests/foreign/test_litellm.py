@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -37,7 +36,7 @@ async def listed(profile: Profile, key: str = KEY) -> dict[str, Any]:
     async def resolve(_: Profile) -> Mapping[str, Secret]:
         return secrets
 
-    discovery = Discovery(upstream.request, resolve, time.time)
+    discovery = Discovery(upstream.request, resolve, lambda: wire.NOW)
     try:
         return await discovery.models(profile, None)
     finally:
