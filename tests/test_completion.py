@@ -23,7 +23,7 @@ from rooroute.errors import (
     RequestRejected,
     StreamInterrupted,
 )
-from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy
+from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy, Timeouts
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Step
 from tests.house import HELLO, Heard, House, house
@@ -115,6 +115,24 @@ async def test_a_cut_after_the_first_word_keeps_the_partial_and_says_so(tmp_path
         assert caught.value.data["message"].content == "Hello from"
         assert caught.value.data["nextProfileId"] == "B"
         assert h.asked_with() == ["A"]
+
+
+async def test_a_client_that_stops_reading_longer_than_any_deadline_loses_nothing(tmp_path: Path) -> None:
+    class Resting(Heard):
+        rests = 0
+
+        async def room(self) -> None:
+            self.rests += 1
+            if self.rests == 1:
+                await asyncio.sleep(0.8)
+
+    profiles = {"A": {"timeouts": Timeouts(first_token=0.5, idle=0.5, total=0.5)}}
+    async with house(tmp_path, {"A": [Answer("word " * 400, chunks=400)]}, profiles=profiles) as h:
+        heard = Resting()
+        answer = await h.ask(heard)
+        assert heard.rests > 0
+        assert answer["message"].content == heard.words == "word " * 400
+        assert h.shown("A").state is ShownState.ACTIVE
 
 
 async def test_restart_takes_the_partial_back_before_a_new_word(tmp_path: Path) -> None:
