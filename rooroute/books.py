@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from rooroute.attempt import Attempt
 from rooroute.chat import ChatRequest, CompletionOptions, Usage
@@ -12,13 +12,19 @@ from rooroute.ledger import OK, AttemptRecord
 from rooroute.outcome import Failure, Fault
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.providers.rate_budgets import quotas
+from rooroute.providers.redaction import plain
 from rooroute.roster import CHARACTERS_A_TOKEN, estimated_tokens
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.figures import Policy, policy_for
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.pool import Decision, Use
+from rooroute.routing.route import Route
 from rooroute.routing.settling import Ending, another_ready, settle
-from rooroute.unanswered import attempt_json, timestamp
+from rooroute.unanswered import attempt_json, mark_json, timestamp
+
+_CANDIDATES_TOLD: Final = 50
+"""Of a larger pool only so many candidates stand in a record."""
 
 
 class Books:
@@ -34,6 +40,7 @@ class Books:
         self._unreachable: list[tuple[Candidate, Failure, float, Policy]] = []
         self._behind = False
         self.attempts: list[AttemptRecord] = []
+        self._lessons: dict[int, dict[str, Any]] = {}
 
     def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
         """How this candidate's failure is to be punished; ``lone``: there is nobody else."""
@@ -55,6 +62,7 @@ class Books:
         A failure's mark is shown here at once and written while the next profile is asked.
         """
         jitter = self._ports.jitter()
+        number = len(self.attempts)
 
         def decide(snapshot: Snapshot) -> tuple[Change, None]:
             now = self._ports.now()
@@ -72,6 +80,8 @@ class Books:
                 others_ready=ready,
                 offline=offline,
             )
+            if failed:
+                self._lessons.setdefault(number, {})["taught"] = [mark_json(mark) for mark in change.put_marks]
             return change, None
 
         if isinstance(outcome, Failure):
@@ -127,9 +137,12 @@ class Books:
             estimated=usage.estimated,
             cost=cost_of(profile, usage),
             session=self._session,
+            quotas=quotas(attempt.headers, self._ports.now()),
             tags=tuple(dict.fromkeys((*profile.tags, *self._options.tags))),
         )
         self.attempts.append(record)
+        if attempt.error_body:
+            self._lessons[record.n] = {"rawError": plain(attempt.error_body.decode("utf-8", "replace"))}
         self._ports.state.record_attempt(record)
         return record
 
@@ -167,13 +180,10 @@ class Books:
         """The attempts in protocol spelling."""
         return [attempt_json(each) for each in self.attempts]
 
-    def record_why(self, first: Decision | None, waited: float) -> None:
+    def record_why(self, first: Decision | None, waited: float, way: Route, switch_cost: float | None) -> None:
         """Leave behind why this request went where it went; never what it said."""
         if first is None:
             return
-        ranked = first.ranked if isinstance(first, Use) else ()
-        order = [*ranked, *(each for each in self._pool.profiles if each not in ranked)]
-        reasons = {each: first.excluded.get(each, "is not in the configuration") for each in order}
         document = {
             "request": {
                 "id": self._options.request_id,
@@ -183,16 +193,37 @@ class Books:
                 "model": self._options.model,
                 "waitedSeconds": round(waited, 3),
             },
-            "candidates": [
-                {"profileId": each, "rank": ranked.index(each) + 1}
-                if each in ranked
-                else {"profileId": each, "excludedBy": reasons[each]}
-                for each in order
+            **reasons(first, way),
+            **({} if switch_cost is None else {"switchCost": round(switch_cost, 6)}),
+            "attempts": [
+                {**told, **self._lessons.get(number, {})} for number, told in enumerate(self.attempts_json(), start=1)
             ],
-            "strategy": self._pool.strategy.value,
-            "attempts": self.attempts_json(),
         }
         self._ports.state.record_request(self._options.request_id, self._began_at, document)
+
+
+def reasons(decision: Decision, way: Route) -> dict[str, Any]:
+    """Why a decision fell as it did: the rule, the strategy, and of each candidate its rank or what excluded it."""
+    ranked = decision.ranked if isinstance(decision, Use) else ()
+    places = {each: place for place, each in enumerate(ranked, start=1)}
+    order = [*ranked, *(each for each in way.profiles if each not in places)]
+    shown = order[:_CANDIDATES_TOLD]
+    found: dict[str, Any] = {
+        "candidates": [
+            {"profileId": each, "rank": places[each]}
+            if each in places
+            else {"profileId": each, "excludedBy": decision.excluded.get(each, "is not in the configuration")}
+            for each in shown
+        ],
+        "strategy": way.strategy.value,
+    }
+    optional = {
+        "moreCandidates": len(order) - len(shown) or None,
+        "rule": way.rule,
+        "region": way.region,
+        "because": decision.why if isinstance(decision, Use) else None,
+    }
+    return found | {name: value for name, value in optional.items() if value is not None}
 
 
 def cost_of(profile: Profile, usage: Usage) -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from rooroute.attempt import Attempt, Delivery, Sink
-from rooroute.books import Books, unreachable
+from rooroute.books import Books, reasons, unreachable
 from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.errors import (
     Cancelled,
@@ -34,6 +34,7 @@ from rooroute.outcome import Failure, Fault
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
 from rooroute.profiles import OnInterrupt, Profile, Strategy
+from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for, target_for
@@ -44,10 +45,11 @@ from rooroute.routing.figures import FIGURES, Policy
 from rooroute.routing.limits import Measure, Refused
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
-from rooroute.routing.route import SPOKEN_AGAINST
+from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
+from rooroute.routing.rules import told as rules_told
 from rooroute.routing.settling import Ending, another_ready, ask_again, renew
 from rooroute.routing.shown import sentence, shown_state
-from rooroute.routing.strategies import BLANK, Reading
+from rooroute.routing.strategies import BLANK, Reading, unknown
 from rooroute.routing.window import Window
 from rooroute.session import facts_of, in_tool_loop, revert_for, session_of
 from rooroute.unanswered import titles_of, unanswered
@@ -58,6 +60,7 @@ _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
     Fault.CONTEXT: ContextTooLong,
     Fault.POLICY: ContentFiltered,
 }
+_REQUESTS_REMEMBERED: Final = 20
 _EVERYBODY: Final = ""
 """Instead of a profile's id: a limit that holds for the whole request."""
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
@@ -73,6 +76,7 @@ class Completions:
         self._memory = SignatureMemory()
         self._roster = Roster(ports.credentials)
         self.limiter = Limiter(ports.state, ports.now)
+        self._requests: dict[str, list[HttpRequest]] = {}
         self._live: dict[str, _Story] = {}
 
     async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
@@ -84,11 +88,21 @@ class Completions:
         if len(self._live) >= MAX_REQUESTS:
             raise Overloaded(f"More than {MAX_REQUESTS:,} requests are under way; ask again when some have ended.")
         story = _Story(self._ports, self._window, self._memory, self._roster, self.limiter, request, options, sink)
+        story.remember_requests(self._requests)
         self._live[options.request_id] = story
         try:
             return await story.tell()
         finally:
             del self._live[options.request_id]
+
+    def dry_run(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
+        """Who would answer ``request`` now, in protocol spelling; nothing is sent, nothing is kept, ``sink`` hears nothing."""
+        story = _Story(self._ports, self._window, self._memory, self._roster, self.limiter, request, options, sink)
+        return story.rehearse()
+
+    def curl(self, request_id: str) -> list[str]:
+        """The exact requests that were sent for one of the latest requests of this window, as commands without keys."""
+        return [curl_command(each) for each in self._requests.get(request_id, ())]
 
     def retry_now(self, request_id: str) -> None:
         """Try now what the waiting request waits for. Raises NotFound when it does not wait."""
@@ -136,8 +150,6 @@ class _Story:
         self._alone = not (self._pool.enabled and self._pool.failover.enabled) or options.fallback is False
         self._only: str | None = None
         self._refused_by_policy = False
-        if options.consent == "session":
-            window.consents.add(self._pool.id)
         self._books = Books(ports, request, options, self._pool, self._session)
         self._owner = f"{ports.owner}/{options.request_id}"
         self._began = ports.monotonic()
@@ -151,11 +163,19 @@ class _Story:
         self._settling: set[asyncio.Future[None]] = set()
         self._early: str | None = None
         self._first: Decision | None = None
+        self._switched_for: float | None = None
         self._continued = ""
+        self._requests: dict[str, list[HttpRequest]] = {}
         self.nudge = asyncio.Event()
         self.waiting_for: Wait | None = None
 
+    def remember_requests(self, kept: dict[str, list[HttpRequest]]) -> None:
+        """Where the exact requests are kept for a while, by request id."""
+        self._requests = kept
+
     async def tell(self) -> dict[str, Any]:
+        if self._options.consent == "session":
+            self._window.consents.add(self._pool.id)
         try:
             while True:
                 decision = await self._pick()
@@ -174,12 +194,26 @@ class _Story:
         finally:
             await asyncio.shield(self._close_books())
 
+    def rehearse(self) -> dict[str, Any]:
+        """The first decision, told instead of done."""
+        decision = acquire(self._wish(), self._candidates(), self._ports.state.snapshot(), self._ports.now())
+        way = self._lineup().way
+        told = reasons(decision, way)
+        told.pop("moreCandidates", None)
+        found = {**told, "rules": rules_told(self._pool.rules, self._facts), "estimatedTokens": self._facts.tokens}
+        if isinstance(decision, Use):
+            profile = self._configuration.profiles[decision.candidate.profile_id]
+            found["profileId"] = profile.id
+            price = cost_estimate(profile, self._facts, self._window.measurements.output_tokens())
+            found |= {} if price is None else {"estimatedCost": price}
+        return found
+
     async def _close_books(self) -> None:
         if self._settling:
             await asyncio.wait(self._settling)
         await self._books.blame_unreachable()
         await self._books.written()
-        self._books.record_why(self._first, self._waited)
+        self._books.record_why(self._first, self._waited, self._lineup().way, self._switched_for)
 
     # --- pick ---
 
@@ -195,7 +229,7 @@ class _Story:
     @property
     def _measured(self) -> bool:
         """Whether the pool puts profiles behind the others by what was measured."""
-        return self._pool.latency.too_slow is not None
+        return self._pool.latency.too_slow is not None or self._pool.leave_below is not None
 
     def _seen(self, candidate: Candidate) -> Candidate:
         """The candidate with what this request and this window have learnt of it."""
@@ -209,6 +243,9 @@ class _Story:
             seconds = self._window.measurements.first_token(candidate.profile_id, how, self._ports.now())
             if seconds is not None and seconds > how.too_slow:
                 return replace(candidate, group=candidate.group + SPOKEN_AGAINST)
+        least = self._pool.leave_below
+        if least is not None and self._window.measurements.share_left(candidate.profile_id, self._ports.now()) <= least:
+            return replace(candidate, group=candidate.group + NEARLY_USED_UP)
         return candidate
 
     async def _pick(self) -> Decision:
@@ -222,7 +259,9 @@ class _Story:
                 return (sure.change if isinstance(sure, Use) else Change()), sure
 
             decision = await self._ports.state.update(take)
-        self._first = self._first or decision
+        if self._first is None:
+            self._first = decision
+            self._switched_for = self._switch_cost(decision.candidate.profile_id) if isinstance(decision, Use) else None
         if isinstance(decision, Use):
             self._only = decision.candidate.profile_id if self._alone else None
             if decision.pointer_lost:
@@ -255,7 +294,11 @@ class _Story:
             switch_cost=self._switch_cost,
             max_switch_cost=self._pool.max_switch_cost,
             safety_net=self._pool.safety_net,
+            resets_at=self._resets_at if self._pool.reset_first else unknown,
         )
+
+    def _resets_at(self, profile_id: str) -> float | None:
+        return self._window.measurements.resets_at(profile_id, self._ports.now())
 
     def _reading(self) -> Reading:
         """What the strategy may know of the profiles; nothing where it goes by order and turns alone."""
@@ -312,6 +355,7 @@ class _Story:
         attempt = Attempt(dialect, self._delivery, self._ports.monotonic, self._committer(use, sent_at))
         self._sink.attempt(len(self._books.attempts) + 1, profile.id, use.candidate.model, use.why)
         self._ports.state.note_selected(profile.id, sent_at)
+        self._sent(message)
         self._asked[profile.id] = self._asked.get(profile.id, 0) + 1
         self._window.measurements.chosen(
             self._pool.id, profile.id, self._pool.weights if self._strategy is Strategy.WEIGHTED else None
@@ -340,11 +384,19 @@ class _Story:
         await self._settle(use, Ending.CLEAN_END, sent_at)
         return self._answer(profile, use.candidate, attempt)
 
+    def _sent(self, message: HttpRequest) -> None:
+        """Keep the exact request for whoever asks why, in memory only and not for long."""
+        kept = self._requests
+        kept.setdefault(self._options.request_id, []).append(message)
+        while len(kept) > _REQUESTS_REMEMBERED:
+            del kept[next(iter(kept))]
+
     def _measure(self, record: AttemptRecord) -> None:
         """How quick the profile was; a timeout counts as at least as long as was waited."""
         late = record.duration_s if record.verdict == Fault.TIMEOUT else None
         seconds = late if record.first_token_s is None else record.first_token_s
         self._window.measurements.observe(record.profile_id, record.at, seconds, record.output_tokens)
+        self._window.measurements.told(record.profile_id, record.at, record.quotas)
 
     async def _reserve(self, use: Use, profile: Profile) -> Reservation | None:
         """What the attempt takes of the user's limits; None when one of them has no room: the request goes on, and nothing is marked."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from rooroute.outcome import Fault
 
@@ -23,6 +23,7 @@ class AttemptRecord:
     ``n`` counts from 1 within the request, ``at`` is when it was sent (UTC epoch seconds), ``verdict`` is "ok" or a ``Fault`` value,
     ``status`` the HTTP status, ``detail`` the redacted sentence of a failure. Durations are seconds from sending; ``first_token_s`` is
     None when nothing arrived. Token figures are what the provider reported, or an estimate where ``estimated``; ``cost`` is USD.
+    ``quotas`` is what the provider said is left: measure, limit, remaining, reset (UTC epoch seconds).
     """
 
     request_id: str
@@ -45,12 +46,15 @@ class AttemptRecord:
     cost: float | None = None
     session: str | None = None
     tags: tuple[str, ...] = ()
+    quotas: tuple[Sequence[Any], ...] = ()
 
 
 class GroupBy(StrEnum):
     PROFILE = "profile"
     MODEL = "model"
     DAY = "day"
+    TAG = "tag"
+    POOL = "pool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,8 @@ class Figures:
 
     ``success_rate`` is None without an attempt that could count: what the caller did wrong, took back or was refused by policy says
     nothing about a profile and is left out of it. Times to first token are seconds over the attempts that delivered one; ``cost`` is
-    None when no attempt had a price.
+    None when no attempt had a price. ``uptime`` is the share of the minutes with an attempt in which somebody was answered, None as
+    for the success rate.
     """
 
     key: str
@@ -67,6 +72,8 @@ class Figures:
     requests: int
     succeeded: int
     success_rate: float | None
+    uptime: float | None
+    first_token_average_s: float | None
     first_token_median_s: float | None
     first_token_p90_s: float | None
     first_token_p95_s: float | None
@@ -84,24 +91,33 @@ def _day(record: AttemptRecord) -> str:
     return datetime.fromtimestamp(record.at, UTC).date().isoformat()
 
 
-_KEYS: Final[dict[GroupBy, Callable[[AttemptRecord], str]]] = {
-    GroupBy.PROFILE: lambda record: record.profile_id,
-    GroupBy.MODEL: lambda record: record.model,
-    GroupBy.DAY: _day,
+_KEYS: Final[dict[GroupBy, Callable[[AttemptRecord], Iterable[str]]]] = {
+    GroupBy.PROFILE: lambda record: (record.profile_id,),
+    GroupBy.MODEL: lambda record: (record.model,),
+    GroupBy.DAY: lambda record: (_day(record),),
+    GroupBy.TAG: lambda record: record.tags,
+    GroupBy.POOL: lambda record: (record.pool_id or "",),
 }
 
 
 def figures(records: Iterable[AttemptRecord], group_by: GroupBy = GroupBy.PROFILE) -> list[Figures]:
-    """One row per profile, model or UTC day, in the keys' order."""
+    """One row per profile, model, UTC day, tag or pool, in the keys' order; an attempt with two tags counts for both."""
     groups: dict[str, list[AttemptRecord]] = defaultdict(list)
     for record in records:
-        groups[_KEYS[group_by](record)].append(record)
+        for key in _KEYS[group_by](record):
+            groups[key].append(record)
     return [_summed(key, groups[key]) for key in sorted(groups)]
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
     """The nearest-rank percentile (a value that occurred) of sorted values; None of none."""
     return values[max(0, ceil(share * len(values)) - 1)] if values else None
+
+
+def _uptime(records: Sequence[AttemptRecord]) -> float | None:
+    asked = {int(record.at // 60) for record in records if record.verdict not in BLAMELESS}
+    answered = {int(record.at // 60) for record in records if record.verdict == OK}
+    return len(answered) / len(asked) if asked else None
 
 
 def _summed(key: str, records: Sequence[AttemptRecord]) -> Figures:
@@ -115,6 +131,8 @@ def _summed(key: str, records: Sequence[AttemptRecord]) -> Figures:
         requests=len({record.request_id for record in records}),
         succeeded=succeeded,
         success_rate=succeeded / counted if counted else None,
+        uptime=_uptime(records),
+        first_token_average_s=sum(waits) / len(waits) if waits else None,
         first_token_median_s=percentile(waits, 0.5),
         first_token_p90_s=percentile(waits, 0.9),
         first_token_p95_s=percentile(waits, 0.95),

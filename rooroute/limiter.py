@@ -58,6 +58,20 @@ class _Places:
 NOTHING_RESERVED: Final = Reservation()
 
 
+def limits_of(configuration: Configuration) -> tuple[Gauge, ...]:
+    """Every gauge that the configuration sets."""
+    found: list[Gauge] = []
+    for profile in configuration.profiles.values():
+        if profile.limits or profile.budget:
+            found += gauges_of(f"profile:{profile.id}", profile.limits, profile.budget)
+    for pool in configuration.pools.values():
+        if pool.limits or pool.budget:
+            found += gauges_of(f"pool:{pool.id}", pool.limits, pool.budget)
+    for tag, budget in configuration.defaults.budgets.items():
+        found += gauges_of(f"tag:{tag}", None, budget)
+    return tuple(found)
+
+
 class Limiter:
     """One window's. ``now`` gives UTC epoch seconds."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -11,20 +11,21 @@ from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.roster import candidate, candidates
 from rooroute.routing.candidate import Candidate
-from rooroute.routing.marks import Mark, Snapshot
+from rooroute.routing.limits import WARN_AT, Counters, Gauge, room_at, taken
+from rooroute.routing.marks import Snapshot
+from rooroute.routing.measurements import Told
 from rooroute.routing.pool import Ask, Nobody, Use, Wait, acquire
 from rooroute.routing.shown import Shown, ShownState, shown_state
-from rooroute.unanswered import timestamp
+from rooroute.unanswered import mark_json, timestamp
 
 Json: TypeAlias = dict[str, Any]
-
-_HOLDERS_TOLD: Final = frozenset({"endpoint", "profile"})
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Everything a status is drawn from, at ``now`` (UTC epoch seconds). ``figures`` and ``last_errors`` are by profile id;
-    ``pointers`` are this window's rotations by pool id; ``homes`` says where each profile's secret lives."""
+    ``pointers`` are this window's rotations by pool id; ``quotas``
+    is what providers said is left, ``limits`` how far the user's own limits are used, by holder; ``homes`` says where each profile's secret lives."""
 
     now: float
     configuration: Configuration
@@ -34,6 +35,8 @@ class Picture:
     figures: Mapping[str, Figures] = field(default_factory=dict)
     last_errors: Mapping[str, str] = field(default_factory=dict)
     pointers: Mapping[str, str] = field(default_factory=dict)
+    quotas: Callable[[str, float], Sequence[Told]] = lambda profile_id, now: ()
+    limits: Mapping[str, Sequence[Json]] = field(default_factory=dict)
 
 
 def last_errors(records: Sequence[AttemptRecord]) -> dict[str, str]:
@@ -64,32 +67,65 @@ def figures_json(figures: Figures) -> Json:
     )
 
 
+def _quota_json(told: Told) -> Json:
+    reset = None if told.resets_at is None else timestamp(told.resets_at)
+    return _present({"measure": told.measure, "limit": told.limit, "remaining": told.remaining, "resetsAt": reset})
+
+
+def limit_rows(gauges: Sequence[Gauge], counters: Counters, now: float) -> dict[str, list[Json]]:
+    """``LimitStatus`` of every gauge, by its holder."""
+    found: dict[str, list[Json]] = {}
+    for gauge in gauges:
+        used = taken(gauge, counters, now)
+        kind, _, name = gauge.holder.partition(":")
+        full = room_at(gauge, min(1.0, gauge.most / 100), counters, now)
+        row: Json = {
+            "holder": kind,
+            "id": name,
+            "measure": gauge.measure.value,
+            "span": gauge.span.value,
+            "most": gauge.most,
+            "used": round(used, 6),
+            "left": round(max(0.0, gauge.most - used), 6),
+            "warning": used >= WARN_AT * gauge.most,
+        }
+        found.setdefault(gauge.holder, []).append(row | ({"resetsAt": timestamp(full)} if full > now else {}))
+    return found
+
+
+def limit_warnings(limits: Mapping[str, Sequence[Json]]) -> list[Problem]:
+    """A problem for each limit of which 80 % are used; money and days are told, what is back in a moment is not."""
+    return [
+        Problem(
+            f"{row['holder'].capitalize()} {row['id']} has used {row['used'] / row['most']:.0%} of its limit of "
+            f"{'$' if row['measure'] == 'cost' else ''}{row['most']:g} {'' if row['measure'] == 'cost' else row['measure'] + ' '}"
+            f"per {_SPAN_WORDS[row['span']]}.",
+            field="budget" if row["measure"] == "cost" else "limits",
+            remedy="Raise the limit, or let others answer.",
+            profile_id=row["id"] if row["holder"] == "profile" else None,
+        )
+        for rows in limits.values()
+        for row in rows
+        if row["warning"] and row["span"] in _SPAN_WORDS
+    ]
+
+
+_SPAN_WORDS: Final = {"hour": "hour", "day": "day", "calendarDay": "day", "month": "month"}
+
+
 def stats_row(figures: Figures) -> Json:
     """One row of ``rooroute/stats``."""
     row = figures_json(figures)
     for name, seconds in (
         ("p90FirstTokenMs", figures.first_token_p90_s),
         ("p99FirstTokenMs", figures.first_token_p99_s),
+        ("averageFirstTokenMs", figures.first_token_average_s),
     ):
         if seconds is not None:
             row[name] = round(seconds * 1000, 1)
+    if figures.uptime is not None:
+        row["uptime"] = figures.uptime
     return {"key": figures.key, **row, "successes": figures.succeeded}
-
-
-def _mark_json(mark: Mark) -> Json:
-    return _present(
-        {
-            "scope": mark.key.scope.value,
-            "holder": mark.key.holder if mark.key.scope.value in _HOLDERS_TOLD else None,
-            "model": mark.key.model,
-            "state": mark.state.value,
-            "fault": mark.fault.value,
-            "reason": mark.reason or None,
-            "since": timestamp(mark.since),
-            "until": None if mark.until is None else timestamp(mark.until),
-            "hinted": mark.hinted or None,
-        }
-    )
 
 
 def _needs_attention(shown: Shown, home: str, candidate: Candidate, profile: Profile) -> Shown:
@@ -135,7 +171,9 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
             "notes": profile.notes,
             "contextWindow": profile.context_window,
             "price": profile.price,
-            "marks": [_mark_json(each) for each in shown.marks],
+            "marks": [mark_json(each) for each in shown.marks],
+            "quotas": [_quota_json(each) for each in picture.quotas(profile.id, picture.now)] or None,
+            "limits": picture.limits.get(f"profile:{profile.id}"),
             "stats": None if figures is None else figures_json(figures),
         }
     )
@@ -216,6 +254,9 @@ def status(picture: Picture, secret_store: str, problems: Sequence[Problem]) -> 
         "profiles": profiles,
         "pools": [pool_status(picture, each) for each in visible_pools(configuration)],
         "problems": [problem_json(each) for each in problems],
+        **_present(
+            {"limits": [row for name, rows in picture.limits.items() if name[:8] != "profile:" for row in rows] or None}
+        ),
         **_present({"defaultPool": default.id if (default := configuration.pool(None)) else None}),
     }
 

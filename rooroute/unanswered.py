@@ -19,6 +19,7 @@ from rooroute.errors import (
 from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault
 from rooroute.profiles import Profile
+from rooroute.routing.marks import Mark
 from rooroute.routing.pool import NO_CONSENT, Nobody, NobodyKind
 from rooroute.routing.shown import Shown, ShownState
 
@@ -33,6 +34,7 @@ _KINDS: Final[Mapping[NobodyKind, type[Unanswered]]] = {
 }
 
 
+_HOLDERS_TOLD: Final = frozenset({"endpoint", "profile"})
 _OWN_WORDS: Final = frozenset({NobodyKind.LIMITED, NobodyKind.CONSENT})
 
 
@@ -68,6 +70,22 @@ def attempt_json(record: AttemptRecord) -> dict[str, Any]:
             "outputTokens": record.output_tokens,
             "estimated": record.estimated,
         }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def mark_json(mark: Mark) -> dict[str, Any]:
+    """One mark in protocol spelling."""
+    found = {
+        "scope": mark.key.scope.value,
+        "holder": mark.key.holder if mark.key.scope.value in _HOLDERS_TOLD else None,
+        "model": mark.key.model,
+        "state": mark.state.value,
+        "fault": mark.fault.value,
+        "reason": mark.reason or None,
+        "since": timestamp(mark.since),
+        "until": None if mark.until is None else timestamp(mark.until),
+        "hinted": mark.hinted or None,
+    }
     return {name: value for name, value in found.items() if value is not None}
 
 

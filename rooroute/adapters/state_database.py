@@ -391,7 +391,7 @@ def _lease(scope: str, holder: str, model: str, owner: str, expires: float, gene
 def _attempt(body: str) -> AttemptRecord | None:
     try:
         values = {name: value for name, value in _read(body).items() if name in _ATTEMPT_FIELDS}
-        return AttemptRecord(**values | {"tags": tuple(values.get("tags", ()))})
+        return AttemptRecord(**values | {"tags": tuple(values.get("tags", ())), "quotas": tuple(values.get("quotas", ()))})
     except (ValueError, TypeError, AttributeError):
         return None
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from rooroute.profiles import Latency
 from rooroute.routing.strategies import Reading, next_turn
 
 _SAMPLES: Final = 256
 _OUTPUT_SAMPLES: Final = 64
+_BELIEVED: Final = 60.0  # seconds
 _LATEST_NEWS: Final = 60.0  # seconds after which nothing more is expected of what other windows did
 USUAL_OUTPUT: Final = 500
 """Tokens taken as an answer's length where neither the request nor the past says."""
+
+
+class Told(NamedTuple):
+    """What a provider said is left of one quota; ``resets_at`` is UTC epoch seconds. None where it did not say."""
+
+    measure: str
+    limit: float | None
+    remaining: float
+    resets_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -38,6 +48,7 @@ class Measurements:
     _turn: dict[str, float] = field(default_factory=dict)
     _asks: dict[str, int] = field(default_factory=dict)
     _learnt_until: float = 0.0
+    _quotas: dict[str, tuple[float, tuple[Told, ...]]] = field(default_factory=dict)
 
     def begun(self, profile_id: str) -> None:
         """A request is under way to this profile."""
@@ -72,6 +83,31 @@ class Measurements:
         known = self._seen[profile_id].times if profile_id in self._seen else ()
         if self.asked_at.get(profile_id) != at and not any(seen_at == at for seen_at, _ in known):
             self.observe(profile_id, at, first_token, output_tokens)
+
+    def told(self, profile_id: str, at: float, quotas: Iterable[Sequence[Any]]) -> None:
+        """What the provider said is left, in an answer to an attempt sent at ``at`` (UTC epoch seconds)."""
+        values = tuple(Told(*each) for each in quotas)
+        if values and at >= self._quotas.get(profile_id, (at, ()))[0]:
+            self._quotas[profile_id] = (at, values)
+
+    def quotas(self, profile_id: str, now: float) -> tuple[Told, ...]:
+        """What is left as far as is known: a quota that has been reset since says nothing, nor one of unknown reset after a minute."""
+        at, values = self._quotas.get(profile_id, (0.0, ()))
+        return tuple(each for each in values if now < (at + _BELIEVED if each.resets_at is None else each.resets_at))
+
+    def share_left(self, profile_id: str, now: float) -> float:
+        """The smallest share left of any quota, 0 to 1; 1 where nothing is known."""
+        known = self.quotas(profile_id, now)
+        shares = [each.remaining / each.limit for each in known if each.limit]
+        shares += [0.0 for each in known if not each.remaining]
+        return min(shares, default=1.0)
+
+    def resets_at(self, profile_id: str, now: float) -> float | None:
+        """When the longest quota that still has something left is reset (UTC epoch seconds); None where nobody told."""
+        times = [
+            each.resets_at for each in self.quotas(profile_id, now) if each.resets_at is not None and each.remaining > 0
+        ]
+        return max(times, default=None)
 
     def output_tokens(self) -> int:
         """How long an answer is of late."""

@@ -32,7 +32,7 @@ class Ask:
     time. ``max_wait`` is how many seconds the request is still ready to wait. ``reading`` is what the strategy may know. ``last_resort``
     says when the last resort may be used, ``consented`` that the user has said yes to it. ``switch_cost`` is what leaving the sticky
     profile for another costs in USD, and ``max_switch_cost`` how much of that the user accepts. ``safety_net``: ask everybody once
-    before giving up.
+    before giving up. ``resets_at`` is when a quota is reset (UTC epoch seconds); what resets first goes first.
     """
 
     owner: str
@@ -53,6 +53,7 @@ class Ask:
     switch_cost: Callable[[str], float | None] = unknown
     max_switch_cost: float | None = None
     safety_net: bool = False
+    resets_at: Callable[[str], float | None] = unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +230,16 @@ def _ordered(ask: Ask, ready: Sequence[Look], snapshot: Snapshot) -> list[Look]:
     looks = {id(each.candidate): each for each in ready}
     reading = replace(ask.reading, last_selected=snapshot.last_selected)
     order = STRATEGIES[ask.strategy]([each.candidate for each in ready], reading)
-    return [looks[id(each)] for each in sorted(order, key=lambda each: (each.group, _tier(each, ask.strategy)))]
+    if ask.resets_at is unknown:
+        return [looks[id(each)] for each in sorted(order, key=lambda each: (each.group, _tier(each, ask.strategy)))]
+    return [looks[id(each)] for each in sorted(order, key=lambda each: _by_reset(ask, each))]
+
+
+def _by_reset(ask: Ask, candidate: Candidate) -> tuple[int, int, float, int]:
+    """The order among tiers of the user's own making: what is lost first is used first."""
+    at = ask.resets_at(candidate.profile_id)
+    place = _tier(candidate, ask.strategy) if candidate.tier is None else 0
+    return candidate.group, candidate.tier or 0, float("inf") if at is None else at, place
 
 
 def _preferences(ask: Ask, ordered: Sequence[Look], snapshot: Snapshot, now: float) -> Iterable[tuple[str | None, str]]:
@@ -240,7 +250,7 @@ def _preferences(ask: Ask, ordered: Sequence[Look], snapshot: Snapshot, now: flo
     led = {each.candidate.profile_id for each in ordered if each.candidate.group == first.group}
     if ask.in_tool_loop or (_stays(ask, now) and ask.sticky in led):
         yield ask.sticky, "answered this session before"
-    if ask.strategy is not Strategy.PRIORITY:
+    if ask.strategy is not Strategy.PRIORITY or ask.resets_at is not unknown:
         return
     best = (first.group, _tier(first, ask.strategy))
     equals = {

@@ -15,6 +15,7 @@ CHOSEN: Final = -1
 LED: Final = 0
 BEHIND: Final = 1
 CANARY_OF_OTHERS: Final = 2
+NEARLY_USED_UP: Final = 4
 SPOKEN_AGAINST: Final = 4
 """Groups of candidates, best first."""
 
