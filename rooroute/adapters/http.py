@@ -11,7 +11,7 @@ import logging
 import socket
 import ssl
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -19,14 +19,15 @@ from typing import Final
 
 import httpx
 
+from rooroute.adapters.commands import Commands
 from rooroute.adapters.http_message import Message, reveal
 from rooroute.adapters.patience import Patience, ReadAhead
 from rooroute.adapters.proxies import Proxy, proxy_for
-from rooroute.adapters.tls import tls_context
+from rooroute.adapters.tls import TlsFiles, tls_context
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Failure, Fault, Scope, Unreachable
 from rooroute.profiles import Timeouts
-from rooroute.providers.dialect import ErrorAnswer, HttpRequest
+from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Tls
 
 if find_spec("sniffio") is None:
     # httpcore tries to import it several times per request, and each time the whole of sys.path is searched in vain: more than its own
@@ -66,6 +67,15 @@ _FAILURES: Final[tuple[tuple[type[BaseException], Fault, str], ...]] = (
 _CLOSED: Final[Mapping[str, str]] = {
     "Server disconnected": "{place} closed the connection without an answer.",
     "peer closed connection": "{place} closed the connection before its answer was complete.",
+}
+
+# What a server says of the client's certificate: https://www.rfc-editor.org/rfc/rfc8446#section-6.2
+_ALERTS: Final[Mapping[str, str]] = {
+    "CERTIFICATE_REQUIRED": "{place} asks for a client certificate; set auth to kind mtls with its certificate.",
+    "UNKNOWN_CA": "{place} does not know who issued the client certificate; check auth.certificate.",
+    "BAD_CERTIFICATE": "{place} does not accept the client certificate; check auth.certificate.",
+    "CERTIFICATE_EXPIRED": "{place} says that the client certificate has expired; renew auth.certificate.",
+    "CERTIFICATE_REVOKED": "{place} says that the client certificate was revoked; renew auth.certificate.",
 }
 
 
@@ -181,16 +191,19 @@ class Answer:
 
 
 class Upstream:
-    """Connections to every provider of this process: one transport for the direct way and one per proxy, made when first needed.
+    """Connections to every provider of this process: one transport per way (direct or a proxy) and client certificate, made when first
+    needed.
 
-    ``environment`` is read once, for HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a profile's own proxy comes first.
+    ``environment`` is read once, for HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, and for the commands that sign; a profile's own
+    proxy comes first.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = {
             name.lower(): value for name, value in environment.items() if name.lower().endswith("_proxy")
         }
-        self._transports: dict[Proxy | None, httpx.AsyncBaseTransport] = {}
+        self._commands = Commands(environment)
+        self._transports: dict[tuple[Proxy | None, TlsFiles | None], httpx.AsyncBaseTransport] = {}
         self._tls: ssl.SSLContext | None = None
         self._draining: set[asyncio.Task[None]] = set()
         self._kept: set[str] = set()  # where a connection may be waiting that the other side has closed
@@ -199,7 +212,7 @@ class Upstream:
         """Load the trust store and make the direct transport, so that the first request does not pay for it."""
         if self._tls is None:
             self._tls = await asyncio.to_thread(tls_context)
-        self._transport(None)
+        await self._transport(None, None)
 
     async def close(self) -> None:
         """Drop every connection; answers still open break off."""
@@ -218,8 +231,11 @@ class Upstream:
         saved for another origin, ``InvalidInput`` for a URL or proxy that cannot be used. ``timeouts.connect`` bounds the connection,
         ``first_token`` the time to the body's first byte, ``idle`` each gap after it, ``total`` everything.
         """
+        if request.signer is not None:
+            request = await self._commands.sign(request, request.signer)
         message = reveal(request)
-        answer = await self._ask(message, timeouts, self._transport(self._way(request.url, proxy)))
+        transport = await self._transport(self._way(request.url, proxy), request.tls)
+        answer = await self._ask(message, timeouts, transport)
         try:
             _refuse_compression(answer, message.place)
             yield answer
@@ -251,11 +267,17 @@ class Upstream:
         except ValueError as wrong:
             raise InvalidInput(f"The proxy cannot be used: {wrong}.", field="profile.proxy") from None
 
-    def _transport(self, proxy: Proxy | None) -> httpx.AsyncBaseTransport:
-        if proxy not in self._transports:
-            self._tls = self._tls or tls_context()
-            self._transports[proxy] = open_transport(proxy, self._tls)
-        return self._transports[proxy]
+    async def _transport(self, proxy: Proxy | None, wish: Tls | None) -> httpx.AsyncBaseTransport:
+        """A profile's certificates are read again when their files have changed: some are renewed every hour."""
+        files = TlsFiles.seen(wish) if wish is not None else None
+        found = self._transports.get((proxy, files))
+        if found is None:
+            if wish is None:
+                tls = self._tls = self._tls or tls_context()
+            else:
+                tls = await asyncio.to_thread(tls_context, wish)
+            found = self._transports.setdefault((proxy, files), open_transport(proxy, tls))
+        return found
 
     async def _ask(self, message: Message, timeouts: Timeouts, transport: httpx.AsyncBaseTransport) -> Answer:
         patience = Patience(timeouts.first_token, timeouts.total)
@@ -346,12 +368,22 @@ def failure_of(error: Exception, place: str, *, seconds: float = 0.0) -> Failure
     if (words := _closed(error)) is not None:
         return Failure(Fault.TRANSIENT, words.format(place=place), Scope.ENDPOINT)
     chain = tuple(_causes(error))
+    if (words := _alert(chain)) is not None:
+        return Failure(Fault.CONFIG, words.format(place=place))
     for kind, fault, sentence in _FAILURES:
         cause = next((each for each in chain if isinstance(each, kind)), None)
         if cause is not None:
             detail = getattr(cause, "verify_message", "") or "not valid"
             return Failure(fault, sentence.format(place=place, detail=detail, seconds=seconds), Scope.ENDPOINT)
     return Failure(Fault.NETWORK, f"The exchange with {place} failed.", Scope.ENDPOINT)
+
+
+def _alert(chain: Iterable[BaseException]) -> str | None:
+    """What the server's alert says of our certificate."""
+    reasons = [str(each.reason) for each in chain if isinstance(each, ssl.SSLError)]
+    return next(
+        (words for end, words in _ALERTS.items() for reason in reasons if reason.endswith(f"ALERT_{end}")), None
+    )
 
 
 def _closed(error: Exception) -> str | None:

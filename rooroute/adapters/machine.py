@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import signal
 import stat
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 if sys.platform == "win32":
     import ctypes
@@ -270,6 +271,30 @@ def _wait_for_any(watched: dict[int, int | None]) -> None:
         if parent in watched and os.getppid() != parent:
             return
         time.sleep(_PARENT_STEP)
+
+
+def child_options() -> dict[str, Any]:
+    """How a program is started so that it and all it starts can be ended together, without a console window of its own."""
+    if sys.platform == "win32":
+        return {"creationflags": 0x08000000 | 0x00000200}  # no window, new process group
+    return {"start_new_session": True}
+
+
+def end_with_children(pid: int) -> None:
+    """End a program that was started with ``child_options``, and what it started. One that is gone is no error."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            os.kill(pid, signal.SIGTERM)
+        else:
+            os.killpg(pid, signal.SIGKILL)
+
+
+def others_may_read(path: Path) -> bool:
+    """Whether anybody but this user (and root) can read a file by its mode. Access lists of Windows are not looked at."""
+    if sys.platform == "win32":
+        return False
+    about = path.stat()
+    return about.st_uid not in {0, os.getuid()} or bool(about.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def harden() -> None:

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from rooroute.errors import SecretUnavailable
-from rooroute.profiles import AuthKind, Problem, Profile, check_base_url, needs_plain_http_approval
-from rooroute.providers.dialect import Target
+from rooroute.profiles import Auth, AuthKind, Problem, Profile, check_base_url, needs_plain_http_approval
+from rooroute.providers.dialect import Target, Tls
 from rooroute.secret import Secret, origin_of
 
 USUAL_SLOT: Final = "apiKey"
 CLIENT_SECRET: Final = "clientSecret"
+CA_FILE: Final = "caFile"
+"""The option that names a PEM file of authorities trusted besides the system's."""
 TEMPLATE: Final = re.compile(r"^([^$]*)\$\{secret:([A-Za-z][A-Za-z0-9_-]{0,63})\}$")
 """A custom header's or query parameter's value that ends in a named secret: ``Token ${secret:team}``."""
 
@@ -85,6 +87,23 @@ def place_of(profile: Profile, usual: KeyPlace) -> KeyPlace:
         return KeyPlace((auth.name or usual.header).lower(), auth.prefix or "")
     name = (auth.name or BEARER.header).lower()
     return KeyPlace(name, auth.prefix if auth.prefix is not None else BEARER.prefix if auth.name is None else "")
+
+
+def tls_of(profile: Profile) -> Tls | None:
+    """What the profile's connections take besides the system's trust; None where that is enough."""
+    auth = profile.auth
+    of_own = auth is not None and auth.kind is AuthKind.MTLS
+    authorities = profile.options.get(CA_FILE) or None
+    if not of_own and authorities is None:
+        return None
+    certificate, key = (auth.certificate, auth.certificate_key) if auth and of_own else (None, None)
+    return Tls(certificate, key, str(authorities) if authorities else None)
+
+
+def signer_of(profile: Profile) -> Auth | None:
+    """Whose command signs the profile's requests."""
+    auth = profile.auth
+    return auth if auth is not None and auth.kind is AuthKind.SIGNATURE_COMMAND else None
 
 
 def _named(target: Target, slot: str) -> Secret:

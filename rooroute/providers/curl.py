@@ -22,12 +22,18 @@ def curl_command(request: HttpRequest, proxy: str | None = None) -> str:
         joint = "&" if "?" in url else "?"
         url += f'"{joint}{_inside(name)}={_variable(request.secret_query[name][0], variables[name])}"'
     parts = [_QUIET_AND_UNBUFFERED, f"-X {quote(request.method)}", *([f"--proxy {quote(proxy)}"] if proxy else []), url]
+    parts += [f"{option} {quote(path)}" for option, path in _files(request) if path]
     parts += [f"-H {quote(f'{name}: {value}')}" for name, value in request.headers.items()]
     for name, (prefix, _) in request.secret_headers.items():
         parts.append(f'-H "{_inside(name)}: {_variable(prefix, variables[name])}"')
     if request.body:
         parts.append(f"--data-raw {quote(request.body.decode('utf-8', 'replace'))}")
     return " ".join(parts)
+
+
+def _files(request: HttpRequest) -> tuple[tuple[str, str | None], ...]:
+    tls = request.tls
+    return (("--cert", tls.certificate), ("--key", tls.certificate_key), ("--cacert", tls.ca_file)) if tls else ()
 
 
 def _variable(prefix: str, name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from rooroute.chat import ChatRequest, Event
 from rooroute.outcome import Failure
-from rooroute.profiles import Profile
+from rooroute.profiles import Auth, Profile
 from rooroute.secret import Secret
 
 
@@ -27,9 +27,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """What a profile's connections take besides the system's trust: paths of PEM files. Without ``certificate_key`` the key is in the
+    certificate's file."""
+
+    certificate: str | None = None
+    certificate_key: str | None = None
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """What goes on the wire. ``secret_headers`` and ``secret_query`` values are prefix and secret: they are joined at the moment of
-    sending, in the adapter, which checks each secret's origin against the URL's."""
+    sending, in the adapter, which checks each secret's origin against the URL's. Then too ``signer``'s command signs it (None: nobody);
+    ``tls`` is for its connection."""
 
     method: str
     url: str
@@ -37,6 +48,8 @@ class HttpRequest:
     secret_headers: Mapping[str, tuple[str, Secret]] = field(default_factory=dict)
     secret_query: Mapping[str, tuple[str, Secret]] = field(default_factory=dict)
     body: bytes = b""
+    tls: Tls | None = None
+    signer: Auth | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from rooroute.errors import InvalidInput
 from rooroute.providers import wire_json
-from rooroute.providers.authentication import TEMPLATE, KeyPlace, carried
+from rooroute.providers.authentication import TEMPLATE, KeyPlace, carried, signer_of, tls_of
 from rooroute.providers.dialect import HttpRequest, Target
 from rooroute.providers.field_changes import changes_of
 
@@ -66,6 +66,8 @@ def post(
         secret_headers=secrets.headers,
         secret_query=secrets.query,
         body=body,
+        tls=tls_of(target.profile),
+        signer=signer_of(target.profile),
     )
 
 

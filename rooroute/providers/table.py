@@ -134,6 +134,8 @@ def models_request(target: Target) -> HttpRequest | None:
         },
         secret_headers=secrets.headers,
         secret_query=secrets.query,
+        tls=authentication.tls_of(target.profile),
+        signer=authentication.signer_of(target.profile),
     )
 
 
@@ -182,6 +184,9 @@ def _common_problems(profile: Profile) -> list[Problem]:
             wrong.append((f"options.{name}", why, "Use drop (a list), rename and set (mappings of dotted paths)."))
     if profile.options.get(ranges.OPTION) not in (None, *ranges.CHOICES):
         wrong.append((f"options.{ranges.OPTION}", "This is neither clamp nor refuse.", "Choose one of the two."))
+    authorities = profile.options.get(authentication.CA_FILE)
+    if authorities is not None and not isinstance(authorities, str):
+        wrong.append(("options.caFile", "This is no file's path.", "Name a PEM file of certificates."))
     for kind, values in (("headers", profile.headers), ("query", profile.query)):
         wrong += [
             (f"{kind}.{name}", "This holds a template that nothing fills.", "Write ${secret:NAME} at its end.")

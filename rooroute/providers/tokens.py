@@ -87,7 +87,10 @@ def exchange(auth: Auth, client_secret: Secret) -> HttpRequest:
 def exchanged(answer: ErrorAnswer, auth: Auth, *, origin: str, now: float) -> Token:
     """The token of a token endpoint's answer. Raises SecretUnavailable with its error's name."""
     if answer.status == 200:
-        return token_of(answer.body, origin=origin, now=now, lifetime=auth.lifetime)
+        try:
+            return token_of(answer.body, origin=origin, now=now, lifetime=auth.lifetime)
+        except SecretUnavailable:
+            raise SecretUnavailable("The token endpoint's answer holds no token; check auth.tokenUrl.") from None
     try:
         document = wire_json.read(answer.body)
     except ValueError:
