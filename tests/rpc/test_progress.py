@@ -64,10 +64,13 @@ async def test_the_first_delta_leaves_at_once(sink: ProgressSink, pipe: Pipe) ->
     ]
 
 
-async def test_deltas_of_one_turn_are_joined(sink: ProgressSink, pipe: Pipe) -> None:
+async def test_deltas_that_follow_each_other_quickly_are_joined(sink: ProgressSink, pipe: Pipe) -> None:
     for letter in "abcd":
         sink.text(letter)
-    await turn()
+        await turn()
+    async with asyncio.timeout(10):
+        while len(pipe.values) < 2:
+            await asyncio.sleep(0.001)
     assert "".join(value["text"] for value in pipe.values) == "abcd"
     assert len(pipe.writes) == 2
 
