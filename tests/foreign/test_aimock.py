@@ -59,6 +59,7 @@ WAYS: Final = {
     "xroute": Way("xroute", "/openai/v1", "deepseek-reasoner"),
 }
 EACH: Final = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+CUT: Final = "This answer is going to be cut off in the very middle of it, long before its end would have come."
 WEATHER: Final = Tool("get_weather", {"type": "object", "properties": {"city": {"type": "string"}}}, "Looks outside.")
 CLOCK: Final = Tool("get_time", {"type": "object", "properties": {}}, "Looks at the clock.")
 
@@ -142,7 +143,7 @@ async def test_a_key_that_the_server_does_not_take_is_rejected(way: Way, aimock:
 async def test_a_cut_answer_keeps_its_beginning_and_is_no_success(way: Way, aimock: str) -> None:
     answer = assembled(await wire.exchange(way.profile(aimock), said("Break off.")))
     assert answer.end is Fault.TRANSIENT
-    assert "This answer is going to be cut off in the very middle of it.".startswith(answer.text)
+    assert CUT.startswith(answer.text)
     assert answer.text
 
 
