@@ -380,7 +380,7 @@ def failure_of(error: Exception, place: str, *, seconds: float = 0.0) -> Failure
 
 def _alert(chain: Iterable[BaseException]) -> str | None:
     """What the server's alert says of our certificate."""
-    reasons = [str(each.reason) for each in chain if isinstance(each, ssl.SSLError)]
+    reasons = [str(getattr(each, "reason", "")) for each in chain if isinstance(each, ssl.SSLError)]
     return next(
         (words for end, words in _ALERTS.items() for reason in reasons if reason.endswith(f"ALERT_{end}")), None
     )
