@@ -11,7 +11,7 @@ import logging
 import socket
 import ssl
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -37,6 +37,7 @@ if find_spec("sniffio") is None:
 logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it tells what is sent
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=120.0)
+_LANE_REQUESTS: Final = 4
 _MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 _ERROR_BODY_SECONDS: Final = 5.0
 _DRAIN_SECONDS: Final = 0.25
@@ -86,7 +87,68 @@ def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseT
         host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
         url = f"{'https' if proxy.secure else 'http'}://{host}:{proxy.port}"
         way = httpx.Proxy(url, auth=proxy.auth, ssl_context=tls if proxy.secure else None)
-    return httpx.AsyncHTTPTransport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False)
+    return Lanes(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False))
+
+
+class _Lane:
+    """One of several transports, and how many requests are on it."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self.transport = transport
+        self.busy = 0
+
+
+class _OnLane(httpx.AsyncByteStream):
+    """A body that leaves its lane when it is closed."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, lane: _Lane) -> None:
+        self._stream = stream
+        self._lane: _Lane | None = lane
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            lane.busy -= 1
+        await self._stream.aclose()
+
+
+class Lanes(httpx.AsyncBaseTransport):
+    """As many transports as it takes for none to carry more than four requests to one origin at once; the first with room is used.
+
+    httpcore goes through all connections of a pool, with a system call for each idle one, whenever a request begins or ends
+    (https://github.com/encode/httpcore/blob/1.0.9/httpcore/_async/connection_pool.py#L270): at a hundred streams that is a quarter of
+    the whole work.
+    """
+
+    def __init__(self, another: Callable[[], httpx.AsyncBaseTransport]) -> None:
+        self._another = another
+        self._lanes: dict[tuple[str, bytes], list[_Lane]] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it on the first lane to its origin that has room."""
+        lanes = self._lanes.setdefault((request.url.scheme, request.url.netloc), [])
+        lane = next((each for each in lanes if each.busy < _LANE_REQUESTS), None)
+        if lane is None:
+            lane = _Lane(self._another())
+            lanes.append(lane)
+        lane.busy += 1
+        try:
+            response = await lane.transport.handle_async_request(request)
+        except BaseException:
+            lane.busy -= 1
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _OnLane(response.stream, lane)
+        return response
+
+    async def aclose(self) -> None:
+        """Drop every connection."""
+        lanes, self._lanes = [lane for lanes in self._lanes.values() for lane in lanes], {}
+        for lane in lanes:
+            await lane.transport.aclose()
 
 
 class Answer:
