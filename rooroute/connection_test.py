@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
+from rooroute.discovery import as_typed
 from rooroute.profiles import Profile
 from rooroute.providers.table import vendor_of
 from rooroute.secret import Secret
@@ -20,7 +22,7 @@ _AT_ONCE: Final = 32
 
 
 class ConnectionTest:
-    """Tests of profiles, at most 32 under way at once. ``now`` gives UTC epoch seconds, ``monotonic`` seconds."""
+    """Tests of profiles, at most 32 under way at once. ``complete`` adds what is made of a draft's typed secrets. ``now`` gives UTC epoch seconds, ``monotonic`` seconds."""
 
     def __init__(
         self,
@@ -29,10 +31,12 @@ class ConnectionTest:
         resolve: Callable[[Profile], Awaitable[Mapping[str, Secret]]],
         now: Callable[[], float],
         monotonic: Callable[[], float],
+        complete: Callable[[Profile, Mapping[str, Secret]], Awaitable[Mapping[str, Secret]]] = as_typed,
     ) -> None:
         self._upstream = upstream
         self._dial = dial
         self._resolve = resolve
+        self._complete = complete
         self._now = now
         self._monotonic = monotonic
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -52,5 +56,6 @@ class ConnectionTest:
         vendor_of(profile)
         async with self._room:
             trial = Trial(self._upstream, self._dial, self._now, self._monotonic, profile, report)
-            await trial.run(level, secrets, self._resolve)
+            own = partial(self._resolve, profile) if secrets is None else partial(self._complete, profile, secrets)
+            await trial.run(level, own)
         return trial.result()

@@ -73,6 +73,11 @@ class Prices(Protocol):
     async def __call__(self, base_url: str, ids: Sequence[str], now: float) -> Mapping[str, Model]: ...
 
 
+async def as_typed(profile: Profile, typed: Mapping[str, Secret]) -> Mapping[str, Secret]:
+    """Typed secrets that are sent as they are: no token is made of them."""
+    return typed
+
+
 class _NoList(Exception):
     """The list could not be had; ``diagnosis`` says why."""
 
@@ -82,7 +87,7 @@ class _NoList(Exception):
 
 
 class Discovery:
-    """Lists of models by profile. ``now`` gives UTC epoch seconds; ``digest`` is a keyed hash, so that what lies on a shelf tells
+    """Lists of models by profile. ``complete`` adds what is made of a draft's typed secrets. ``now`` gives UTC epoch seconds; ``digest`` is a keyed hash, so that what lies on a shelf tells
     nothing of a key."""
 
     def __init__(
@@ -94,6 +99,7 @@ class Discovery:
         digest: Callable[[str], str] = lambda text: hashlib.sha256(text.encode()).hexdigest(),
         shelf: Shelf | None = None,
         prices: Prices | None = None,
+        complete: Callable[[Profile, Mapping[str, Secret]], Awaitable[Mapping[str, Secret]]] = as_typed,
     ) -> None:
         self._ask = ask
         self._resolve = resolve
@@ -101,6 +107,7 @@ class Discovery:
         self._digest = digest
         self._shelf = shelf
         self._prices = prices
+        self._complete = complete
         self._lists: dict[str, Listing] = {}
         self._failed: dict[str, tuple[float, Diagnosis]] = {}
         self._running: dict[str, asyncio.Task[Listing]] = {}
@@ -120,7 +127,7 @@ class Discovery:
         Raises what reading the profile's secrets raises, and InvalidInput for a profile that cannot be asked.
         """
         row = vendor_of(profile)
-        given = await self._resolve(profile) if secrets is None else secrets
+        given = await (self._resolve(profile) if secrets is None else self._complete(profile, secrets))
         target = target_for(profile, profile.model or "", given)
         request = first_page(target)
         if request is None:

@@ -27,8 +27,9 @@ from rooroute.diagnosis import (
 from rooroute.errors import RoorouteError
 from rooroute.outcome import Failure, Unreachable
 from rooroute.profiles import Profile, check_profile
+from rooroute.providers.authentication import tls_of
 from rooroute.providers.curl import curl_command
-from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
+from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target, Tls
 from rooroute.providers.model_list import Page, first_page, read_page
 from rooroute.providers.table import base_url_of, check, dialect_for, resolve_model, target_for, vendor_of
 from rooroute.providers.vendor import ModelShape
@@ -60,7 +61,9 @@ class Dial(Protocol):
     def proxy_of(self, url: str, chosen: str | None) -> str | None:
         """The proxy on the way, its credentials left out, given a profile's own."""
 
-    def steps(self, url: str, chosen: str | None, *, seconds: float) -> AsyncGenerator[Step, None]:
+    def steps(
+        self, url: str, chosen: str | None, *, seconds: float, tls: Tls | None = None
+    ) -> AsyncGenerator[Step, None]:
         """The steps towards ``url``, as they are done; one that fails is the last."""
 
 
@@ -93,8 +96,7 @@ class Trial:
     async def run(
         self,
         level: str,
-        secrets: Mapping[str, Secret] | None,
-        resolve: Callable[[Profile], Awaitable[Mapping[str, Secret]]],
+        secrets: Callable[[], Awaitable[Mapping[str, Secret]]],
     ) -> None:
         try:
             url = self._settings()
@@ -103,8 +105,7 @@ class Trial:
                 return
             self._began = self.monotonic()
             try:
-                given = await resolve(self.profile) if secrets is None else secrets
-                target = target_for(self.profile, resolve_model(self.profile, None) or "", given)
+                target = target_for(self.profile, resolve_model(self.profile, None) or "", await secrets())
             except RoorouteError as wrong:
                 raise self._failed("auth", of_refusal(Subject.KEY, wrong.message)) from None
             self.asked = Asked(vendor_of(self.profile), target, self.proxy)
@@ -145,7 +146,8 @@ class Trial:
 
     async def _connect(self, url: str) -> None:
         asked = Asked(vendor_of(self.profile), Target(self.profile, "", url), self.proxy)
-        async with aclosing(self.dial.steps(url, self.profile.proxy, seconds=self._seconds())) as steps:
+        way = self.dial.steps(url, self.profile.proxy, seconds=self._seconds(), tls=tls_of(self.profile))
+        async with aclosing(way) as steps:
             async for step in steps:
                 if step.failure is not None:
                     self._add(step.name, of_silence(asked, step.failure), step.seconds)

@@ -14,6 +14,7 @@ from rooroute.adapters.http import failure_of
 from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import tls_context
 from rooroute.outcome import Failure, Fault, Scope, Unreachable
+from rooroute.providers.dialect import Tls
 from rooroute.secret import origin_of
 from rooroute.trial import Step
 
@@ -39,13 +40,21 @@ class Dialer:
         proxy = proxy_for(url, chosen, self._environment)
         return None if proxy is None else str(proxy)
 
-    async def steps(self, url: str, chosen: str | None, *, seconds: float) -> AsyncGenerator[Step, None]:
+    async def steps(
+        self, url: str, chosen: str | None, *, seconds: float, tls: Tls | None = None
+    ) -> AsyncGenerator[Step, None]:
         """The steps towards ``url``, each as it is done; one that fails is the last. ``seconds`` bounds each of them. TLS is left out
-        where it is not spoken. Raises ValueError for a URL or proxy that cannot be used."""
+        where it is not spoken; ``tls`` holds the profile's own files for it. Raises ValueError for a URL or proxy that cannot be used."""
         loop = asyncio.get_running_loop()
         if self._tls is None:
             self._tls = await asyncio.to_thread(tls_context)
-        way = _Way(url, proxy_for(url, chosen, self._environment), self._tls)
+        began = loop.time()
+        try:
+            context = self._tls if tls is None else await asyncio.to_thread(tls_context, tls)
+        except Unreachable as unusable:
+            yield Step("tls", loop.time() - began, "", unusable.failure)
+            return
+        way = _Way(url, proxy_for(url, chosen, self._environment), context)
         work = {
             "address": way.resolve,
             "tcp": lambda: way.connect(seconds),
