@@ -15,6 +15,7 @@ from rooroute.completion import Completions
 from rooroute.credentials import Credentials
 from rooroute.errors import InvalidInput, NotFound, RoorouteError
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
+from rooroute.moving import Moving, Wish
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
@@ -98,6 +99,7 @@ class Parts:
     store: Store
     credentials: Credentials
     saved: SavedProfiles
+    moving: Moving
     discovery: Callable[[], Discovery]
     connection_test: Callable[[], ConnectionTest]
     network: Network
@@ -306,6 +308,29 @@ class Backend:
         await self._parts.saved.delete_pool(pool_id, revision=revision)
         self._parts.changed.set()
         return {"pools": [], "rules": [], "configRevision": self._parts.config.current.revision}
+
+    # --- the configuration as a whole ---
+
+    async def import_text(
+        self, text: str, *, pool: str | None, dry_run: bool, approve_origin: bool, keep_keys: bool = True
+    ) -> Json:
+        wish = Wish(pool=pool, dry_run=dry_run, approve_origin=approve_origin, keep_keys=keep_keys)
+        found = await self._parts.moving.bring_in(text, wish)
+        self._parts.changed.set()
+        return found
+
+    async def export(self, form: str) -> Json:
+        return await asyncio.to_thread(self._parts.moving.export, form)
+
+    async def history(self, since: float | None, limit: int) -> Json:
+        return await self._parts.moving.history(since, limit)
+
+    async def undo(self, revision: str | None, *, expected: str | None) -> Json:
+        found = await self._parts.moving.undo(revision, expected=expected)
+        self._parts.changed.set()
+        return found
+
+    # --- trying a profile ---
 
     async def test_profile(
         self, target: str | Profile, secrets: Mapping[str, str], level: str, report: Callable[[Json], None]

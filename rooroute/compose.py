@@ -58,14 +58,16 @@ async def make_backend(
 ) -> Backend:
     """The house, open: configuration read, state shared, nothing asked of the keyring yet. ``client_secrets`` is the editor's own store;
     ``redact`` is told of every secret before anything is done with it."""
-    from rooroute.adapters import machine
+    from rooroute.adapters import config_exchange, machine
     from rooroute.adapters.config_file import ConfigFile
+    from rooroute.adapters.config_history import ConfigHistory, folder_for
     from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import Keychain
     from rooroute.adapters.state_store import StateStore
     from rooroute.application import Backend, Parts
     from rooroute.completion import Completions
     from rooroute.credentials import Credentials
+    from rooroute.moving import Moving, Spelling
     from rooroute.ports import Ports
     from rooroute.providers.table import check
     from rooroute.routing.window import Window
@@ -94,7 +96,9 @@ async def make_backend(
         return ConnectionTest(upstream, Dialer(environment), credentials.resolve, time.time, time.monotonic)
 
     owner = machine.identity()
-    config = ConfigFile(where.config, check)
+    config = ConfigFile(
+        where.config, check, ConfigHistory(folder_for(where.config, where.state), time.time), config_schema
+    )
     state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
     keychain = Keychain(open_vault=_vault_opener(environment), client=_client_store(client_secrets), redact=redact)
@@ -113,6 +117,13 @@ async def make_backend(
         changed=changed.set,
     )
     window = Window()
+    saved = SavedProfiles(config, keychain, state, check=check, now=time.time)
+    spelling = Spelling(
+        config_exchange.plain_data,
+        lambda text: config_exchange.as_configuration(text, check),
+        config_exchange.spelled,
+        config_exchange.as_yaml,
+    )
     backend = Backend(
         Parts(
             ports=ports,
@@ -122,7 +133,8 @@ async def make_backend(
             state=state,
             store=keychain,
             credentials=credentials,
-            saved=SavedProfiles(config, keychain, state, check=check, now=time.time),
+            saved=saved,
+            moving=Moving(saved, config, spelling),
             discovery=discovery,
             connection_test=connection_test,
             network=upstream,
@@ -176,6 +188,11 @@ async def make_surroundings(where: Places, environment: Mapping[str, str]) -> As
         await upstream.close()
         await state.close()
         keychain.close()
+
+
+def config_schema() -> str:
+    """The JSON Schema of the configuration file."""
+    return Path(__file__).with_name("config.schema.json").read_text(encoding="utf-8")
 
 
 def _vault_opener(environment: Mapping[str, str]) -> Callable[[], Vault]:

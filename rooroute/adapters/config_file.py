@@ -155,10 +155,11 @@ class ConfigFile:
         return self.current
 
     def _adopt(self, document: Document, fresh: Configuration, raw: bytes) -> None:
-        self._document, self._last_good, self.current = document, fresh, fresh
+        """The copies first: whoever sees what is new finds them there."""
         self._keep_copy(raw)
         if self._history is not None and raw and not _holds_key(fresh):
             self._history.keep(raw, fresh.revision)
+        self._document, self._last_good, self.current = document, fresh, fresh
 
     def _keep_broken(self) -> None:
         if self._history is not None and self._document is None:
@@ -245,7 +246,7 @@ class ConfigFile:
         beside = self.path.with_name(SCHEMA_NAME)
         with contextlib.suppress(OSError):
             if self._schema is not None:
-                machine.replace_file(beside, self._schema().encode())
+                machine.replace_file(beside, self._schema().encode(), durable=False)
         return f"{MODELINE}\n{_HEADER}" if beside.exists() else _HEADER
 
     def _edited(self, document: Document, draft: Draft) -> tuple[Document, Configuration]:

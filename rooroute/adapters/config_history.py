@@ -53,7 +53,7 @@ class ConfigHistory:
                 return
             machine.private_directory(self._folder)
             stamp = max(int(self._now() * 1000), newest[0] + 1 if newest else 0)
-            machine.replace_file(self._folder / f"{stamp:013d}-{revision}.yaml", raw)
+            machine.replace_file(self._folder / f"{stamp:013d}-{revision}.yaml", raw, durable=False)
             self._forget_oldest()
 
     def entries(self) -> list[Kept]:

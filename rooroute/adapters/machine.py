@@ -112,23 +112,26 @@ def resolved_for_writing(path: Path) -> Path:
     return target
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Put ``data`` in place of ``path`` so that a crash at any point leaves the old or the new bytes, readable by this user alone.
 
-    On any OSError (a full disk, a read-only one) the old file is untouched and nothing is left beside it.
+    On any OSError (a full disk, a read-only one) the old file is untouched and nothing is left beside it. What can be made again need not
+    be ``durable``: it is not waited for until a power failure could not take it.
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    _sync_directory(path.parent)
+    if durable:
+        _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:

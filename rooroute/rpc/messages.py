@@ -205,6 +205,35 @@ class Stats(Shape):
     group_by: Literal["profile", "model", "day"] = "profile"
 
 
+class Import(Shape):
+    """A configuration as text: rooroute's own, Loom's, LiteLLM's or the simple guide's. ``pool`` names the pool that its routing goes to."""
+
+    text: str
+    pool: str | None = None
+    dry_run: Flag = False
+    """Tell what would be done, and do nothing."""
+    approve_origin: Flag = False
+    """The user has seen and approved the addresses in it, plain http or changed."""
+
+
+class Export(Shape):
+    """``litellm`` is a ``config.yaml`` for its proxy."""
+
+    format: Literal["yaml", "json", "litellm"] = "yaml"
+
+
+class History(Shape):
+    since: Time | None = None
+    limit: Annotated[Whole, Field(ge=1, le=1000)] = 100
+
+
+class Undo(Shape):
+    """``revision`` is the one to go back to, or its beginning; without it the one before the last change."""
+
+    revision: str | None = None
+    config_revision: str | None = None
+
+
 class ReadSecret(Shape):
     profile_id: str
     slot: str
@@ -476,6 +505,70 @@ class StatsRow(Shape):
 
 class StatsRows(Shape):
     rows: list[StatsRow]
+
+
+class ImportedEntry(Shape):
+    id: str
+    change: Literal["new", "changed"]
+
+
+class ImportedProfile(ImportedEntry):
+    key: Literal["keyring", "environment", "none", "notKept"]
+    """Where its key is. ``notKept``: there was one, and no place to keep it."""
+
+
+class KeyTaken(Shape):
+    """``where`` is the profile or pool and the field that this key of the text acts in."""
+
+    key: str
+    where: str
+
+
+class KeyLeftOut(Shape):
+    key: str
+    reason: str
+
+
+class Imported(Shape):
+    """What became of every key of the text."""
+
+    form: Literal["loom", "litellm", "roocode", "rooroute"]
+    profiles: list[ImportedProfile]
+    pools: list[ImportedEntry]
+    taken: list[KeyTaken]
+    left_out: list[KeyLeftOut]
+    remarks: list[str]
+    config_revision: str
+
+
+class Exported(Shape):
+    """``leftOut`` tells in sentences what is not in the text, and why."""
+
+    text: str
+    left_out: list[str]
+
+
+class HistoryEntry(Shape):
+    """``at`` is when this text became the configuration, ``changes`` what it changed of the one before."""
+
+    revision: str
+    at: Time
+    changes: list[str]
+    current: bool
+
+
+class HistoryEntries(Shape):
+    entries: list[HistoryEntry]
+
+
+class Undone(Shape):
+    """``gone`` are the profiles that are no longer there; undoing this within ten minutes brings them back with their keys."""
+
+    revision: str
+    at: Time
+    changes: list[str]
+    gone: list[str]
+    config_revision: str
 
 
 class SecretValue(Shape):

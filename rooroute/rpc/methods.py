@@ -63,6 +63,14 @@ class Application(Protocol):
 
     async def delete_pool(self, pool_id: str, *, revision: str | None) -> Json: ...
 
+    async def import_text(self, text: str, *, pool: str | None, dry_run: bool, approve_origin: bool) -> Json: ...
+
+    async def export(self, form: str) -> Json: ...
+
+    async def history(self, since: float | None, limit: int) -> Json: ...
+
+    async def undo(self, revision: str | None, *, expected: str | None) -> Json: ...
+
     async def rotate(self, pool_id: str | None, *, to: str | None, rest: float | None) -> Json: ...
 
     async def complete(self, request: chat.ChatRequest, options: chat.CompletionOptions, sink: Sink) -> Json:
@@ -165,6 +173,24 @@ async def delete_pool(app: Application, params: m.DeleteById, _: Context) -> Any
     return await app.delete_pool(params.id, revision=params.config_revision)
 
 
+async def import_text(app: Application, params: m.Import, _: Context) -> Any:
+    return await app.import_text(
+        params.text, pool=params.pool, dry_run=params.dry_run, approve_origin=params.approve_origin
+    )
+
+
+async def export(app: Application, params: m.Export, _: Context) -> Any:
+    return await app.export(params.format)
+
+
+async def history(app: Application, params: m.History, _: Context) -> Any:
+    return await app.history(_epoch(params.since, "since"), params.limit)
+
+
+async def undo(app: Application, params: m.Undo, _: Context) -> Any:
+    return await app.undo(params.revision, expected=params.config_revision)
+
+
 async def rotate(app: Application, params: m.Rotate, _: Context) -> Any:
     return await app.rotate(params.pool, to=params.to, rest=params.rest)
 
@@ -223,6 +249,12 @@ METHODS: Final[Mapping[str, Method]] = {
     "rooroute/profiles/models": Method(m.ListModels, m.Models, list_models, "The models a profile can be asked for."),
     "rooroute/pools/save": Method(m.SavePool, m.PoolSaved, save_pool, "Create or change a pool."),
     "rooroute/pools/delete": Method(m.DeleteById, m.Deleted, delete_pool, "Delete a pool; its profiles stay."),
+    "rooroute/import": Method(
+        m.Import, m.Imported, import_text, "Bring in a configuration of rooroute's own or another program's."
+    ),
+    "rooroute/export": Method(m.Export, m.Exported, export, "The configuration as text, without secrets."),
+    "rooroute/history": Method(m.History, m.HistoryEntries, history, "What changed in the configuration, and when."),
+    "rooroute/undo": Method(m.Undo, m.Undone, undo, "Put a former configuration back."),
     "rooroute/rotate": Method(
         m.Rotate, m.Rotated, rotate, "Move this window to the next profile that can serve; running answers go on."
     ),

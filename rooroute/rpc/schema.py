@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from rooroute import errors
+from rooroute.profiles import Defaults, Pool, Profile
 from rooroute.rpc import messages as m
 from rooroute.rpc.commands import COMMANDS
 from rooroute.rpc.methods import METHODS
@@ -33,6 +34,9 @@ NOTIFICATIONS: Final[Mapping[str, tuple[type[BaseModel], str]]] = {
     "$/progress": (m.Progress, "A piece of a running request, by its partialResultToken."),
     "rooroute/statusChanged": (m.StatusChanged, "What a user sees has changed."),
 }
+CONFIG_SCHEMA: Final = "schemas/config.json"
+PACKAGED: Final = Path(__file__).parents[1] / "config.schema.json"
+"""The copy of ``schemas/config.json`` that goes along with the package, to be laid beside a user's configuration."""
 _REF: Final = "#/components/schemas/{model}"
 _JSON_RPC_ERRORS: Final = {
     -32700: "parse error",
@@ -90,12 +94,35 @@ def files() -> dict[str, str]:
         schema = _tidied(model.model_json_schema(mode="validation"))
         named = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": model.__name__, **schema}
         found[f"schemas/{model.__name__}.json"] = named
-    return {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in found.items()}
+    written = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in found.items()}
+    return {**written, CONFIG_SCHEMA: config_schema_text()}
+
+
+def config_schema_text() -> str:
+    """The JSON Schema of the configuration file, for editors that check and complete by it."""
+    sections: dict[str, TypeAdapter[Any]] = {
+        "profiles": TypeAdapter(list[Profile]),
+        "pools": TypeAdapter(list[Pool]),
+        "defaults": TypeAdapter(Defaults),
+    }
+    found, document = TypeAdapter.json_schemas([(name, "validation", each) for name, each in sections.items()])
+    properties = {name: {"anyOf": [_tidied(found[name, "validation"]), {"type": "null"}]} for name in sections}
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",  # the newest that the YAML language server knows well
+        "title": "rooroute's configuration",
+        "description": "Profiles in order of preference, the pools they serve in, and what holds for all.",
+        "type": "object",
+        "properties": {"version": {"const": 1, "description": "The version of the file's format."}, **properties},
+        "additionalProperties": False,
+        "$defs": _tidied(document["$defs"]),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def write(folder: Path) -> None:
     """Write every file below ``folder`` and remove schemas that no longer have a model."""
     fresh = files()
+    PACKAGED.write_text(fresh[CONFIG_SCHEMA], encoding="utf-8")
     for stale in (folder / "schemas").glob("*.json"):
         if f"schemas/{stale.name}" not in fresh:
             stale.unlink()
