@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any, Final
 
 from rooroute.attempt import Attempt
@@ -16,6 +17,7 @@ from rooroute.providers.rate_budgets import quotas
 from rooroute.providers.redaction import plain
 from rooroute.roster import CHARACTERS_A_TOKEN, estimated_tokens
 from rooroute.routing.candidate import Candidate
+from rooroute.routing.crowd import SMALL
 from rooroute.routing.figures import Policy, policy_for
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.pool import Decision, Use
@@ -206,19 +208,20 @@ def reasons(decision: Decision, way: Route) -> dict[str, Any]:
     """Why a decision fell as it did: the rule, the strategy, and of each candidate its rank or what excluded it."""
     ranked = decision.ranked if isinstance(decision, Use) else ()
     places = {each: place for place, each in enumerate(ranked, start=1)}
-    order = [*ranked, *(each for each in way.profiles if each not in places)]
-    shown = order[:_CANDIDATES_TOLD]
+    others = (each for each in (*decision.excluded, *way.profiles) if each not in places)
+    shown = list(dict.fromkeys(islice(chain(ranked, others), _CANDIDATES_TOLD)))
+    unseen = "is not in the configuration" if len(way.profiles) <= SMALL else "was not needed: another could answer"
     found: dict[str, Any] = {
         "candidates": [
             {"profileId": each, "rank": places[each]}
             if each in places
-            else {"profileId": each, "excludedBy": decision.excluded.get(each, "is not in the configuration")}
+            else {"profileId": each, "excludedBy": decision.excluded.get(each, unseen)}
             for each in shown
         ],
         "strategy": way.strategy.value,
     }
     optional = {
-        "moreCandidates": len(order) - len(shown) or None,
+        "moreCandidates": max(0, len(way.profiles) - len(shown)) or None,
         "rule": way.rule,
         "region": way.region,
         "because": decision.why if isinstance(decision, Use) else None,

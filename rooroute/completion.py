@@ -41,10 +41,11 @@ from rooroute.providers.table import dialect_for, target_for
 from rooroute.roster import Lineup, Roster, cost_estimate, most_cost, pool_of
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
+from rooroute.routing.crowd import choose
 from rooroute.routing.figures import FIGURES, Policy
 from rooroute.routing.limits import Measure, Refused
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
-from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at
+from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, ready_at
 from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
 from rooroute.routing.rules import told as rules_told
 from rooroute.routing.settling import Ending, another_ready, ask_again, renew
@@ -196,7 +197,7 @@ class _Story:
 
     def rehearse(self) -> dict[str, Any]:
         """The first decision, told instead of done."""
-        decision = acquire(self._wish(), self._candidates(), self._ports.state.snapshot(), self._ports.now())
+        decision = self._choose()
         way = self._lineup().way
         told = reasons(decision, way)
         told.pop("moreCandidates", None)
@@ -250,12 +251,13 @@ class _Story:
 
     async def _pick(self) -> Decision:
         """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update."""
-        ask, everybody = self._wish(), self._candidates()
-        decision = acquire(ask, everybody, self._ports.state.snapshot(), self._ports.now())
+        ask = self._wish()
+        short = self._short_list(ask)
+        decision = choose(ask, short, self._candidates, self._ports.state.snapshot(), self._ports.now())
         if isinstance(decision, Use) and decision.probe:
 
             def take(snapshot: Snapshot) -> tuple[Change, Decision]:
-                sure = acquire(ask, everybody, snapshot, self._ports.now())
+                sure = choose(ask, short, self._candidates, snapshot, self._ports.now())
                 return (sure.change if isinstance(sure, Use) else Change()), sure
 
             decision = await self._ports.state.update(take)
@@ -266,10 +268,22 @@ class _Story:
             self._only = decision.candidate.profile_id if self._alone else None
             if decision.pointer_lost:
                 self._window.lose_pointer(self._pool.id, self._session)
-            if len(self._books.attempts) >= self._most_attempts(everybody):
+            if len(self._books.attempts) >= self._most_attempts():
                 await self._let_go(decision)
-                return self._spent(everybody)
+                return self._spent(self._candidates())
         return decision
+
+    def _short_list(self, ask: Ask) -> list[Candidate] | None:
+        """In a large pool, those among whom the choice lies unless none of them can answer."""
+        crowd = self._lineup().crowd
+        if crowd is None:
+            return None
+        return [self._seen(each) for each in crowd.near(ask, self._ports.state.snapshot(), self._ports.now())]
+
+    def _choose(self) -> Decision:
+        """What would be decided now; nothing is done."""
+        ask = self._wish()
+        return choose(ask, self._short_list(ask), self._candidates, self._ports.state.snapshot(), self._ports.now())
 
     def _wish(self) -> Ask:
         stay = self._window.stay(self._pool.id, self._session)
@@ -327,8 +341,8 @@ class _Story:
         here, there = profiles.get(stay.profile_id), profiles.get(profile_id)
         return switch_cost(stay.warm_tokens, here.price, there.price) if here and there else None
 
-    def _most_attempts(self, everybody: tuple[Candidate, ...]) -> int:
-        return self._pool.max_attempts or len(everybody) + 1
+    def _most_attempts(self) -> int:
+        return self._pool.max_attempts or len(self._lineup().candidates) + 1
 
     def _late(self) -> bool:
         """Whether so much time has passed that nothing but a profile never asked yet is worth another attempt."""
@@ -541,7 +555,7 @@ class _Story:
         untried = sum(
             each.enabled and each.excluded is None and each.profile_id not in self._asked for each in everybody
         )
-        return len(self._books.attempts) + untried < self._most_attempts(everybody)
+        return len(self._books.attempts) + untried < self._most_attempts()
 
     def _only_larger(self, candidate: Candidate, failure: Failure) -> bool:
         """Leave out whoever is not known to have a larger window. Whether anybody is left."""
@@ -578,10 +592,9 @@ class _Story:
 
     def _next(self) -> str | None:
         """Who would be asked next."""
-        everybody = self._candidates()
-        if len(self._books.attempts) >= self._most_attempts(everybody):
+        if len(self._books.attempts) >= self._most_attempts():
             return None
-        decision = acquire(self._wish(), everybody, self._ports.state.snapshot(), self._ports.now())
+        decision = self._choose()
         return decision.candidate.profile_id if isinstance(decision, Use) else None
 
     # --- wait ---

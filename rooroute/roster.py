@@ -10,6 +10,7 @@ from rooroute.errors import NotFound
 from rooroute.profiles import Configuration, Pool, Profile
 from rooroute.providers.table import PROVIDERS, base_url_of, resolve_model
 from rooroute.routing.candidate import Candidate
+from rooroute.routing.crowd import SMALL, Crowd
 from rooroute.routing.route import Lead, Route, lead, led, route, unfit
 from rooroute.routing.rules import NOTHING, Facts
 from rooroute.secret import origin_of
@@ -121,12 +122,14 @@ def most_cost(profile: Profile, facts: Facts, output_tokens: int) -> float | Non
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lineup:
-    """A pool's profiles as candidates for requests of one kind, in order. ``enabled`` counts those not switched off."""
+    """A pool's profiles as candidates for requests of one kind, in order. ``enabled`` counts those not switched off; ``crowd`` is
+    their index where they are many."""
 
     candidates: tuple[Candidate, ...]
     way: Route
     pool: Pool
     enabled: int
+    crowd: Crowd | None = None
 
 
 class Roster:
@@ -173,7 +176,8 @@ def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts,
         made = candidate(profile, marks, model=facts.model, tokens=facts.tokens, position=position)
         why = made.excluded or unfit(profile, pool, facts, way.region)
         found.append(led(made if why == made.excluded else replace(made, excluded=why), way))
-    return Lineup(tuple(found), way, pool, sum(each.enabled for each in found))
+    crowd = Crowd(found, lambda each: configuration.profiles[each].price) if len(found) > SMALL else None
+    return Lineup(tuple(found), way, pool, sum(each.enabled for each in found), crowd)
 
 
 def candidates(

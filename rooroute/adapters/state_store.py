@@ -71,7 +71,8 @@ class StateStore:
         ] = []  # the writer thread's: those of them that its transaction writes
         self._pending = Batch(window=self._window)
         self._writing = Batch()
-        self._view = Snapshot()
+        self._selected: dict[str, float] = {}
+        self._view = Snapshot(last_selected=self._selected)
         self._key = b""
         self._writer = WriterThread(self._let_go)
         self._flush_due = False
@@ -196,7 +197,9 @@ class StateStore:
         """``profile_id`` was chosen at ``at``: visible here at once, in other windows within a second."""
         with self._guard:
             self._pending.selected[profile_id] = max(at, self._pending.selected.get(profile_id, at))
-            self._view = replace(self._view, last_selected={**self._view.last_selected, profile_id: at})
+            self._selected[profile_id] = (
+                at  # in the view itself: copying ten thousand names costs more than choosing among them
+            )
         self._flush_soon()
 
     def note_working(self, pool_id: str, profile_id: str) -> None:
@@ -315,6 +318,8 @@ class StateStore:
         for _, change in self._unsaved:
             view = applied(view, change)
         self._view = self._completed(view)
+        self._selected = dict(self._view.last_selected)
+        self._view = replace(self._view, last_selected=self._selected)
 
     def _completed(self, snapshot: Snapshot) -> Snapshot:
         """With what this window has not written yet, and without the leases of the dead."""
