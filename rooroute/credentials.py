@@ -52,6 +52,7 @@ class Credentials:
         self._redact = redact
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
+        self._kept_for: dict[str, str] = {}
         self._unreadable: dict[str, tuple[float, SecretUnavailable]] = {}
         self._saved_at: dict[str, str | None] = {}
         self.version = 0
@@ -83,8 +84,10 @@ class Credentials:
         origin = self._origin(profile)
         row = vendor_of(profile)
         slot = row.key.place.slot
-        references = {**profile.secrets, **({slot: profile.api_key} if profile.api_key is not None else {})}
-        secrets = {name: self._from_environment(profile, name, origin, text) for name, text in references.items()}
+        secrets = {
+            name: self._from_environment(profile, name, origin, text)
+            for name, text in self._references(profile).items()
+        }
         if slot not in secrets and row.key.need is not KeyNeed.NONE:
             kept = await self._store.get(profile.id, slot)
             if kept is None:
@@ -95,11 +98,9 @@ class Credentials:
                     )
                 return secrets
             self._missing.discard(profile.id)
-            if kept.origin != origin:
-                raise OriginNotApproved(
-                    f"{profile.title} now points to {origin}, but its key was saved for {kept.origin}; enter the key again to approve.",
-                    profileId=profile.id,
-                )
+            self._kept_for[profile.id] = kept.origin
+            if (astray := self.astray(profile)) is not None:
+                raise astray
             secrets[slot] = kept
         return secrets
 
@@ -112,11 +113,30 @@ class Credentials:
             )
         self._redact(value)
         if not self._may_go(profile, slot, origin):
-            raise OriginNotApproved(
-                f"{profile.title} would send the key from {name} to {origin}; approve that by saving the profile again.",
-                profileId=profile.id,
-            )
+            raise _unapproved(profile, text, origin)
         return Secret(value, origin)
+
+    def astray(self, profile: Profile) -> OriginNotApproved | None:
+        """Why the profile's secrets may not go where it points, as far as that is known without reading one; ``field`` is what mends it."""
+        origin, references = self._origin(profile), self._references(profile)
+        for slot, text in references.items():
+            if not self._may_go(profile, slot, origin):
+                return _unapproved(profile, text, origin)
+        kept_for = self._kept_for.get(profile.id)
+        if kept_for in (None, origin) or vendor_of(profile).key.place.slot in references:
+            return None
+        return OriginNotApproved(
+            f"{profile.title} now points to {origin}, but its key was saved for {kept_for}; enter the key again to approve.",
+            profileId=profile.id,
+            origin=origin,
+            field="apiKey",
+        )
+
+    def _references(self, profile: Profile) -> Mapping[str, str]:
+        """By slot, the references that stand in the configuration."""
+        if profile.api_key is None:
+            return profile.secrets
+        return {**profile.secrets, vendor_of(profile).key.place.slot: profile.api_key}
 
     def _may_go(self, profile: Profile, slot: str, origin: str) -> bool:
         """A vendor's own address and this machine need no approval; any other origin was approved when the profile was saved."""
@@ -140,6 +160,7 @@ class Credentials:
         self._store.forget(profile_id)
         self._unreadable.pop(profile_id, None)
         self._missing.discard(profile_id)
+        self._kept_for.pop(profile_id, None)
         if self._keys.pop(profile_id, None) is not None:
             self.version += 1
 
@@ -172,3 +193,12 @@ class Credentials:
         if need is KeyNeed.NONE or (need is KeyNeed.OPTIONAL and profile.key_saved_at is None):
             return "notNeeded"
         return "missing" if profile.id in self._missing else self._store.store_name
+
+
+def _unapproved(profile: Profile, reference: str, origin: str) -> OriginNotApproved:
+    return OriginNotApproved(
+        f"{profile.title} would send the key from {reference_name(reference)} to {origin}; approve that by saving the profile again.",
+        profileId=profile.id,
+        origin=origin,
+        field="profile.baseUrl",
+    )

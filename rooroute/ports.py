@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from rooroute.attempt import Upstream
+from rooroute.errors import OriginNotApproved
 from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Configuration, Profile
 from rooroute.routing.limits import Count, Counters
@@ -50,6 +51,9 @@ class Credentials(Protocol):
 
     async def resolve(self, profile: Profile) -> Mapping[str, Secret]:
         """Raises SecretUnavailable or OriginNotApproved."""
+
+    def astray(self, profile: Profile) -> OriginNotApproved | None:
+        """Why its secrets may not go where the profile points, as far as that is known without reading one; ``field`` is what mends it."""
 
     def forget(self, profile_id: str) -> None: ...
 

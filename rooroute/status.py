@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
+from rooroute.errors import RoorouteError
 from rooroute.ledger import OK, AttemptRecord, Figures
 from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
@@ -128,8 +129,10 @@ def stats_row(figures: Figures) -> Json:
     return {"key": figures.key, **row, "successes": figures.succeeded}
 
 
-def _needs_attention(shown: Shown, home: str, candidate: Candidate, profile: Profile) -> Shown:
-    """A profile that cannot be asked for want of a key or a setting shows as failed, whatever its marks say."""
+def _needs_attention(
+    shown: Shown, home: str, candidate: Candidate, profile: Profile, astray: RoorouteError | None
+) -> Shown:
+    """A profile that cannot be asked for want of a key, a setting or an approval shows as failed, whatever its marks say."""
     if shown.state in (ShownState.DISABLED, ShownState.FAILED):
         return shown
     if home == "missing":
@@ -143,14 +146,38 @@ def _needs_attention(shown: Shown, home: str, candidate: Candidate, profile: Pro
         return Shown(
             profile.id, ShownState.FAILED, f"It {candidate.excluded}.", None, "Edit the profile.", marks=shown.marks
         )
+    if astray is not None:
+        return Shown(
+            profile.id, ShownState.FAILED, astray.message, None, _MENDS[astray.data["field"]], marks=shown.marks
+        )
     return shown
+
+
+_MENDS: Final = {
+    "apiKey": "Enter its key anew, or change the address back.",
+    "profile.baseUrl": "Approve the address in the profile, or change it back.",
+}
+
+
+def _astray(picture: Picture, seen: Candidate) -> RoorouteError | None:
+    """What keeps the profile's key from going to its address, where it has an address."""
+    if seen.excluded is not None:
+        return None
+    return picture.credentials.astray(picture.configuration.profiles[seen.profile_id])
+
+
+def _as_found(picture: Picture, seen: Candidate) -> Candidate:
+    """Without a key, or with one that may not be sent, a profile answers nobody; a request finds that out when it asks."""
+    keyless = picture.homes.get(seen.profile_id) == "missing"
+    return replace(seen, excluded="needs attention") if keyless or _astray(picture, seen) else seen
 
 
 def profile_status(picture: Picture, profile: Profile) -> Json:
     """One ``ProfileStatus``."""
     seen = candidate(profile, picture.credentials)
     home = picture.homes.get(profile.id, "missing")
-    shown = _needs_attention(shown_state(seen, picture.snapshot, picture.now), home, seen, profile)
+    marked = shown_state(seen, picture.snapshot, picture.now)
+    shown = _needs_attention(marked, home, seen, profile, _astray(picture, seen))
     used = picture.snapshot.last_selected.get(profile.id)
     figures = picture.figures.get(profile.id)
     return _present(
@@ -195,7 +222,7 @@ def unreadable_status(profile_id: str, problem: Problem) -> Json:
 
 def pool_status(picture: Picture, pool: Pool) -> Json:
     """One ``PoolStatus``: who would answer now, else when somebody will."""
-    everybody = candidates(picture.configuration, pool, picture.credentials)
+    everybody = [_as_found(picture, each) for each in candidates(picture.configuration, pool, picture.credentials)]
     ask = Ask(
         owner="", pool_id=pool.id, strategy=pool.strategy, revert=pool.revert, pointer=picture.pointers.get(pool.id)
     )

@@ -7,10 +7,8 @@ from typing import Final
 from rooroute.commands.call import FAILED, INTERRUPTED, USAGE, Call, WrongUse
 from rooroute.errors import Cancelled, Conflict, NoProfiles, OriginNotApproved, RoorouteError
 
-_REMEDIES: Final[dict[type[RoorouteError], str]] = {
-    OriginNotApproved: "To approve it, run the command again with --approve-origin.",
-    Conflict: "Run the command again.",
-}
+_MENDING: Final = {"apiKey": "--ask-key", "profile.baseUrl": "--approve-origin"}
+"""By the field that mends it, the option that lets a key go to another address."""
 
 
 def report(call: Call, wrong: RoorouteError) -> int:
@@ -20,9 +18,20 @@ def report(call: Call, wrong: RoorouteError) -> int:
     if isinstance(wrong, Cancelled):
         call.terminal.remark("Cancelled.")
         return INTERRUPTED
-    remedy = next((words for kind, words in _REMEDIES.items() if isinstance(wrong, kind)), "")
-    if isinstance(wrong, NoProfiles) and not wrong.data.get("profiles"):
-        remedy = "To save one: rooroute profiles add."
+    remedy = _remedy(call, wrong)
     prog = call.options.parser.prog if isinstance(wrong, WrongUse) else "rooroute"
     call.terminal.complain(f"{prog}: {wrong.message}{f' {remedy}' if remedy else ''}")
     return USAGE if isinstance(wrong, WrongUse) else FAILED
+
+
+def _remedy(call: Call, wrong: RoorouteError) -> str:
+    if isinstance(wrong, Conflict):
+        return "Run the command again."
+    if isinstance(wrong, NoProfiles) and not wrong.data.get("profiles"):
+        return "To save one: rooroute profiles add."
+    if isinstance(wrong, OriginNotApproved):
+        option = _MENDING.get(str(wrong.data.get("field")), "--approve-origin")
+        if hasattr(call.options, "approve_origin"):
+            return f"To approve it, run the command again with {option}."
+        return f"To approve it: rooroute profiles edit {wrong.data.get('profileId', 'NAME')} {option}."
+    return ""

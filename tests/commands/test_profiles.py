@@ -257,6 +257,8 @@ async def test_an_address_changed_by_hand_is_approved_by_saying_so(shell: Shell)
     shell.config.write_text(away)
     refused = await shell("profiles", "edit", "one", "--name", "n")
     assert (refused.code, "--approve-origin" in refused.err) == (1, True)
+    asked = await shell("chat", "--profile", "one", "hi")
+    assert asked.err.endswith(" To approve it: rooroute profiles edit one --approve-origin.\n")
     await shell.well("profiles", "edit", "one", "--approve-origin")
     await shell.well("profiles", "edit", "one", "--name", "n")
 

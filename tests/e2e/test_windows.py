@@ -119,6 +119,27 @@ async def test_an_edit_by_hand_is_picked_up_by_every_window(
     assert (await ask(first))["model"] == "another-model"
 
 
+async def test_an_address_changed_by_hand_is_shown_to_need_attention_until_it_is_approved(
+    window: Open, provider: ScriptedProvider, config_path: Path
+) -> None:
+    client = await keyed(window, provider, "A", "B")
+    edit(
+        config_path,
+        f"model-A\n    baseUrl: {provider.base_url('gemini')}",
+        "model-A\n    baseUrl: https://elsewhere.test/v1",
+    )
+    async with asyncio.timeout(30):
+        while (seen := await shown(client, "A"))["state"] != "failed":
+            await asyncio.sleep(0.05)
+    assert "https://elsewhere.test:443" in seen["reason"]
+    assert "Approve" in seen["remedy"]
+    assert (await client.request("rooroute/status"))["pools"][0]["current"] == "B"
+    moved = profile(provider, "A") | {"baseUrl": "https://elsewhere.test/v1", "apiKey": "${KEY_A}"}
+    await client.request("rooroute/profiles/save", {"profile": moved, "approveOrigin": True})
+    assert (await shown(client, "A"))["state"] == "active"
+    assert (await client.request("rooroute/status"))["pools"][0]["current"] == "A"
+
+
 async def test_a_broken_edit_says_where_and_the_last_good_one_serves_on(
     window: Open, provider: ScriptedProvider, config_path: Path
 ) -> None:
