@@ -1,0 +1,77 @@
+"""A key goes where it was saved for; what is known to point elsewhere is told before a request finds out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from rooroute.credentials import Credentials
+from rooroute.errors import OriginNotApproved, SecretUnavailable
+from rooroute.profiles import Profile
+from rooroute.secret import Secret
+
+HERE, THERE = "https://here.test/v1", "https://there.test/v1"
+KEPT = Profile(id="kept", provider="openai-compatible", base_url=HERE, model="m", key_saved_at="2026-01-01T00:00:00Z")
+REFERRED = replace(KEPT, id="referred", api_key="${K}", key_saved_at=None)
+
+
+@dataclass
+class Keys:
+    store_name: str = "keyring"
+    items: dict[str, Secret] = field(default_factory=lambda: {"kept": Secret("the-key", "https://here.test:443")})
+
+    async def get(self, profile_id: str, slot: str) -> Secret | None:
+        return self.items.get(profile_id)
+
+    def forget(self, profile_id: str) -> None: ...
+
+
+def credentials(approved: str | None = None, keys: Keys | None = None) -> Credentials:
+    return Credentials(keys or Keys(), {"K": "the-key"}, lambda profile_id, slot: approved, str, lambda: 0.0)
+
+
+async def test_a_kept_key_goes_to_the_address_it_was_saved_for() -> None:
+    known = credentials()
+    assert set(await known.resolve(KEPT)) == {"apiKey"}
+    assert known.astray(KEPT) is None
+
+
+async def test_a_kept_key_goes_nowhere_else_and_once_read_that_is_known() -> None:
+    known = credentials()
+    away = replace(KEPT, base_url=THERE)
+    assert known.astray(away) is None, "nobody has read the key yet"
+    with pytest.raises(OriginNotApproved, match="saved for https://here.test:443") as refused:
+        await known.resolve(away)
+    told = known.astray(away)
+    assert told is not None
+    assert (told.message, told.data["field"]) == (refused.value.message, "apiKey")
+    assert known.astray(KEPT) is None, "changed back, all is well again"
+
+
+async def test_a_key_entered_anew_is_read_anew() -> None:
+    keys = Keys()
+    known = credentials(keys=keys)
+    away = replace(KEPT, base_url=THERE)
+    with pytest.raises(OriginNotApproved):
+        await known.resolve(away)
+    keys.items["kept"] = Secret("another-key", "https://there.test:443")
+    known.forget("kept")
+    assert known.astray(away) is None
+    assert await known.resolve(away)
+
+
+async def test_a_reference_goes_to_an_approved_address_and_no_other() -> None:
+    assert await credentials("https://here.test:443").resolve(REFERRED)
+    astray = credentials("https://there.test:443").astray(REFERRED)
+    assert astray is not None
+    assert astray.data == {"profileId": "referred", "origin": "https://here.test:443", "field": "profile.baseUrl"}
+    with pytest.raises(OriginNotApproved):
+        await credentials().resolve(REFERRED)
+
+
+async def test_a_reference_to_nothing_is_missing() -> None:
+    lost = replace(REFERRED, api_key="${NOT_SET}")
+    with pytest.raises(SecretUnavailable, match="NOT_SET"):
+        await credentials("https://here.test:443").resolve(lost)
+    assert credentials().home(lost) == "missing"
