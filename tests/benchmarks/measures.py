@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from tests.benchmarks.choosing import choosing
 from tests.benchmarks.decoding import decoding
 from tests.benchmarks.figures import Figure, Measured, Round
 from tests.benchmarks.stage import Json, Stage, end, machine_busy, memory_of, pin, stage
@@ -33,9 +34,12 @@ class Sizes:
     starts: int = 7
     idle: float = 3.0
     tries: int = 3
+    choices: int = 500
 
 
-TINY = Sizes(rounds=1, requests=2, burst=200, streams=4, cycles=1, follow=2, gap=1.2, starts=1, idle=0.1, tries=1)
+TINY = Sizes(
+    rounds=1, requests=2, burst=200, streams=4, cycles=1, follow=2, gap=1.2, starts=1, idle=0.1, tries=1, choices=20
+)
 
 
 def scripts(sizes: Sizes) -> dict[str, list[Json]]:
@@ -170,6 +174,7 @@ MEASURES: dict[str, Callable[[Measurer], Iterator[Figure]]] = {
     "failover": Measurer.failover,
     "start": Measurer.start,
     "memory": Measurer.memory,
+    "choosing": lambda on: choosing(on.sizes.choices, on.sizes.rounds),
     "decoding": lambda on: decoding(on.sizes.burst, on.sizes.rounds),
 }
 
