@@ -45,14 +45,16 @@ def _run(command: Sequence[str | Path], folder: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as wrong:
         raise NotInstalled(str(wrong)) from None
     if done.returncode:
-        raise NotInstalled((done.stdout + done.stderr).strip()[-_LAST_WORDS:])
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line and "complete log" not in line]
+        raise NotInstalled(said[-1][:_LAST_WORDS] if said else f"it ended with {done.returncode}")
 
 
 def _with_npm(lock: Path, folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise NotInstalled("there is no npm")
-    _run([npm, "ci", "--silent", "--no-audit", "--no-fund"], lock.parent)
+    quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"]
+    _run([npm, "ci", *quiet, "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"], lock.parent)
 
 
 def _with_pip(lock: Path, folder: Path) -> None:
