@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from rooroute import status as views
@@ -15,11 +16,13 @@ from rooroute.completion import Completions
 from rooroute.credentials import Credentials
 from rooroute.errors import InvalidInput, NotFound, RoorouteError
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
+from rooroute.limiter import limits_of
 from rooroute.moving import Moving, Wish
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.roster import candidate, candidates, pool_of
+from rooroute.routing.limits import Counters
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.pool import Nobody, rotate
 from rooroute.routing.settling import reset, rest_by_hand
@@ -51,6 +54,8 @@ class LearntState(Protocol):
 
     def heartbeat(self) -> None: ...
 
+    async def counters(self) -> Counters: ...
+
     async def attempts(self, since: float = ..., limit: int = ...) -> list[AttemptRecord]: ...
 
     async def request(self, request_id: str) -> Json | None: ...
@@ -62,6 +67,8 @@ class LearntState(Protocol):
 
 class ConfigurationFile(Protocol):
     """The configuration as it stands in the file."""
+
+    path: Path
 
     @property
     def current(self) -> Configuration: ...
@@ -122,6 +129,7 @@ class Backend:
         self._parts = parts
         self._listeners: list[Callable[[Json], None]] = []
         self._recent = _Recent()
+        self._limits: Mapping[str, Sequence[Json]] = {}
         self._store_problem: str | None = None
         self._store_tried = asyncio.Event()
         self._told: Json | None = None
@@ -218,20 +226,35 @@ class Backend:
             figures=self._recent.figures,
             last_errors=self._recent.errors,
             pointers=parts.window.pointers,
+            quotas=parts.window.measurements.quotas,
+            limits=self._limits,
         )
+
+    async def _limits_now(self) -> dict[str, list[Json]]:
+        """How far every limit the user set is used, by holder; nothing is read where there is none."""
+        gauges = limits_of(self._parts.config.current)
+        if not gauges:
+            return {}
+        return views.limit_rows(gauges, await self._parts.state.counters(), self._parts.ports.now())
 
     def _problems(self) -> list[Problem]:
         parts = self._parts
         store = (Problem(self._store_problem),) if self._store_problem else ()
-        return [*parts.config.current.problems, *parts.state.problems, *store]
+        near = views.limit_warnings(self._limits)
+        return [*parts.config.current.problems, *parts.state.problems, *store, *near]
 
     async def status(self) -> Json:
         """The whole picture; whoever listens is told what changed since the last one."""
         records = await self._parts.state.attempts(self._parts.ports.now() - _RECENT_SECONDS, _RECENT_ATTEMPTS)
         self._recent = await asyncio.to_thread(_recent, records)
         for each in records:
-            self._parts.window.measurements.learn(each.profile_id, each.at, each.first_token_s, each.output_tokens)
+            measured = self._parts.window.measurements
+            measured.learn(each.profile_id, each.at, each.first_token_s, each.output_tokens)
+            if each.quotas:
+                measured.told(each.profile_id, each.at, each.quotas)
+        self._limits = await self._limits_now()
         found = views.status(self._picture(), self._parts.store.store_name, self._problems())
+        found["configPath"] = str(self._parts.config.path)
         changes = views.difference(self._told, found) if self._told is not None else None
         self._told = found
         if changes is not None:
@@ -330,6 +353,11 @@ class Backend:
         self._parts.changed.set()
         return found
 
+    async def restore_text(self, text: str) -> Json:
+        found = await self._parts.moving.restore(text)
+        self._parts.changed.set()
+        return found
+
     # --- trying a profile ---
 
     async def test_profile(
@@ -410,7 +438,13 @@ class Backend:
             raise NotFound(
                 f"There is no record of the request {request_id!r}; records are kept for a week.", field="requestId"
             )
-        return found
+        commands = self._parts.completions.curl(found["request"]["id"])
+        explained = [{**each, "curl": curl} for each, curl in zip(found["attempts"], commands, strict=False)]
+        return {**found, "attempts": [*explained, *found["attempts"][len(explained) :]]}
+
+    async def dry_run(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> Json:
+        """Who would answer this request now; it is not sent."""
+        return self._parts.completions.dry_run(request, options, sink)
 
     async def stats(self, since: float | None, group_by: str) -> Json:
         records = await self._parts.state.attempts(since or 0.0)

@@ -202,7 +202,7 @@ class ByRequest(Shape):
 
 class Stats(Shape):
     since: Time | None = None
-    group_by: Literal["profile", "model", "day"] = "profile"
+    group_by: Literal["profile", "model", "day", "tag", "pool"] = "profile"
 
 
 class Import(Shape):
@@ -284,6 +284,30 @@ class ProfileFigures(Shape):
     cost: float | None = None
 
 
+class QuotaStatus(Shape):
+    """What the provider said is left, as of its last answer."""
+
+    measure: str
+    limit: float | None = None
+    remaining: float
+    resets_at: Time | None = None
+
+
+class LimitStatus(Shape):
+    """A limit the user set. ``holder`` is ``profile``, ``pool`` or ``tag`` and ``id`` its name; ``span`` is second, minute, hour, day,
+    calendarDay, month or (of requests at once) now. ``warning``: 80 % are used."""
+
+    holder: Literal["profile", "pool", "tag"]
+    id: str
+    measure: Literal["requests", "tokens", "cost", "concurrent"]
+    span: str
+    most: float
+    used: float
+    left: float
+    resets_at: Time | None = None
+    warning: bool
+
+
 class ProfileStatus(Shape):
     """What a user sees of a profile."""
 
@@ -310,6 +334,8 @@ class ProfileStatus(Shape):
     price: Price | None = None
     marks: list[MarkStatus] = []
     stats: ProfileFigures | None = None
+    quotas: list[QuotaStatus] = []
+    limits: list[LimitStatus] = []
 
 
 class PoolStatus(Shape):
@@ -339,6 +365,8 @@ class Status(Shape):
     """The configuration file, on the machine that runs the server."""
     default_pool: str | None = None
     """Where a request that names no pool goes."""
+    limits: list[LimitStatus] = []
+    """Of pools and tags; a profile's own stand with the profile."""
 
 
 class Removed(Shape):
@@ -481,12 +509,54 @@ class Candidate(Shape):
     rank: int | None = None
 
 
+class DryRun(Complete):
+    """A request that is not sent: who would answer it, and why."""
+
+
+class RuleTried(Shape):
+    """``unmet`` names the first condition that the request does not meet."""
+
+    name: str
+    fires: bool
+    unmet: str | None = None
+
+
+class DryRunResult(Shape):
+    """``profileId`` is left out where nobody could answer now."""
+
+    profile_id: str | None = None
+    because: str | None = None
+    rule: str | None = None
+    rules: list[RuleTried]
+    strategy: str
+    region: str | None = None
+    estimated_tokens: int
+    estimated_cost: float | None = None
+    candidates: list[Candidate]
+
+
+class AttemptExplained(Attempt):
+    """``rawError`` is the provider's own words and ``curl`` the request as it was sent, both without keys; the latter is known only to
+    the server that sent it, for its latest requests. ``taught`` are the marks that followed."""
+
+    raw_error: str | None = None
+    curl: str | None = None
+    taught: list[MarkStatus] = []
+
+
 class Why(Shape):
+    """``because`` says why the first profile was chosen, ``switchCost`` (USD) what leaving the session's warm prompt cache cost. Of a
+    large pool only the first candidates are told; ``moreCandidates`` counts the others."""
+
     request: Json
     candidates: list[Candidate]
+    more_candidates: int = 0
     rule: str | None = None
     strategy: str
-    attempts: list[Attempt]
+    because: str | None = None
+    region: str | None = None
+    switch_cost: float | None = None
+    attempts: list[AttemptExplained]
 
 
 class StatsRow(Shape):
@@ -494,6 +564,9 @@ class StatsRow(Shape):
     requests: int
     successes: int | None = None
     success_rate: float | None = None
+    uptime: float | None = None
+    """The share of the minutes with an attempt in which somebody was answered."""
+    average_first_token_ms: float | None = None
     median_first_token_ms: float | None = None
     p90_first_token_ms: float | None = None
     p95_first_token_ms: float | None = None

@@ -83,6 +83,9 @@ class Application(Protocol):
 
     async def why(self, request_id: str) -> Json: ...
 
+    async def dry_run(self, request: chat.ChatRequest, options: chat.CompletionOptions, sink: Sink) -> Json:
+        """Who would answer this request now; it is not sent."""
+
     async def stats(self, since: float | None, group_by: str) -> Json: ...
 
 
@@ -222,6 +225,11 @@ async def why(app: Application, params: m.ByRequest, _: Context) -> Any:
     return await app.why(params.request_id)
 
 
+async def dry_run(app: Application, params: m.DryRun, context: Context) -> Any:
+    options = _options(params, context.new_request_id())
+    return await app.dry_run(_chat_request(params), options, context.sink(None, options.request_id))
+
+
 async def stats(app: Application, params: m.Stats, _: Context) -> Any:
     return await app.stats(_epoch(params.since, "since"), params.group_by)
 
@@ -262,6 +270,7 @@ METHODS: Final[Mapping[str, Method]] = {
     "rooroute/requests/retryNow": Method(m.ByRequest, m.Empty, retry_now, "Try now what a waiting request waits for."),
     "rooroute/requests/skip": Method(m.ByRequest, m.Empty, skip, "Stop waiting for the profile being waited for."),
     "rooroute/why": Method(m.ByRequest, m.Why, why, "Why a request went where it went."),
+    "rooroute/dryRun": Method(m.DryRun, m.DryRunResult, dry_run, "Who would answer a request, and why; it is not sent."),
     "rooroute/stats": Method(m.Stats, m.StatsRows, stats, "Counts, times, tokens and cost."),
 }
 
