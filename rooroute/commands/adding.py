@@ -104,12 +104,12 @@ def _asked_name(call: Call) -> str:
 
 
 def _refuse_known(configuration: Configuration, profile_id: str) -> None:
-    taken = {each.casefold() for each in (*configuration.profiles, *configuration.unreadable)}
-    if profile_id.casefold() in taken:
-        raise InvalidInput(
-            f"There is already a profile {profile_id}; choose another name, or change it: rooroute profiles edit {profile_id}.",
-            field="id",
-        )
+    for known in (*configuration.profiles, *configuration.unreadable):
+        if known.casefold() == profile_id.casefold():
+            raise InvalidInput(
+                f"There is already a profile {known}; choose another name, or change it: rooroute profiles edit {known}.",
+                field="id",
+            )
 
 
 def _unknown(configuration: Configuration, profile_id: str) -> Exception:

@@ -39,11 +39,10 @@ def choose_provider(call: Call, *, wizard: bool) -> tuple[Vendor, str | None]:
     if typed in _PRESETS:
         vendor, preset = _PRESETS[typed]
         return vendor, preset.base_url
+    known = ", ".join([*PROVIDERS, *_PRESETS])
     near = get_close_matches(typed, [*PROVIDERS, *_PRESETS], n=1)
-    meant = f"did you mean {near[0]}, or one of" if near else "choose one of"
-    raise InvalidInput(
-        f"There is no provider of that name; {meant} {', '.join([*PROVIDERS, *_PRESETS])}?", field="provider"
-    )
+    meant = f"did you mean {near[0]}, or one of {known}?" if near else f"choose one of {known}."
+    raise InvalidInput(f"There is no provider of that name; {meant}", field="provider")
 
 
 def _from_catalogue(call: Call) -> str:

@@ -70,6 +70,19 @@ _DOCTOR: Final = """\
 Look at everything a request needs and name cause and remedy of what is wrong: configuration, keyring, shared state,
 other windows, clock, proxy, and each profile's address, key and model. Sends one list of models' request per profile.
 """
+_IMPORT: Final = """\
+Bring in Loom's ai_gateway, LiteLLM's config.yaml, providers with routing_rules, or an export of rooroute's own. Every key of
+the file is told: where it acts, or why it does not. Keys go to the keyring. It is one change, and undo takes it back.
+
+  rooroute import gateway.yaml --dry-run
+  rooroute import litellm/config.yaml --pool work
+"""
+_HISTORY: Final = """\
+What changed in the configuration, and when, whoever changed it: a command, an editor, or you by hand.
+
+  rooroute history --on tuesday
+  rooroute undo 4b18911f
+"""
 _FIELD: Final = "any field by its name in the configuration file, such as cooldown=300; an empty VALUE takes it away"
 
 
@@ -89,6 +102,7 @@ def grammar() -> Words:
     _profiles(commands)
     _pools(commands)
     _requests(commands)
+    _moving(commands)
     doctor = "find out what keeps requests from being answered"
     _json(_add(commands, "doctor", "rooroute.commands.doctor:doctor", doctor, _DOCTOR))
     return root
@@ -189,6 +203,39 @@ def _requests(commands: Group) -> None:
     stats.add_argument("--since", metavar="TIME", default="7d", help="30m, 12h, 7d, or a date such as 2026-01-31 (7d)")
     stats.add_argument("--by", choices=("profile", "model", "day"), default="profile", help="what a row is (profile)")
     _json(stats)
+
+
+def _moving(commands: Group) -> None:
+    here = "rooroute.commands.moving"
+    bring = _add(commands, "import", f"{here}:import_file", "bring in another program's configuration", _IMPORT)
+    bring.add_argument("file", metavar="FILE", help='the file, or "-" for standard input')
+    bring.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
+    bring.add_argument("--pool", metavar="POOL", help="the pool that its routing goes to")
+    bring.add_argument("--approve-origin", action="store_true", help="its addresses may be asked, plain http too")
+    _json(bring, "the account of every key as JSON")
+    export = _add(commands, "export", f"{here}:export", "print the configuration, without secrets")
+    export.add_argument("--format", choices=("yaml", "json", "litellm"), default="yaml", help="(yaml)")
+    _json(export, "the text, and what is not in it, as JSON")
+    backup = _add(commands, "backup", f"{here}:backup", "copy the configuration file, comments and all")
+    backup.add_argument("file", metavar="FILE", nargs="?", help="where to (rooroute-config-DATE.yaml here)")
+    backup.add_argument("--force", action="store_true", help="in place of a file that is there")
+    _json(backup)
+    restore = _add(commands, "restore", f"{here}:restore", "make a backup the configuration again")
+    restore.add_argument("file", metavar="FILE", help='the backup, or "-" for standard input')
+    _json(restore)
+    history = _add(commands, "history", f"{here}:history", "what changed in the configuration, and when", _HISTORY)
+    when = history.add_mutually_exclusive_group()
+    when.add_argument("--since", metavar="TIME", help="30m, 12h, 7d, or a date such as 2026-01-31")
+    when.add_argument("--on", metavar="DAY", help="tuesday, yesterday, or 2026-01-31")
+    _json(history)
+    undo = _add(commands, "undo", f"{here}:undo", "put a former configuration back; can be undone too")
+    undo.add_argument(
+        "revision", metavar="REVISION", nargs="?", help="as history tells it (the one before the last change)"
+    )
+    _json(undo)
+    schema = _add(commands, "schema", f"{here}:schema", "print the configuration file's JSON Schema, for editors")
+    schema.add_argument("--install", action="store_true", help="lay it beside the configuration instead")
+    _json(schema)
 
 
 def _group(of: Words) -> Group:

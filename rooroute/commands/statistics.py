@@ -79,9 +79,12 @@ def why(call: Call) -> int:
         f"Request {asked['id']} of {asked['at']}, pool {asked['pool']} ({found['strategy']}){model}{waited}"
     )
     call.terminal.say()
-    call.terminal.show(
-        call.terminal.table(("CONSIDERED", ""), [_candidate_cells(each) for each in found["candidates"]])
-    )
+    if found["candidates"]:
+        call.terminal.show(
+            call.terminal.table(("CONSIDERED", ""), [_candidate_cells(each) for each in found["candidates"]])
+        )
+    else:
+        call.terminal.say("Nobody was considered: the pool held no profile.")
     if found["attempts"]:
         call.terminal.say()
         headings = ("ATTEMPT", "PROFILE", "MODEL", "CAME TO", "TOOK", "")

@@ -151,9 +151,8 @@ def _answering(pool: Json, now: str) -> Cell:
 
 def problem_sentence(problem: Json) -> str:
     """A problem with its place and its remedy."""
-    place = ", ".join(
-        part for part in (problem.get("profileId"), f"line {problem['line']}" if problem.get("line") else "") if part
-    )
+    line = f"line {problem['line']}" if problem.get("line") else ""
+    place = ", ".join(part for part in (problem.get("profileId"), line) if part and part not in problem["message"])
     return " ".join(part for part in (f"{place}:" if place else "", problem["message"], problem.get("remedy")) if part)
 
 

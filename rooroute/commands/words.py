@@ -32,6 +32,8 @@ class Words(argparse.ArgumentParser):
         self.words: Iterable[str] = ()
         default = None if top else argparse.SUPPRESS  # below the top it must not undo what was said before the command
         self.add_argument("--config", metavar="PATH", default=default, help="another configuration file")
+        told = "a .env file with more environment variables; what is set already counts"
+        self.add_argument("--env-file", metavar="PATH", default=default, help=told)
 
     def add_argument(self, *names: Any, **given: Any) -> argparse.Action:
         self.every_option.update(name for name in names if name.startswith("--"))

@@ -255,6 +255,7 @@ async def test_a_fresh_machine_is_told_where_to_begin(shell: Shell) -> None:
         1,
         "rooroute: The pool has no profiles; add one first. To save one: rooroute profiles add.\n",
     )
+    assert "Nobody was considered" in (await shell.well("why")).out
     assert "rooroute profiles add" in (await shell("doctor")).out
 
 
