@@ -7,7 +7,7 @@ import { ago } from "../src/words";
 import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
 import { Refused, request, start } from "./host";
 import { icon, stagesOf } from "./parts";
-import { act, defaultPoolOf, draw, nowThere, saved, say, ui } from "./ui";
+import { act, defaultPoolOf, draw, drawAndFocus, nowThere, saved, say, ui } from "./ui";
 
 const blank = (): Draft => ({
   editing: undefined,
@@ -31,14 +31,12 @@ async function providers(): Promise<ProviderInfo[]> {
   return ui.providers;
 }
 
-const focusSoon = (selector: string) => setTimeout(() => document.querySelector<HTMLElement>(selector)?.focus(), 60);
-
 export async function openWizard(): Promise<void> {
   await act(async () => {
     await providers();
     ui.draft = blank();
     say("Choose a provider.");
-    focusSoon("#catalogue-filter");
+    drawAndFocus("#catalogue-filter");
   });
 }
 
@@ -51,7 +49,7 @@ export async function openEditor(id: string): Promise<void> {
         `${profile.name ?? id} names a provider that is not in the catalogue; mend it in the configuration file.`,
       );
     ui.draft = { ...blank(), editing: id, configRevision, provider, profile: { ...profile, name: profile.name ?? id } };
-    focusSoon("#field-name");
+    drawAndFocus("#field-name");
   });
 }
 
@@ -60,7 +58,7 @@ function leave(): void {
   ui.draft = undefined;
   draw();
   // Whoever has gone elsewhere in the editor meanwhile is not called back.
-  if (document.hasFocus()) focusSoon(back ? `[data-id="${CSS.escape(back)}"] .disclose` : "#add");
+  if (document.hasFocus()) drawAndFocus(back ? `[data-id="${CSS.escape(back)}"] .disclose` : "#add");
 }
 
 function choose(draft: Draft, provider: ProviderInfo, preset: Preset | undefined): void {
@@ -76,7 +74,7 @@ function choose(draft: Draft, provider: ProviderInfo, preset: Preset | undefined
   };
   draft.pools = new Set(pool?.saved ? [pool.id] : []);
   draw();
-  focusSoon("#field-name");
+  drawAndFocus("#field-name");
 }
 
 function chosenPools(draft: Draft): TemplateResult | typeof nothing {
@@ -304,7 +302,7 @@ function complain(draft: Draft): boolean {
   const [first] = draft.wrong.keys();
   if (first === undefined) return false;
   say([...draft.wrong.values()].join(" "));
-  focusSoon(`#field-${CSS.escape(first)}`);
+  drawAndFocus(`#field-${CSS.escape(first)}`);
   return true;
 }
 

@@ -15,7 +15,7 @@ import { hear, keep, kept, send } from "./host";
 import { icon } from "./parts";
 import { poolsView } from "./pools";
 import { profilesView, rotate } from "./profiles";
-import { act, draw, nowThere, paintWith, ui } from "./ui";
+import { act, draw, drawAndFocus, nowThere, paintWith, ui } from "./ui";
 
 const root = document.getElementById("panel")!;
 const command = (name: PanelCommand) => () => send({ type: "command", command: name });
@@ -28,8 +28,7 @@ function tab(id: "profiles" | "pools", label: string): TemplateResult {
   const key = (event: KeyboardEvent) => {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
     ui.tab = id === "profiles" ? "pools" : "profiles";
-    draw();
-    setTimeout(() => document.getElementById(`tab-${ui.tab}`)?.focus(), 40);
+    drawAndFocus(`#tab-${ui.tab}`);
   };
   const on = ui.tab === id;
   return html`<button
@@ -157,11 +156,7 @@ function show(destination: Destination): void {
   ui.tab = "profiles";
   ui.filter = "";
   ui.open.add(destination.id);
-  draw();
-  setTimeout(
-    () => document.querySelector<HTMLElement>(`[data-id="${CSS.escape(destination.id)}"] .disclose`)?.focus(),
-    60,
-  );
+  drawAndFocus(`[data-id="${CSS.escape(destination.id)}"] .disclose`);
 }
 
 hear((message: ToPanel) => {

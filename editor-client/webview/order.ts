@@ -3,7 +3,7 @@ import { html, type TemplateResult } from "lit";
 import type { PoolStatus } from "../src/protocol";
 import { request } from "./host";
 import { icon } from "./parts";
-import { act, draw, nameOf, orderOf, saved, say, ui } from "./ui";
+import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
 /** Keys come faster than the backend saves: the last order within this time is the one that is sent. */
 const SETTLE_MS = 350;
@@ -43,9 +43,8 @@ export function handle(pool: PoolStatus, id: string): TemplateResult {
     if (step === undefined) return;
     event.preventDefault();
     reorder(pool, id, at() + step);
-    const button = event.currentTarget as HTMLElement;
     // The row moves in the document, which takes the focus away.
-    setTimeout(() => document.getElementById(button.id)?.focus(), 50);
+    drawAndFocus(`#${CSS.escape((event.currentTarget as HTMLElement).id)}`);
   };
   return html`<button
     class="handle"

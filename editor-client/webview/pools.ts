@@ -1,24 +1,31 @@
 /** Pools: who is in them, in which order, and how one of them is chosen. */
 import { html, nothing, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { Pool, PoolStatus } from "../src/protocol";
+import type { Pool, PoolStatus, Revert, Strategy } from "../src/protocol";
 import { idFor } from "./draft";
 import { request } from "./host";
 import { dropOn, handle } from "./order";
 import { icon, stateOf } from "./parts";
 import { rotate } from "./profiles";
-import { act, draw, nameOf, orderOf, saved, say, ui } from "./ui";
+import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
-const STRATEGIES: [Pool["strategy"], string][] = [
-  ["priority", "In order: the first that can"],
-  ["round_robin", "In turn: the one not used for longest"],
-];
-const REVERTS: [NonNullable<Pool["revert"]>, string][] = [
-  ["session", "with the next session"],
-  ["turn", "with the next turn"],
-  ["immediate", "at once"],
-  ["never", "never by itself"],
-];
+/** Whole by type: a strategy that the backend learns has to be named here. */
+const STRATEGIES: Record<Strategy, string> = {
+  priority: "In order: the first that can",
+  round_robin: "In turn: the one not used for longest",
+  weighted: "By weight",
+  cost: "The cheapest",
+  latency: "The quickest to begin",
+  least_busy: "The least busy",
+  model: "By the model that is asked for",
+};
+const REVERTS: Record<Revert, string> = {
+  session: "with the next session",
+  turn: "with the next turn",
+  immediate: "at once",
+  never: "never by itself",
+};
 
 const change = (pool: PoolStatus, what: Partial<Pool>) =>
   act(() => request("pools/save", { pool: { ...saved(pool), ...what }, configRevision: ui.snapshot?.configRevision }));
@@ -28,17 +35,20 @@ function choice<T extends string>(
   id: string,
   label: string,
   value: T,
-  options: [T | undefined, string][],
+  options: Record<T, string>,
   set: (value: T) => Partial<Pool>,
 ): TemplateResult {
   return html`<div class="field">
     <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
     <vscode-single-select
       id="${id}-${pool.id}"
-      .value=${value}
+      .value=${live(value)}
       @change=${(event: Event) => void change(pool, set((event.target as HTMLInputElement).value as T))}
     >
-      ${options.map(([option, words]) => html`<vscode-option value=${option ?? ""} ?selected=${option === value}>${words}</vscode-option>`)}
+      ${(Object.entries(options) as [T, string][]).map(
+        ([option, words]) =>
+          html`<vscode-option value=${option} ?selected=${option === value}>${words}</vscode-option>`,
+      )}
     </vscode-single-select>
   </div>`;
 }
@@ -55,7 +65,7 @@ function seconds(pool: PoolStatus, id: "cooldown" | "maxWait", label: string, he
       id="${id}-${pool.id}"
       type="number"
       min="0"
-      .value=${typeof value === "number" ? String(value) : ""}
+      .value=${live(typeof value === "number" ? String(value) : "")}
       @change=${set}
     ></vscode-textfield>
     <div class="help">${help}</div>
@@ -140,7 +150,7 @@ function card(pool: PoolStatus): TemplateResult {
         <vscode-label for="name-${pool.id}">Name</vscode-label>
         <vscode-textfield
           id="name-${pool.id}"
-          .value=${pool.name}
+          .value=${live(pool.name)}
           @change=${(event: Event) => void change(pool, { name: (event.target as HTMLInputElement).value.trim() || pool.id })}
         ></vscode-textfield>
       </div>
@@ -184,8 +194,7 @@ function creation(): TemplateResult {
       icon="add"
       @click=${() => {
         ui.newPool = true;
-        draw();
-        setTimeout(() => document.getElementById("new-pool-name")?.focus(), 60);
+        drawAndFocus("#new-pool-name");
       }}
       >New pool</vscode-button
     >`;

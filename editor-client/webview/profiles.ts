@@ -7,7 +7,7 @@ import { openEditor, openWizard } from "./form";
 import { request, start } from "./host";
 import { dropOn, handle } from "./order";
 import { age, figures, icon, meter, secretHome, stagesOf, stateOf } from "./parts";
-import { act, defaultPoolOf, draw, nameOf, nowThere, orderOf, say, ui } from "./ui";
+import { act, defaultPoolOf, draw, drawAndFocus, nameOf, nowThere, orderOf, say, ui } from "./ui";
 
 function toggle(id: string): void {
   if (!ui.open.delete(id)) ui.open.add(id);
@@ -112,8 +112,7 @@ function details(profile: ProfileStatus): TemplateResult {
       ${button("Edit", () => void openEditor(profile.id))} ${button("Test connection", () => void test(profile))}
       ${button("Replace key", () => {
         ui.replacing = ui.replacing === profile.id ? undefined : profile.id;
-        draw();
-        setTimeout(() => document.getElementById(`key-${profile.id}`)?.focus(), 60);
+        drawAndFocus(`#${CSS.escape(`key-${profile.id}`)}`);
       })}
       ${
         profile.state === "disabled"

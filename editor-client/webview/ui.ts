@@ -49,6 +49,7 @@ export const ui: Ui = {
 
 let drawing = false;
 let painter: () => void = () => undefined;
+let wanted: string | undefined;
 export const paintWith = (paint: () => void): void => void (painter = paint);
 
 /** Draws once before the next frame, however often it is called. */
@@ -58,7 +59,22 @@ export function draw(): void {
   requestAnimationFrame(() => {
     drawing = false;
     painter();
+    const focus = wanted;
+    wanted = undefined;
+    if (focus) void giveFocus(focus);
   });
+}
+
+/** Draws, and then gives the focus to what is there by then: not later, when the user may have gone elsewhere. */
+export function drawAndFocus(selector: string): void {
+  wanted = selector;
+  draw();
+}
+
+async function giveFocus(selector: string): Promise<void> {
+  const element = document.querySelector<HTMLElement & { updateComplete?: Promise<unknown> }>(selector);
+  await element?.updateComplete;
+  element?.focus();
 }
 
 export function say(text: string): void {

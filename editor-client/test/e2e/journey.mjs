@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { equal, ok, Suite } from "./runner.mjs";
-import { hasKeyring, Session, sleep, until } from "./session.mjs";
+import { hasKeyring, Session, until } from "./session.mjs";
 import { startProvider } from "./provider.mjs";
 import { CLIENT } from "./workbench.mjs";
 
@@ -157,6 +157,18 @@ export async function journey(python) {
       await frame.locator("#save-inactive").click();
       await frame.locator('[data-id="spare"]').waitFor({ timeout: 30_000 });
       equal(await state(frame, "spare"), "Disabled");
+    });
+
+    await test("an answer goes to the cursor of the file one is in, and stands there whole", async () => {
+      await session.closeEditors();
+      await session.openFile("notes.md");
+      await press("Control+End");
+      await page.keyboard.type("before  after");
+      for (let n = 0; n < 6; n++) await press("ArrowLeft");
+      await session.command("rooroute: Ask…");
+      await session.answer("Hello?");
+      await session.answer("At the cursor");
+      await answered("before One answers. after");
     });
 
     await test("an answer streams through a failover, says who gave it and why, and the first one's return counts down", async () => {
@@ -362,17 +374,18 @@ export async function journey(python) {
     });
 
     await test("no key is anywhere but in the keyring", async () => {
+      const control = path.join(session.home, "control.txt");
+      fs.writeFileSync(control, KEYS.one);
       const found = spawnSync(
         "grep",
         ["-rlaE", Object.values(KEYS).join("|"), session.home, "--exclude-dir=keyrings", "--exclude-dir=browser"],
         { encoding: "utf8" },
       ).stdout.trim();
-      equal(found, "", "files that hold a key");
+      equal(found, control, "files that hold a key, beside the one that shows that they would be found");
     });
   } finally {
     provider.stop();
     await session.close();
   }
-  await sleep(0);
   return suite;
 }

@@ -100,13 +100,18 @@ export async function rare() {
       await frame.evaluate(() => {
         // The panel's own policy keeps styles out: a sheet that is made by script stands in for a mistake in ours.
         const sheet = new CSSStyleSheet();
-        sheet.replaceSync(".what { min-width: 1500px !important; color: #444 !important; background: #555 } .state { margin-left: -90px }");
+        sheet.replaceSync(
+          ".what { min-width: 1500px !important; color: #444 !important; background: #555 } .state { margin-left: -90px }",
+        );
         document.adoptedStyleSheets = [sheet];
       });
       const layout = await layoutFaults(frame);
       const axe = await axeFaults(frame);
       await frame.evaluate(() => (document.adoptedStyleSheets = []));
-      ok(layout.some((fault) => fault.includes("sticks out")) && axe.some((fault) => fault.includes("color-contrast")), JSON.stringify([layout, axe]));
+      ok(
+        layout.some((fault) => fault.includes("sticks out")) && axe.some((fault) => fault.includes("color-contrast")),
+        JSON.stringify([layout, axe]),
+      );
     });
     await test("so do the pools", async () => {
       await frame.locator("#tab-pools").click();

@@ -28,6 +28,7 @@ const python = backend();
 const suites = {
   rare: async () => (await import("./rare.mjs")).rare(),
   journey: async () => (await import("./journey.mjs")).journey(python),
+  corners: async () => (await import("./corners.mjs")).corners(python),
   untrusted: async () => (await import("./untrusted.mjs")).untrusted(python),
   neovim: async () => (await import("./neovim.mjs")).neovim(python),
 };

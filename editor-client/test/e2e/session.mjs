@@ -57,6 +57,8 @@ export class Session {
     extensions = [],
     workspace,
     folder = true,
+    keyring = hasKeyring,
+    machine = {},
   }) {
     const place = install();
     this.home = fs.mkdtempSync(path.join(os.tmpdir(), "rooroute-e2e-"));
@@ -70,6 +72,7 @@ export class Session {
     fs.writeFileSync(path.join(this.folder, "notes.md"), "# Notes\n");
     const backend = python ?? command;
     this.machineSettings = path.join(dir("user", "Machine"), "settings.json");
+    this.machine = machine;
     this.runs(backend);
     this.userSettings = path.join(dir("user", "User"), "settings.json");
     this.base = {
@@ -145,7 +148,7 @@ export class Session {
     const out = fs.openSync(this.log, "a");
     // The unlock text needs at least one byte: with none no collection is made and every call fails.
     const unlock = 'printf "\\n" | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec "$@"';
-    const [program, args] = hasKeyring
+    const [program, args] = keyring
       ? ["dbus-run-session", ["--", "bash", "-c", unlock, "keyring", place.node, ...serve]]
       : [place.node, serve];
     this.server = spawn(program, args, { env: surroundings, stdio: ["ignore", out, out], detached: true });
@@ -189,8 +192,9 @@ export class Session {
   }
 
   /** Which backend runs: an interpreter or an executable. The workbench watches the file. */
-  runs(backend) {
-    fs.writeFileSync(this.machineSettings, JSON.stringify(backend ? { "rooroute.path": backend } : {}));
+  runs(backend, more = {}) {
+    const settings = { ...this.machine, ...more, ...(backend ? { "rooroute.path": backend } : {}) };
+    fs.writeFileSync(this.machineSettings, JSON.stringify(settings));
   }
 
   /** User settings are watched by the workbench. */
@@ -224,16 +228,17 @@ export class Session {
 
   /** Closes every editor and throws away what is not saved. */
   async closeEditors() {
-    await this.command("View: Close All Editors");
+    const tabs = this.page.locator(".tab");
     const discard = this.page.locator(".monaco-dialog-box").getByText("Don't Save", { exact: true });
-    await until(
-      "all editors are closed",
-      async () => {
-        if (await discard.count()) await discard.first().click({ timeout: 1000 });
-        return (await this.page.locator(".tab").count()) === 0;
-      },
-      20,
-    );
+    const closed = async () => {
+      if (await discard.count()) await discard.first().click({ timeout: 1000 });
+      return (await tabs.count()) === 0;
+    };
+    for (let round = 0; round < 4; round++) {
+      await this.command("View: Close All Editors");
+      if (await until("all editors are closed", closed, 6).catch(() => false)) return;
+    }
+    throw new Error("the editors stay open");
   }
 
   /** Types into the quick input that is open and accepts it. */

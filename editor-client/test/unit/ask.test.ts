@@ -25,7 +25,10 @@ interface Change {
 function editorOf(document: FakeDocument) {
   const listeners: ((event: Change) => void)[] = [];
   const api = vscode as unknown as { workspace: Record<string, unknown>; WorkspaceEdit: unknown };
-  api.workspace["onDidChangeTextDocument"] = (heard: (event: Change) => void) => (listeners.push(heard), { dispose: () => undefined });
+  api.workspace["onDidChangeTextDocument"] = (heard: (event: Change) => void) => (
+    listeners.push(heard),
+    { dispose: () => undefined }
+  );
   api.workspace["applyEdit"] = async ({ offset, text }: { offset: number; text: string }) => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     document.edits++;
@@ -35,7 +38,9 @@ function editorOf(document: FakeDocument) {
   return {
     type(offset: number, text: string) {
       document.insert(offset, text);
-      listeners.forEach((heard) => heard({ document, contentChanges: [{ rangeOffset: offset, rangeLength: 0, text }] }));
+      listeners.forEach((heard) =>
+        heard({ document, contentChanges: [{ rangeOffset: offset, rangeLength: 0, text }] }),
+      );
     },
   };
 }
