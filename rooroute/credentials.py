@@ -1,4 +1,4 @@
-"""Where a profile's secrets come from: the keyring (or what stands in for it) and environment references.
+"""Where a profile's secrets come from: the keyring (or what stands in for it), environment references, and short-lived tokens that are made.
 
 A secret is asked for when its profile is about to be used, never before: a keyring that hangs holds up only those who need it.
 """
@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from rooroute.errors import OriginNotApproved, SecretUnavailable
-from rooroute.profiles import Profile, needs_plain_http_approval, reference_name
-from rooroute.providers.table import KeyNeed, base_url_of, own_base_url, vendor_of
+from rooroute.profiles import AuthKind, Profile, needs_plain_http_approval, reference_name
+from rooroute.providers.authentication import CLIENT_SECRET, USUAL_SLOT, needs_no_key, stored
+from rooroute.providers.table import PROVIDERS, KeyNeed, base_url_of, own_base_url, vendor_of
 from rooroute.secret import Secret, is_loopback, origin_of
 
 _QUIET: Final = 30.0  # seconds in which a profile whose key could not be read is not asked for again
@@ -28,6 +29,34 @@ class SecretStore(Protocol):
         """Read this profile's secrets anew next time."""
 
 
+class Tokens(Protocol):
+    """The maker of short-lived tokens."""
+
+    async def token(self, profile: Profile, origin: str, client_secret: Secret | None) -> Secret:
+        """A token that may be sent now. Raises SecretUnavailable."""
+
+    def drop(self, profile_id: str, used_at: float | None = None) -> None:
+        """Make another one next time, unless this one came after ``used_at`` (UTC epoch seconds)."""
+
+
+def is_made(profile: Profile) -> bool:
+    """Whether what proves the profile is a short-lived token that is made when it is needed."""
+    kind = profile.auth.kind if profile.auth else None
+    if kind in (AuthKind.TOKEN_COMMAND, AuthKind.OAUTH_CLIENT_CREDENTIALS):
+        return True
+    row = PROVIDERS.get(profile.provider)
+    of_vendor = row is not None and row.key.token is not None and profile.api_key is None
+    return of_vendor and kind in (None, AuthKind.MTLS, AuthKind.SIGNATURE_COMMAND)
+
+
+def slots_of(profile: Profile) -> dict[str, str | None]:
+    """The secrets that a profile keeps, each with the origin it goes to where that is not the base URL's."""
+    slots = stored(profile)
+    if is_made(profile):
+        slots.pop(USUAL_SLOT, None)
+    return slots
+
+
 class Credentials:
     """Secrets by profile, with their origin checked, and what can be said of them without reading them.
 
@@ -43,8 +72,10 @@ class Credentials:
         digest: Callable[[str], str],
         monotonic: Callable[[], float],
         redact: Callable[[str], None] = lambda text: None,
+        tokens: Tokens | None = None,
     ) -> None:
         self._store = store
+        self._tokens = tokens
         self._environment = environment
         self._approved = approved
         self._digest = digest
@@ -52,7 +83,7 @@ class Credentials:
         self._redact = redact
         self._keys: dict[str, str] = {}
         self._missing: set[str] = set()
-        self._kept_for: dict[str, str] = {}
+        self._kept_for: dict[str, dict[str, str]] = {}  # origin by slot
         self._unreadable: dict[str, tuple[float, SecretUnavailable]] = {}
         self._saved_at: dict[str, str | None] = {}
         self.version = 0
@@ -73,7 +104,9 @@ class Credentials:
         except SecretUnavailable as wrong:
             self._unreadable[profile.id] = (self._monotonic() + _QUIET, wrong)
             raise
-        slot = vendor_of(profile).key.place.slot
+        if is_made(profile):
+            return secrets
+        slot = USUAL_SLOT
         key = self._digest(secrets[slot].reveal(secrets[slot].origin)) if slot in secrets else ""
         if self._keys.get(profile.id) != key:
             self._keys[profile.id] = key
@@ -81,28 +114,58 @@ class Credentials:
         return secrets
 
     async def _read(self, profile: Profile) -> dict[str, Secret]:
-        origin = self._origin(profile)
-        row = vendor_of(profile)
-        slot = row.key.place.slot
+        origin, slots = self._origin(profile), slots_of(profile)
         secrets = {
-            name: self._from_environment(profile, name, origin, text)
+            name: self._from_environment(profile, name, slots.get(name) or origin, text)
             for name, text in self._references(profile).items()
         }
-        if slot not in secrets and row.key.need is not KeyNeed.NONE:
-            kept = await self._store.get(profile.id, slot)
-            if kept is None:
-                self._missing.add(profile.id)
-                if row.key.need is KeyNeed.REQUIRED:
-                    raise SecretUnavailable(
-                        f"{profile.title} has no key; add its key to the profile.", profileId=profile.id
-                    )
-                return secrets
-            self._missing.discard(profile.id)
-            self._kept_for[profile.id] = kept.origin
-            if (astray := self.astray(profile)) is not None:
-                raise astray
-            secrets[slot] = kept
+        for name in slots:
+            if name not in secrets and (kept := await self._kept(profile, name)) is not None:
+                secrets[name] = kept
+        if (astray := self.astray(profile)) is not None:
+            raise astray
+        return await self._with_token(profile, secrets) if is_made(profile) else secrets
+
+    async def _kept(self, profile: Profile, slot: str) -> Secret | None:
+        need = _need(profile, slot)
+        if need is KeyNeed.NONE:
+            return None
+        kept = await self._store.get(profile.id, slot)
+        if kept is None:
+            self._missing.add(profile.id)
+            if need is KeyNeed.REQUIRED:
+                what = _called(slot)
+                raise SecretUnavailable(
+                    f"{profile.title} has no {what}; add its {what} to the profile.", profileId=profile.id
+                )
+            return None
+        self._missing.discard(profile.id)
+        self._kept_for.setdefault(profile.id, {})[slot] = kept.origin
+        return kept
+
+    async def _with_token(self, profile: Profile, secrets: dict[str, Secret]) -> dict[str, Secret]:
+        """The secrets that travel: what the token is made with stays behind."""
+        if self._tokens is None:
+            raise SecretUnavailable(f"{profile.title} needs a token, and none is made here.", profileId=profile.id)
+        client_secret = secrets.pop(CLIENT_SECRET, None)
+        secrets[USUAL_SLOT] = await self._tokens.token(profile, self._origin(profile), client_secret)
         return secrets
+
+    async def complete(self, profile: Profile, typed: Mapping[str, Secret]) -> Mapping[str, Secret]:
+        """The secrets of a draft: those typed, and the token made with them. Raises SecretUnavailable."""
+        if not is_made(profile):
+            return typed
+        slots = slots_of(profile)
+        bound = {name: Secret(each.reveal(each.origin), slots.get(name) or each.origin) for name, each in typed.items()}
+        return await self._with_token(profile, bound)
+
+    def renew(self, profile: Profile, used_at: float) -> bool:
+        """After a refusal of a request sent at ``used_at`` (UTC epoch seconds): whether another token will be made for the next one.
+        False where the key is one that lasts."""
+        if self._tokens is None or not is_made(profile):
+            return False
+        self._tokens.drop(profile.id, used_at)
+        return True
 
     def _from_environment(self, profile: Profile, slot: str, origin: str, text: str) -> Secret:
         name, value = reference_name(text), self._referred(text)
@@ -113,30 +176,35 @@ class Credentials:
             )
         self._redact(value)
         if not self._may_go(profile, slot, origin):
-            raise _unapproved(profile, text, origin)
+            raise _unapproved(profile, f"the key from {name}", origin)
         return Secret(value, origin)
 
     def astray(self, profile: Profile) -> OriginNotApproved | None:
         """Why the profile's secrets may not go where it points, as far as that is known without reading one; ``field`` is what mends it."""
-        origin, references = self._origin(profile), self._references(profile)
+        origin, references, slots = self._origin(profile), self._references(profile), slots_of(profile)
         for slot, text in references.items():
-            if not self._may_go(profile, slot, origin):
-                return _unapproved(profile, text, origin)
-        kept_for = self._kept_for.get(profile.id)
-        if kept_for in (None, origin) or vendor_of(profile).key.place.slot in references:
-            return None
-        return OriginNotApproved(
-            f"{profile.title} now points to {origin}, but its key was saved for {kept_for}; enter the key again to approve.",
-            profileId=profile.id,
-            origin=origin,
-            field="apiKey",
-        )
+            going_to = slots.get(slot) or origin
+            if not self._may_go(profile, slot, going_to):
+                return _unapproved(profile, f"the key from {reference_name(text)}", going_to)
+        if is_made(profile) and not self._may_go(profile, USUAL_SLOT, origin):
+            return _unapproved(profile, "its token", origin)
+        for slot, kept_for in self._kept_for.get(profile.id, {}).items():
+            going_to = slots.get(slot) or origin
+            if slot in slots and slot not in references and kept_for != going_to:
+                what = _called(slot)
+                return OriginNotApproved(
+                    f"{profile.title} now points to {going_to}, but its {what} was saved for {kept_for}; enter the {what} again to approve.",
+                    profileId=profile.id,
+                    origin=going_to,
+                    field=slot if slot == USUAL_SLOT else f"secrets.{slot}",
+                )
+        return None
 
     def _references(self, profile: Profile) -> Mapping[str, str]:
         """By slot, the references that stand in the configuration."""
         if profile.api_key is None:
             return profile.secrets
-        return {**profile.secrets, vendor_of(profile).key.place.slot: profile.api_key}
+        return {**profile.secrets, USUAL_SLOT: profile.api_key}
 
     def _may_go(self, profile: Profile, slot: str, origin: str) -> bool:
         """A vendor's own address and this machine need no approval; any other origin was approved when the profile was saved."""
@@ -158,6 +226,8 @@ class Credentials:
     def forget(self, profile_id: str) -> None:
         """Read this profile's secrets from their home next time."""
         self._store.forget(profile_id)
+        if self._tokens is not None:
+            self._tokens.drop(profile_id)
         self._unreadable.pop(profile_id, None)
         self._missing.discard(profile_id)
         self._kept_for.pop(profile_id, None)
@@ -168,17 +238,25 @@ class Credentials:
         """A keyed hash that changes with the credential or the base URL, told without reading a secret."""
         name = reference_name(profile.api_key) if profile.api_key else None
         version = self._environment.get(name, "") if name else profile.key_saved_at or ""
-        return self._digest("\0".join((base_url_of(profile) or "", name or "", version)))
+        declared = repr((profile.auth, profile.options.get("credentialsFile"))) if is_made(profile) else ""
+        return self._digest("\0".join((base_url_of(profile) or "", name or "", version, *filter(None, (declared,)))))
 
     def domain(self, profile: Profile) -> str:
         """The quota this profile draws on: the user's group, else its key's, known once the key was read, else its own."""
         if profile.domain:
             return f"group:{profile.domain}"
         owner = "/".join(str(profile.options.get(name) or "") for name in ("organization", "project"))
-        key = self._keys.get(profile.id)
+        key = self._maker(profile) if is_made(profile) else self._keys.get(profile.id)
         if key is None and profile.api_key and (value := self._referred(profile.api_key)):
             key = self._digest(value)
         return f"{profile.provider}/{key}/{owner}" if key else f"profile:{profile.id}"
+
+    def _maker(self, profile: Profile) -> str:
+        """What tokens are made of: they change, and the quota they draw on stays."""
+        auth = profile.auth
+        if auth is None or not (auth.command or auth.token_url):
+            return "google"
+        return self._digest("\0".join((*auth.command, auth.token_url or "", auth.client_id or "", auth.audience or "")))
 
     def _referred(self, reference: str) -> str:
         """What stands in the environment; empty when nothing does."""
@@ -189,15 +267,30 @@ class Credentials:
         if profile.api_key is not None:
             name = reference_name(profile.api_key)
             return "environment" if self._environment.get(name or "") else "missing"
-        need = vendor_of(profile).key.need
-        if need is KeyNeed.NONE or (need is KeyNeed.OPTIONAL and profile.key_saved_at is None):
-            return "notNeeded"
+        slots = slots_of(profile)
+        if any(name in profile.secrets and not self._referred(profile.secrets[name]) for name in slots):
+            return "missing"
+        needs = [_need(profile, name) for name in slots if name not in profile.secrets]
+        if KeyNeed.REQUIRED not in needs and (KeyNeed.OPTIONAL not in needs or profile.key_saved_at is None):
+            return "environment" if profile.secrets else "notNeeded"
         return "missing" if profile.id in self._missing else self._store.store_name
 
 
-def _unapproved(profile: Profile, reference: str, origin: str) -> OriginNotApproved:
+def _need(profile: Profile, slot: str) -> KeyNeed:
+    """Whether the profile can do without this secret."""
+    if slot != USUAL_SLOT:
+        return KeyNeed.REQUIRED
+    need = vendor_of(profile).key.need
+    return KeyNeed.OPTIONAL if need is KeyNeed.REQUIRED and needs_no_key(profile) else need
+
+
+def _called(slot: str) -> str:
+    return "key" if slot == USUAL_SLOT else f"secret {slot}"
+
+
+def _unapproved(profile: Profile, what: str, origin: str) -> OriginNotApproved:
     return OriginNotApproved(
-        f"{profile.title} would send the key from {reference_name(reference)} to {origin}; approve that by saving the profile again.",
+        f"{profile.title} would send {what} to {origin}; approve that by saving the profile again.",
         profileId=profile.id,
         origin=origin,
         field="profile.baseUrl",

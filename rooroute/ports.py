@@ -57,6 +57,10 @@ class Credentials(Protocol):
 
     def forget(self, profile_id: str) -> None: ...
 
+    def renew(self, profile: Profile, used_at: float) -> bool:
+        """After a refusal of what was sent at ``used_at`` (UTC epoch seconds): whether another token will be made. False where the key is
+        one that lasts."""
+
     def fingerprint(self, profile: Profile) -> str: ...
 
     def domain(self, profile: Profile) -> str: ...
