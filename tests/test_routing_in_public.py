@@ -1,0 +1,198 @@
+"""Routing through the public protocol: a real server, a configuration file, scripted providers behind real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rooroute.scripted_provider import Answer, Fail, Raw, ScriptedProvider, Step
+from tests.rpc.client import Client, RpcError
+
+Json = dict[str, Any]
+Scripts = Mapping[str, Sequence[Step]]
+SERVE = (sys.executable, "-m", "rooroute", "serve")
+HELLO: Json = {"messages": [{"role": "user", "content": "Hello?"}]}
+
+
+class Public:
+    """A server with its profiles saved, and the provider they all point to."""
+
+    def __init__(self, client: Client, provider: ScriptedProvider) -> None:
+        self.client, self.provider = client, provider
+
+    async def ask(self, **params: Any) -> Json:
+        found: Json = await self.client.request("rooroute/complete", {**HELLO, **params})
+        return found
+
+    async def pool(self, **settings: Any) -> Json:
+        found: Json = await self.client.request("rooroute/pools/save", {"pool": {"id": "default", **settings}})
+        return found
+
+    async def status(self) -> Json:
+        found: Json = await self.client.request("rooroute/status")
+        return found
+
+
+@asynccontextmanager
+async def public(
+    home: Mapping[str, str], scripts: Scripts, profiles: Mapping[str, Json] | None = None
+) -> AsyncIterator[Public]:
+    async with ScriptedProvider(scripts) as provider, await Client.start(SERVE, env=home) as client:
+        await client.initialize()
+        for name in scripts:
+            profile = {
+                "id": name,
+                "provider": "openai-compatible",
+                "baseUrl": provider.base_url("openai"),
+                "model": f"model-{name}",
+                **(profiles or {}).get(name, {}),
+            }
+            await client.request("rooroute/profiles/save", {"profile": profile, "apiKey": name})
+        yield Public(client, provider)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    homes = {f"XDG_{kind}_HOME": str(tmp_path / kind.lower()) for kind in ("CONFIG", "STATE", "DATA", "CACHE")}
+    return {**os.environ, **homes, "HOME": str(tmp_path), "ROOROUTE_SECRET_STORE": "session"}
+
+
+TWO = {"A": [Answer("A.")], "B": [Answer("B.")]}
+
+
+async def test_a_dry_run_shows_the_rule_that_would_fire_and_sends_nothing(home: dict[str, str]) -> None:
+    rules = [
+        {"name": "long", "when": {"minLength": 1000}, "profiles": ["A"]},
+        {"name": "code", "when": {"contains": ["write code"], "mode": ["code"]}, "profiles": ["B"]},
+    ]
+    async with public(home, TWO, {"B": {"price": {"input": 1, "output": 2}}}) as server:
+        await server.pool(profiles=["A", "B"], rules=rules)
+        asked = {"messages": [{"role": "user", "content": "Please write code."}], "mode": "code"}
+        found = await server.client.request("rooroute/dryRun", asked)
+        assert (found["profileId"], found["rule"]) == ("B", "code")
+        assert found["rules"] == [
+            {"name": "long", "fires": False, "unmet": "minLength"},
+            {"name": "code", "fires": True},
+        ]
+        assert found["estimatedCost"] > 0
+        assert not server.provider.requests
+
+
+async def test_why_tells_rule_candidates_attempts_and_what_they_taught(home: dict[str, str]) -> None:
+    scripts: Scripts = {"A": [Fail("rate-limit", retry_delay=30)], "B": [Answer("B.")], "C": [Answer("C.")]}
+    async with public(home, scripts, {"C": {"region": "eu"}}) as server:
+        rules = [{"name": "any", "when": {"tags": ["work"]}, "profiles": ["A", "B"]}]
+        await server.pool(profiles=["A", "B", "C"], rules=rules)
+        answer = await server.ask(tags=["work"])
+        why = await server.client.request("rooroute/why", {"requestId": answer["requestId"]})
+        assert (why["rule"], why["strategy"]) == ("any", "priority")
+        assert why["because"] == "is the first in order that can answer"
+        assert [(each["profileId"], each.get("rank")) for each in why["candidates"]] == [("A", 1), ("B", 2), ("C", 3)]
+        first, second = why["attempts"]
+        assert first["taught"][0]["state"] == "cooldown" and first["rawError"]
+        assert first["curl"].startswith("curl") and "Hello?" in first["curl"]
+        assert second["verdict"] == "ok"
+        assert "Bearer A" not in json.dumps(why)
+        bound = await server.client.request("rooroute/dryRun", {**HELLO, "region": "eu"})
+        assert bound["profileId"] == "C"
+        excluded = {each["profileId"]: each.get("excludedBy") for each in bound["candidates"]}
+        assert excluded["A"] == "names no region, and the request is bound to eu"
+
+
+async def test_routing_that_cannot_work_is_refused_at_save_with_field_and_remedy(home: dict[str, str]) -> None:
+    async with public(home, TWO) as server:
+        wrong: list[tuple[Json, str]] = [
+            ({"weights": {"A": 0, "B": 0}}, "pool.weights"),
+            ({"strategy": "model", "modelRoutes": {"x": "nobody"}}, "pool.modelRoutes"),
+            ({"rules": [{"name": "r", "when": {"pattern": "("}, "profiles": ["A"]}]}, "pool.rules.0.when.pattern"),
+            ({"limits": {"requestsPerMinute": 0}}, "pool.limits.requestsPerMinute"),
+            ({"strategy": "fastest"}, "pool.strategy"),
+        ]
+        for settings, field in wrong:
+            with pytest.raises(RpcError) as caught:
+                await server.pool(profiles=["A", "B"], **settings)
+            assert caught.value.data["field"] == field
+            assert len(caught.value.message.split()) > 5
+
+
+async def test_limits_stand_in_the_status_with_what_is_left_and_warn_at_80_percent(home: dict[str, str]) -> None:
+    profiles = {"A": {"limits": {"requestsPerDay": 5}}}
+    async with public(home, TWO, profiles) as server:
+        await server.pool(profiles=["A", "B"], budget={"perMonth": 3}, limits={"requestsPerHour": 100})
+        for _ in range(4):
+            await server.ask()
+        found = await server.status()
+        (day,) = next(each for each in found["profiles"] if each["id"] == "A")["limits"]
+        assert (day["most"], day["used"], day["left"], day["warning"]) == (5, 4, 1, True)
+        assert any("80%" in each["message"] and each.get("profileId") == "A" for each in found["problems"])
+        assert {(each["holder"], each["measure"]) for each in found["limits"]} == {
+            ("pool", "requests"),
+            ("pool", "cost"),
+        }
+        used = [await server.ask(session=f"s{n}") for n in range(2)]
+        assert [each["profileId"] for each in used] == ["A", "B"]
+        assert next(each for each in (await server.status())["profiles"] if each["id"] == "A")["state"] == "active"
+
+
+async def test_a_key_is_left_before_it_errs_and_its_quota_is_shown(home: dict[str, str]) -> None:
+    """The provider says on a good answer that 1 of 100 requests is left."""
+    headers = (
+        ("x-ratelimit-limit-requests", "100"),
+        ("x-ratelimit-remaining-requests", "1"),
+        ("x-ratelimit-reset-requests", "1h"),
+    )
+    body = (
+        b'data: {"choices":[{"index":0,"delta":{"content":"A."},"finish_reason":null}]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+        b"data: [DONE]\n\n",
+    )
+    scripts: Scripts = {"A": [Raw(body, headers=headers)], "B": [Answer("B.")]}
+    async with public(home, scripts) as server:
+        await server.pool(profiles=["A", "B"], leaveBelow=0.05)
+        assert [(await server.ask(session=f"s{n}"))["profileId"] for n in range(3)] == ["A", "B", "B"]
+        (quota,) = next(each for each in (await server.status())["profiles"] if each["id"] == "A")["quotas"]
+        assert (quota["measure"], quota["limit"], quota["remaining"]) == ("requests", 100, 1)
+        assert quota["resetsAt"]
+
+
+async def test_the_last_resort_asks_for_consent_through_the_protocol(home: dict[str, str]) -> None:
+    scripts: Scripts = {"A": [Fail("rate-limit", retry_delay=300)], "paid": [Answer("Paid.")]}
+    async with public(home, scripts) as server:
+        await server.pool(profiles=["A"], maxWait=0, lastResort={"profile": "paid", "consent": "ask"})
+        with pytest.raises(RpcError) as caught:
+            await server.ask()
+        assert (caught.value.code, caught.value.data["kind"]) == (-32016, "consentNeeded")
+        assert caught.value.data["consent"] == {"profileId": "paid"}
+        assert (await server.ask(consent="once"))["profileId"] == "paid"
+
+
+async def test_statistics_are_kept_by_tag_and_pool(home: dict[str, str]) -> None:
+    async with public(home, TWO, {"A": {"tags": ["free"]}}) as server:
+        await server.pool(profiles=["A", "B"])
+        await server.ask(tags=["work"])
+        rows = (await server.client.request("rooroute/stats", {"groupBy": "tag"}))["rows"]
+        assert {row["key"]: row["requests"] for row in rows} == {"free": 1, "work": 1}
+        (pool,) = (await server.client.request("rooroute/stats", {"groupBy": "pool"}))["rows"]
+        assert (pool["key"], pool["uptime"]) == ("default", 1.0)
+        assert pool["averageFirstTokenMs"] > 0
+
+
+async def test_a_file_with_every_routing_setting_is_read_without_complaint(home: dict[str, str]) -> None:
+    """The example of protocol/routing.md, as it stands there."""
+    text = (Path(__file__).parents[1] / "protocol" / "routing.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    file = Path(home["XDG_CONFIG_HOME"]) / "rooroute" / "config.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(example)
+    async with await Client.start(SERVE, env=home) as client:
+        await client.initialize()
+        status = await client.request("rooroute/status")
+        assert [each for each in status["problems"] if each.get("field")] == []
+        assert {each["id"] for each in status["pools"]} >= {"main"}
