@@ -31,6 +31,9 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 ID_PATTERN: Final = r"^[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069](?:[^/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,62}[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069])?$"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LONGEST: Final = 35 * 86400.0  # seconds
+_IN_RANGE: Final = "Choose a number of seconds in that range."
 REFERENCE: Final = re.compile(r"^(?:\$\{([A-Za-z_][A-Za-z0-9_]*)\}|os\.environ/([A-Za-z_][A-Za-z0-9_]*))$")
 
 
@@ -433,7 +436,7 @@ class Configuration:
 
 def reference_name(text: str) -> str | None:
     """The environment variable that ``${NAME}`` or ``os.environ/NAME`` names; None when the text is no reference."""
-    found = REFERENCE.match(text)
+    found = REFERENCE.fullmatch(text)
     return (found.group(1) or found.group(2)) if found else None
 
 
@@ -443,8 +446,10 @@ def check_secret(text: str) -> str | None:
         return "The key is empty; paste it again."
     if len(text) > 100_000:
         return "The key is longer than 100,000 characters; paste the key alone."
-    if any(c in text for c in "\r\n\0") and not text.lstrip().startswith(("{", "-----")):
+    if any(c in text for c in "\r\n") and not text.lstrip().startswith(("{", "-----")):
         return "The key holds a line break; paste it again as one line."
+    if _CONTROL.search(text):
+        return "The key holds a control character; paste it again from the provider's page."
     if not text.isascii():
         return "The key holds a character that no HTTP header can carry; paste it again from the provider's page."
     return None
@@ -473,7 +478,7 @@ def check_profile(profile: Profile) -> list[Problem]:
     def wrong(field_name: str, message: str, remedy: str) -> None:
         found.append(Problem(message, field=field_name, remedy=remedy, profile_id=profile.id))
 
-    if not re.match(ID_PATTERN, profile.id):
+    if not re.fullmatch(ID_PATTERN, profile.id):
         wrong(
             "id",
             "A profile's id is 1 to 64 characters without slashes, control or direction characters.",
@@ -490,18 +495,32 @@ def check_profile(profile: Profile) -> list[Problem]:
             )
     for name, value in profile.headers.items():
         if (
-            not re.match(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", name)
+            not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name)
             or any(c in value for c in "\r\n\0")
             or not value.isascii()
         ):
             wrong(f"headers.{name}", "This header cannot be sent.", "Use an ASCII name and a one-line ASCII value.")
-    if profile.cooldown is not None and not 0 <= profile.cooldown <= 35 * 86400:
-        wrong(
-            "cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range."
-        )
-    for finding in _check_spending(profile):
+    if profile.cooldown is not None and not 0 <= profile.cooldown <= _LONGEST:
+        wrong("cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", _IN_RANGE)
+    for finding in (*_check_words(profile), *_check_sizes(profile), *_check_spending(profile)):
         wrong(*finding)
     return found
+
+
+def _check_words(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    """Names that go into a URL, a request or a terminal's line."""
+    for where, text in {"name": profile.name, "model": profile.model, "domain": profile.domain}.items():
+        if text is not None and not text.isprintable():
+            yield where, f"{where} holds a line break or another control character.", "Write it as one plain line."
+
+
+def _check_sizes(profile: Profile) -> Iterator[tuple[str, str, str]]:
+    for each in fields(profile.timeouts):
+        if not 0 < getattr(profile.timeouts, each.name) <= _LONGEST:
+            name = f"timeouts.{camel(each.name)}"
+            yield name, f"{name} is more than 0 and at most 3,024,000 seconds (35 days).", _IN_RANGE
+    if profile.context_window is not None and profile.context_window < 1:
+        yield "contextWindow", "contextWindow is at least 1 token.", "Choose a larger number, or leave it out."
 
 
 def check_amounts(where: str, amounts: Limits | Budget | Ceiling | None) -> Iterator[tuple[str, str, str]]:
@@ -541,6 +560,9 @@ def _check_spending(profile: Profile) -> Iterator[tuple[str, str, str]]:
 def check_defaults(defaults: Defaults) -> list[Problem]:
     """What is wrong with the defaults on their own."""
     found = [each for tag, budget in defaults.budgets.items() for each in check_amounts(f"budgets.{tag}", budget)]
+    for name, value in {"cooldown": defaults.cooldown, "maxWait": defaults.max_wait}.items():
+        if value is not None and not 0 <= value <= _LONGEST:
+            found.append((name, f"{name} is 0 to 3,024,000 seconds (35 days).", _IN_RANGE))
     if defaults.retries_per_minute < 0:
         found.append(("retriesPerMinute", "retriesPerMinute is less than 0.", "Use 0 for no retries at all."))
     if not 1 <= defaults.ledger_days <= 3_660:
@@ -555,7 +577,7 @@ def check_pool(pool: Pool) -> list[Problem]:
     def wrong(field_name: str, message: str, remedy: str) -> None:
         found.append(Problem(f"Pool {pool.id}: {message}", field=field_name, remedy=remedy))
 
-    if not re.match(ID_PATTERN, pool.id):
+    if not re.fullmatch(ID_PATTERN, pool.id):
         wrong(
             "id", "an id is 1 to 64 characters without slashes, control or direction characters.", "Choose another id."
         )
@@ -564,8 +586,8 @@ def check_pool(pool: Pool) -> list[Problem]:
     if len(set(pool.profiles)) < len(pool.profiles):
         wrong("profiles", "a profile is named twice.", "Name it once.")
     for name, value in {"cooldown": pool.cooldown, "maxWait": pool.max_wait, "maxElapsed": pool.max_elapsed}.items():
-        if value is not None and not 0 <= value <= 35 * 86400:
-            wrong(name, f"{name} is 0 to 3,024,000 seconds (35 days).", "Choose a number of seconds in that range.")
+        if value is not None and not 0 <= value <= _LONGEST:
+            wrong(name, f"{name} is 0 to 3,024,000 seconds (35 days).", _IN_RANGE)
     if pool.max_attempts is not None and pool.max_attempts < 1:
         wrong("maxAttempts", "maxAttempts is at least 1.", "Choose a larger number, or leave it out.")
     return found
