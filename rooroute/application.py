@@ -13,7 +13,7 @@ from rooroute import status as views
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
-from rooroute.credentials import Credentials
+from rooroute.credentials import Credentials, is_made
 from rooroute.errors import InvalidInput, NotFound, RoorouteError
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.limiter import limits_of
@@ -53,6 +53,8 @@ class LearntState(Protocol):
     def poll(self) -> bool: ...
 
     def heartbeat(self) -> None: ...
+
+    ledger_days: int
 
     async def counters(self) -> Counters: ...
 
@@ -153,6 +155,7 @@ class Backend:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._parts.credentials.close()
         await self._parts.network.close()
         await self._parts.state.close()
         self._parts.store.close()
@@ -169,6 +172,8 @@ class Backend:
         self._parts.changed.set()
         if store.usable:
             for profile in self._parts.config.current.profiles.values():
+                if is_made(profile):
+                    continue  # a token is made when it is needed, not when an editor is opened
                 with suppress(RoorouteError):
                     await self._parts.credentials.resolve(profile)
             self._parts.changed.set()
@@ -194,6 +199,7 @@ class Backend:
                 parts.state.heartbeat()
             now = parts.ports.now()
             parts.completions.limiter.tidy()
+            parts.state.ledger_days = parts.config.current.defaults.ledger_days
             edited = await asyncio.to_thread(parts.config.poll)
             if parts.state.poll() or edited or soonest <= now:
                 parts.changed.set()

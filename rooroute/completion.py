@@ -157,6 +157,7 @@ class _Story:
         self._waited = 0.0
         self._tried: set[tuple[str, str]] = set()
         self._asked: dict[str, int] = {}
+        self._renewed: set[str] = set()
         self._unfit: dict[str, str] = {}
         self._limited: dict[str, Refused] = {}
         self._unfit_errors: list[RoorouteError] = []
@@ -502,6 +503,12 @@ class _Story:
 
     async def _after(self, use: Use, failure: Failure, attempt: Attempt, sent_at: float) -> None:
         """What a failure means for the request: the next profile, or the end (raised)."""
+        if failure.fault is Fault.CREDENTIAL:
+            if use.candidate.profile_id in self._renewed:
+                failure = replace(failure, confirm=False)
+            elif self._renews(use, attempt, sent_at):
+                await self._let_go(use)
+                return
         self._tried.add((use.candidate.profile_id, use.candidate.model))
         self._faults.append(failure.fault)
         if unreachable(failure):
@@ -528,6 +535,14 @@ class _Story:
                 return
         title = self._configuration.profiles[use.candidate.profile_id].title
         raise _REJECTED[failure.fault](f"{title} refused the request: {failure.message}", **self._so_far())
+
+    def _renews(self, use: Use, attempt: Attempt, sent_at: float) -> bool:
+        """A short-lived token that is refused is nobody's fault yet: once per request another is made, and the profile asked again."""
+        profile = self._configuration.profiles[use.candidate.profile_id]
+        if attempt.committed or not self._ports.credentials.renew(profile, sent_at):
+            return False
+        self._renewed.add(profile.id)
+        return self._room_to_ask_again()
 
     async def _once_more(self, candidate: Candidate, failure: Failure) -> None:
         """Clear the way for a second call to the same profile where that may help and costs no untried one its attempt."""

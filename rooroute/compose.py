@@ -17,13 +17,16 @@ import platformdirs
 from rooroute.version import VERSION
 
 if TYPE_CHECKING:
+    from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import ClientStore
     from rooroute.adapters.keychain_vaults import Vault
     from rooroute.adapters.state_picture import Window
+    from rooroute.adapters.token_source import TokenSource
     from rooroute.application import Backend
     from rooroute.connection_test import ConnectionTest
     from rooroute.discovery import Discovery
     from rooroute.doctor import Surroundings
+    from rooroute.profiles import Problem, Profile
     from rooroute.rpc.reverse import ClientSecrets
 
 APP: Final = "rooroute"
@@ -61,6 +64,7 @@ async def make_backend(
     from rooroute.adapters import config_exchange, machine
     from rooroute.adapters.config_file import ConfigFile
     from rooroute.adapters.config_history import ConfigHistory, folder_for
+    from rooroute.adapters.credential_files import CredentialFiles
     from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import Keychain
     from rooroute.adapters.state_store import StateStore
@@ -69,7 +73,7 @@ async def make_backend(
     from rooroute.credentials import Credentials
     from rooroute.moving import Moving, Spelling
     from rooroute.ports import Ports
-    from rooroute.providers.table import check
+    from rooroute.providers.table import check as by_vendor
     from rooroute.routing.window import Window
     from rooroute.saved_profiles import SavedProfiles
 
@@ -86,6 +90,7 @@ async def make_backend(
             digest=state.fingerprint,
             shelf=ModelCache(where.state.with_name("models.json")),
             prices=known_prices,
+            complete=credentials.complete,
         )
 
     @cache
@@ -93,17 +98,24 @@ async def make_backend(
         from rooroute.adapters.dial import Dialer
         from rooroute.connection_test import ConnectionTest
 
-        return ConnectionTest(upstream, Dialer(environment), credentials.resolve, time.time, time.monotonic)
+        return ConnectionTest(
+            upstream, Dialer(environment), credentials.resolve, time.time, time.monotonic, credentials.complete
+        )
 
     owner = machine.identity()
-    config = ConfigFile(
-        where.config, check, ConfigHistory(folder_for(where.config, where.state), time.time), config_schema
-    )
+    files = CredentialFiles()
+
+    def check(profile: Profile) -> list[Problem]:
+        return [*by_vendor(profile), *files.check(profile)]
+
+    history = ConfigHistory(folder_for(where.config, where.state), time.time)
+    config = ConfigFile(where.config, check, history, config_schema, files.changed)
     state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
     keychain = Keychain(open_vault=_vault_opener(environment), client=_client_store(client_secrets), redact=redact)
-    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, redact)
     upstream = Upstream(environment)
+    tokens = _token_source(upstream, environment, redact)
+    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, redact, tokens)
     changed = asyncio.Event()
     ports = Ports(
         now=time.time,
@@ -151,6 +163,7 @@ async def make_surroundings(where: Places, environment: Mapping[str, str]) -> As
     """What the doctor looks at: this machine's own parts without the house, since a doctor starts nothing and changes nothing."""
     from rooroute.adapters import machine
     from rooroute.adapters.config_file import ConfigFile
+    from rooroute.adapters.credential_files import CredentialFiles
     from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import Keychain
     from rooroute.adapters.proxies import proxy_for
@@ -168,11 +181,13 @@ async def make_surroundings(where: Places, environment: Mapping[str, str]) -> As
         return [each for each in await state.windows() if each.identity != owner]
 
     owner = machine.identity()
-    config = ConfigFile(where.config, check)
+    files = CredentialFiles()
+    config = ConfigFile(where.config, lambda profile: [*check(profile), *files.check(profile)])
     state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
     keychain, upstream = Keychain(open_vault=_vault_opener(environment)), Upstream(environment)
-    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic)
+    tokens = _token_source(upstream, environment)
+    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, tokens=tokens)
     network = Network(credentials.resolve, lambda request, proxy: upstream.request(request, proxy=proxy), proxy_of)
     try:
         yield Surroundings(
@@ -185,9 +200,21 @@ async def make_surroundings(where: Places, environment: Mapping[str, str]) -> As
             state_problems=state.problems,
         )
     finally:
+        await credentials.close()
         await upstream.close()
         await state.close()
         keychain.close()
+
+
+def _token_source(
+    upstream: Upstream, environment: Mapping[str, str], redact: Callable[[str], None] = lambda text: None
+) -> TokenSource:
+    from rooroute.adapters.commands import Commands
+    from rooroute.adapters.google_auth import GoogleTokens
+    from rooroute.adapters.token_source import TokenSource
+
+    google = GoogleTokens(upstream.request, time.time)
+    return TokenSource(upstream.request, Commands(environment), google, time.time, redact)
 
 
 def config_schema() -> str:

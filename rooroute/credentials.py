@@ -38,6 +38,9 @@ class Tokens(Protocol):
     def drop(self, profile_id: str, used_at: float | None = None) -> None:
         """Make another one next time, unless this one came after ``used_at`` (UTC epoch seconds)."""
 
+    async def close(self) -> None:
+        """Give up what is still being made."""
+
 
 def is_made(profile: Profile) -> bool:
     """Whether what proves the profile is a short-lived token that is made when it is needed."""
@@ -112,6 +115,11 @@ class Credentials:
             self._keys[profile.id] = key
             self.version += 1
         return secrets
+
+    async def close(self) -> None:
+        """Give up tokens that are still being made."""
+        if self._tokens is not None:
+            await self._tokens.close()
 
     async def _read(self, profile: Profile) -> dict[str, Secret]:
         origin, slots = self._origin(profile), slots_of(profile)

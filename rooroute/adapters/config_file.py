@@ -48,7 +48,7 @@ class ConfigFile:
     worker thread, except ``current``, which is always the last good configuration with the problems of what stands in the file now.
 
     ``check`` says what is wrong with a profile for its vendor; ``history`` keeps what the file said; ``schema`` gives the JSON Schema that
-    is laid beside a new file, for editors that complete by it.
+    is laid beside a new file, for editors that complete by it; ``moved`` whether ``check`` may say something else of the same profile now.
     """
 
     def __init__(
@@ -57,11 +57,13 @@ class ConfigFile:
         check: Check = lambda profile: (),
         history: ConfigHistory | None = None,
         schema: Callable[[], str] | None = None,
+        moved: Callable[[], bool] = lambda: False,
     ) -> None:
         self.path = path
         self._check = check
         self._history = history
         self._schema = schema
+        self._moved = moved
         self._mutex = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._last_good: Configuration | None = None
@@ -80,10 +82,14 @@ class ConfigFile:
 
     def poll(self) -> bool:
         """Look whether the file changed, and read it if so; whether ``current`` is another now. One ``stat`` when nothing happened."""
-        if self._stat() == self._stamp:
+        moved = self._moved()
+        if self._stat() == self._stamp and not moved:
             return False
         before = self.current
-        return self.load() != before
+        with self._mutex:
+            if moved:
+                self._document = None  # the same text is read anew
+            return self._load() != before
 
     def save(self, edit: Callable[[Draft], None], expected: str | None = None) -> Configuration:
         """Apply ``edit`` to what the file says now, and write it in one piece.

@@ -34,7 +34,7 @@ class CredentialFiles:
 
     def changed(self) -> bool:
         """Whether a file came, went or was changed since it was looked at."""
-        return any(_stamp(path) != seen for path, seen in self._seen.items())
+        return any(_stamp(path) != seen for path, seen in list(self._seen.items()))
 
 
 def _files(profile: Profile) -> Iterator[tuple[str, str, bool]]:
