@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,11 @@ def serve(chosen: argparse.Namespace) -> int:
     from rooroute.rpc.server import serve as serve_client
 
     machine.harden()
+    try:
+        environment = _environment(chosen)
+    except RoorouteError as wrong:
+        sys.stderr.write(f"rooroute: {wrong.message}\n")
+        return 1
     where = places(chosen.config)
     opened: list[Logs] = []
 
@@ -47,7 +53,7 @@ def serve(chosen: argparse.Namespace) -> int:
         from rooroute.adapters import logs
 
         opened.append(logs.start(folder=where.logs))
-        return await make_backend(where, os.environ, client, opened[0].redactor.register)
+        return await make_backend(where, environment, client, opened[0].redactor.register)
 
     code = serve_client(open_house, watch_parent=machine.watch_parent)
     for log in opened:
@@ -82,6 +88,7 @@ def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
     call = Call(chosen, terminal, places(chosen.config), os.environ, time.time)
     try:
+        call = replace(call, environment=_environment(chosen))
         handler: Callable[[Call], int] = getattr(import_module(module), name)
         return _flushed(handler(call))
     except BrokenPipeError:
@@ -93,6 +100,17 @@ def _answer(module: str, name: str, chosen: argparse.Namespace) -> int:
         return _sorry(call, wrong)
     except Exception as wrong:  # noqa: BLE001 - no traceback is ever shown to a user; it goes to the log
         return _puzzled(call, wrong)
+
+
+def _environment(chosen: argparse.Namespace) -> Mapping[str, str]:
+    """The environment, with what ``--env-file`` adds to it."""
+    if chosen.env_file is None:
+        return os.environ
+    from pathlib import Path
+
+    from rooroute.adapters import env_file
+
+    return {**env_file.read(Path(chosen.env_file).expanduser()), **os.environ}
 
 
 def _sorry(call: Call, wrong: RoorouteError) -> int:

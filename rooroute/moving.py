@@ -144,12 +144,12 @@ class Moving:
             now = texts[number]
             before = texts[number + 1] if number + 1 < len(texts) else {}
             told = ["this text could not be read"] if now is None else changes(before or {}, now)
-            current = each.revision == self._config.current.revision
+            current = number == 0 and each is kept[0] and each.revision == self._config.current.revision
             found.append(
                 {
                     "revision": each.revision,
                     "at": timestamp(each.at),
-                    "changes": told or ["only its comments or its layout"],
+                    "changes": told or ["nothing but comments or layout"],
                     "current": current,
                 }
             )
@@ -176,7 +176,23 @@ class Moving:
         return {
             "revision": chosen.revision,
             "at": timestamp(chosen.at),
-            "changes": told or ["only its comments or its layout"],
+            "changes": told or ["nothing but comments or layout"],
+            "gone": list(gone),
+            "configRevision": self._config.current.revision,
+        }
+
+    async def restore(self, text: str) -> Json:
+        """Make a text of rooroute's own the whole configuration."""
+        now, data = await asyncio.to_thread(self._config.load), await asyncio.to_thread(self._spelling.plain_data, text)
+        if not OWN & data.keys():
+            raise InvalidInput("This is no configuration of rooroute's own; bring it in with import.", field="text")
+        before = next(
+            (each for each in await asyncio.to_thread(self._config.history) if each.revision == now.revision), None
+        )
+        told = changes((self._parsed(before) if before else None) or {}, data)
+        gone = await self._saved.put_back(text)
+        return {
+            "changes": told or ["nothing but comments or layout"],
             "gone": list(gone),
             "configRevision": self._config.current.revision,
         }

@@ -72,7 +72,7 @@ def _when(terms: list[tuple[str, Any]]) -> When:
     words = [value for name, value in terms if name == "contains"]
     lowest = [value for name, value in terms if name == "min_length"]
     highest = [value for name, value in terms if name == "max_length"]
-    several = "(?is)" + "".join(f"(?=.*{re.escape(word)})" for word in words)
+    several = r"(?is)\A" + "".join(f"(?=.*{re.escape(word)})" for word in words)
     return When(
         contains=tuple(words) if len(words) == 1 else (),
         pattern=several if len(words) > 1 else None,

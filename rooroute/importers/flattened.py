@@ -65,7 +65,7 @@ def read(text: str) -> dict[str, Any]:
 def _pairs(text: str) -> list[tuple[str, Any]]:
     masked = _QUOTED.sub(lambda found: "x" * len(found[0]), text)
     marks = list(_KEY.finditer(masked))
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    ends = [*(mark.start() for mark in marks[1:]), len(text)][: len(marks)]
     return [(mark[1], _value(mark[1], text[mark.end() : end].strip())) for mark, end in zip(marks, ends, strict=True)]
 
 

@@ -70,7 +70,7 @@ class Gathered:
     def _unfit(self, profile_id: str, provider: str | None, saved: Profile | None) -> str | None:
         if profile_id in self.profiles:
             return f"There is another {profile_id} above."
-        if not re.match(ID_PATTERN, profile_id):
+        if not re.fullmatch(ID_PATTERN, profile_id):
             return "A name is 1 to 64 characters without slashes, control or direction characters."
         if provider is None and saved is None:
             return f"Nothing defines {profile_id}: it has no type here, and there is no saved profile of that name."
@@ -128,6 +128,11 @@ class Gathered:
         if not self.known(profile_id):
             self.account.leave(place, f"Nothing defines {profile_id}.")
         return self.known(profile_id)
+
+    def nobody(self, sections: Iterable[Section], name: str = "name") -> str | None:
+        """The sentence to tell where entries name profiles, and none of them is known."""
+        names = [str(each.data.get(name)) for each in sections]
+        return f"Nothing defines {', '.join(names)}." if names and not any(map(self.known, names)) else None
 
     # --- the pool ---
 

@@ -100,7 +100,10 @@ def _routing(routing: Section, gathered: Gathered) -> None:
         except ValueError:
             raise ValueError(f"It must be one of {', '.join(Strategy)}.") from None
 
-    gathered.route(routing, "strategy", strategy, "strategy")
+    if (why := gathered.nobody(routing.sections("providers"))) is not None:
+        routing.leave("strategy", why)
+    else:
+        gathered.route(routing, "strategy", strategy, "strategy")
     _members(routing, gathered)
     _latency(routing.section("latency"), gathered)
     _model_routes(routing.section("model_routes"), gathered)

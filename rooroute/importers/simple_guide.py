@@ -96,6 +96,9 @@ def _rule(rule: Section, gathered: Gathered) -> None:
     reader = _READERS.get(word) if isinstance(word, str) else None
     if reader is None:
         return rule.leave("strategy", f"It must be one of {', '.join(_READERS)}.")
+    members = gathered.nobody(rule.sections("providers")) or gathered.nobody(rule.sections("splits"), "provider")
+    if members is not None:
+        return rule.account.leave(rule.place, members)
     reader(rule, gathered)
     return None
 
