@@ -44,7 +44,8 @@ class StateStore:
     """The learnt state, shared through the file ``path``.
 
     ``identity`` names this process (``machine.identity``) and begins the owner of its leases (``identity`` or ``identity/anything``);
-    leases of owners that are not ``alive`` are left out of every picture. ``clock`` gives UTC epoch seconds. All methods but ``open``
+    leases of owners that are not ``alive`` are left out of every picture. ``ledger_days`` is how long attempts are kept. ``clock`` gives
+    UTC epoch seconds. All methods but ``open``
     belong to the event loop's thread; call ``open`` in a worker thread before anything else.
     """
 
@@ -77,6 +78,7 @@ class StateStore:
         self._writer = WriterThread(self._let_go)
         self._flush_due = False
         self._flushes = 0
+        self.ledger_days = _ATTEMPT_DAYS
         self._own_counters = Counters()  # where the file cannot be used
         self._polls = 0
         self._looked = False
@@ -470,7 +472,7 @@ class StateStore:
         if self._flushes % _FLUSHES_PER_SWEEP == 0:
             now = self._clock()
             database.forget_counters(now)
-            database.forget_old(now - _ATTEMPT_DAYS * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
+            database.forget_old(now - self.ledger_days * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
         self._flushes += 1
 
     def _say_goodbye(self) -> None:
