@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
+from rooroute.credentials import is_made, slots_of
 from rooroute.errors import InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
 from rooroute.profiles import (
     Configuration,
@@ -45,6 +46,9 @@ _NEW_JUDGEMENT: Final = (
     "secrets",
     "key_saved_at",
     "options",
+    "auth",
+    "headers",
+    "query",
 )
 
 
@@ -349,7 +353,9 @@ class SavedProfiles:
                 profile = replace(profile, api_key=reference, key_saved_at=None if reference else self._stamp())
             else:
                 others = {name: value for name, value in profile.secrets.items() if name != slot}
-                profile = replace(profile, secrets={**others, **({slot: reference} if reference else {})})
+                saved_at = profile.key_saved_at if reference else self._stamp()
+                secrets_left = {**others, **({slot: reference} if reference else {})}
+                profile = replace(profile, secrets=secrets_left, key_saved_at=saved_at)
             if reference is None:
                 keys[slot] = stripped
         if keys and self._secrets.store_name == "session":
@@ -364,35 +370,29 @@ class SavedProfiles:
         profile = typed.profile
         if origin is None:
             return {}
-        if before and profile.key_saved_at and not typed.keys and (was := _origin(before)) not in {origin, None}:
-            raise InvalidInput(
-                f"{profile.title} moves from {was} to {origin}, and its key was saved for the former: enter the key for the new address.",
-                field=_KEY,
-                origin=origin,
-            )
-        slots = [name for name in _slots(profile) if name in _references(profile)]
-        own = own_base_url(profile)
+        if before and profile.key_saved_at:
+            _refuse_moved(typed, before)
+        sources, bound, own = _sources(profile), _bound(profile), own_base_url(profile)
         if needs_plain_http_approval(origin):
             if not approve and self._state.approved(profile.id, _KEY) != origin:
                 raise OriginNotApproved(
                     f"{profile.title} would talk to {origin} without encryption; approve that address, or use https.",
                     profileId=profile.id, origin=origin, field="profile.baseUrl",
                 )  # fmt: skip
-            return dict.fromkeys({_KEY, *slots}, origin)
-        if is_loopback(origin) or (own and origin_of(own) == origin):
-            return {}
-        for slot in slots:
-            same = (
-                before is not None
-                and _references(before).get(slot) == _references(profile)[slot]
-                and slot not in typed.fresh
-            )
-            if same and not approve and self._state.approved(profile.id, slot) != origin:
+            return {_KEY: origin, **{slot: bound.get(slot) or origin for slot in sources}}
+        found: dict[str, str] = {}
+        for slot, source in sources.items():
+            going_to = bound.get(slot) or origin
+            if is_loopback(going_to) or (own and origin_of(own) == going_to):
+                continue
+            same = before is not None and _sources(before).get(slot) == source and slot not in typed.fresh
+            if same and not approve and self._state.approved(profile.id, slot) != going_to:
                 raise OriginNotApproved(
-                    f"{profile.title} would send the key from {_references(profile)[slot]} to {origin}; approve that address.",
-                    profileId=profile.id, origin=origin, field="profile.baseUrl",
+                    f"{profile.title} would send {_told(source)} to {going_to}; approve that address.",
+                    profileId=profile.id, origin=going_to, field="profile.baseUrl",
                 )  # fmt: skip
-        return dict.fromkeys(slots, origin)
+            found[slot] = going_to
+        return found
 
     async def _write(self, ready: Sequence[_Ready], pools: Sequence[Pool], revision: str | None) -> None:
         deleted = await self._state.intents()
@@ -425,9 +425,10 @@ class SavedProfiles:
 
     async def _keep_keys(self, ready: _Ready, held: dict[str, Secret | None]) -> None:
         profile_id = ready.typed.profile.id
+        bound = _bound(ready.typed.profile)
         for slot, text in ready.typed.keys.items():
             held[slot] = await self._secrets.get(profile_id, slot)
-            await self._secrets.set(profile_id, slot, text, ready.origin or "", self._now())
+            await self._secrets.set(profile_id, slot, text, bound.get(slot) or ready.origin or "", self._now())
 
     async def _put_back(self, profile_id: str, held: Mapping[str, Secret | None]) -> None:
         for slot, secret in held.items():
@@ -444,6 +445,7 @@ class SavedProfiles:
             for slot in _slots(profile)
             if slot in _references(profile) and before and slot not in _references(before)
         ]
+        replaced += [slot for slot in (_slots(before) if before else ()) if slot not in _slots(profile)]
         if deleted:  # the id is in use again: nothing to restore, and the old key is not for the new profile
             replaced += [slot for slot in _slots(profile) if slot not in typed.keys]
             await self._state.drop_intent(f"delete:{profile.id}")
@@ -600,7 +602,39 @@ def _slots(profile: Profile) -> list[str]:
     asked = (
         [field.name.removeprefix("secrets.") for field in row.fields if field.kind is FieldKind.SECRET] if row else []
     )
-    return list(dict.fromkeys([_KEY, *asked, *profile.secrets]))
+    return list(dict.fromkeys([_KEY, *asked, *_bound(profile), *profile.secrets]))
+
+
+def _bound(profile: Profile) -> dict[str, str | None]:
+    """The slots of the profile's authentication, each with the origin it goes to where that is not the base URL's."""
+    return slots_of(profile) if profile.provider in PROVIDERS else {}
+
+
+def _sources(profile: Profile) -> dict[str, object]:
+    """What does not come from the keyring, by slot: references, and what a short-lived token is made of."""
+    if profile.provider not in PROVIDERS or not is_made(profile):
+        return dict(_references(profile))
+    return {**_references(profile), _KEY: (profile.auth, profile.options.get("credentialsFile"))}
+
+
+def _told(source: object) -> str:
+    return f"the key from {source}" if isinstance(source, str) else "its token"
+
+
+def _refuse_moved(typed: _Typed, before: Profile) -> None:
+    """Raise where a kept key would go to another address than it was saved for."""
+    profile = typed.profile
+    for slot, now_to in _bound(profile).items():
+        if slot in typed.keys or slot in _references(profile) or slot not in _bound(before):
+            continue
+        was, goes = _bound(before)[slot] or _origin(before), now_to or _origin(profile)
+        if was not in {goes, None}:
+            what = "key" if slot == _KEY else f"secret {slot}"
+            raise InvalidInput(
+                f"{profile.title} moves from {was} to {goes}, and its {what} was saved for the former: enter the {what} for the new address.",
+                field=slot if slot == _KEY else f"secrets.{slot}",
+                origin=goes,
+            )
 
 
 def _folded(*names: str) -> set[str]:

@@ -13,7 +13,7 @@ from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.state_store import StateStore
 from rooroute.errors import Conflict, InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
 from rooroute.outcome import Fault, Scope
-from rooroute.profiles import Defaults, Pool, Profile
+from rooroute.profiles import Auth, AuthKind, Defaults, Pool, Profile
 from rooroute.providers.table import check
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
 from rooroute.saved_profiles import SavedProfiles
@@ -505,3 +505,72 @@ async def test_pools_are_saved_renamed_and_deleted(house: House) -> None:
         await house.saved.delete_pool("main", revision="stale")
     await house.saved.delete_pool("main")
     assert house.config.load().pools == {}
+
+
+# --- other ways to prove oneself ---
+
+OAUTH = Profile(
+    id="oauth",
+    provider="openai-compatible",
+    base_url="https://models.example.net/v1",
+    model="m",
+    auth=Auth(
+        kind=AuthKind.OAUTH_CLIENT_CREDENTIALS,
+        token_url="https://login.example.net/token",
+        client_id="me",
+    ),
+)
+VAULT = replace(OAUTH, id="vault", auth=Auth(kind=AuthKind.TOKEN_COMMAND, command=("vault", "read")))
+
+
+def elsewhere(profile: Profile) -> Profile:
+    assert profile.auth
+    return replace(profile, auth=replace(profile.auth, token_url="https://evil.example.net/token"))
+
+
+async def test_a_client_secret_is_bound_to_the_token_endpoint_and_dated(house: House) -> None:
+    await house.saved.save(OAUTH, {"clientSecret": "s3cret"})
+    assert house.keys.items == {("oauth", "clientSecret"): Secret("s3cret", "https://login.example.net:443")}
+    assert house.profiles["oauth"].key_saved_at is not None
+    assert house.state.approved("oauth", "apiKey") == "https://models.example.net:443", "where the token goes"
+
+
+async def test_a_client_secret_goes_to_no_other_token_endpoint(house: House) -> None:
+    await house.saved.save(OAUTH, {"clientSecret": "s3cret"})
+    with pytest.raises(InvalidInput, match="secret clientSecret for the new address") as caught:
+        await house.saved.save(elsewhere(OAUTH), {})
+    assert caught.value.field == "secrets.clientSecret"
+    await house.saved.save(elsewhere(OAUTH), {"clientSecret": "s3cret"})
+    assert house.keys.items["oauth", "clientSecret"].origin == "https://evil.example.net:443"
+
+
+async def test_a_referred_client_secret_is_approved_for_the_token_endpoint(house: House) -> None:
+    await house.saved.save(OAUTH, {"clientSecret": "${MINE}"})
+    assert not house.keys.items
+    assert house.state.approved("oauth", "clientSecret") == "https://login.example.net:443"
+    with pytest.raises(OriginNotApproved, match="evil"):
+        await house.saved.save(elsewhere(house.profiles["oauth"]), {})
+
+
+async def test_a_token_goes_to_another_address_only_when_that_is_approved(house: House) -> None:
+    await house.saved.save(VAULT, {})
+    moved = replace(VAULT, base_url="https://other.example.net/v1")
+    with pytest.raises(OriginNotApproved, match="its token to https://other"):
+        await house.saved.save(moved, {})
+    await house.saved.save(moved, {}, approve_origin=True)
+    assert house.state.approved("vault", "apiKey") == "https://other.example.net:443"
+
+
+async def test_a_secret_that_nothing_declares_is_refused_and_one_no_longer_declared_goes(house: House) -> None:
+    with pytest.raises(InvalidInput, match="takes no secret named clientSecret"):
+        await house.saved.save(VAULT, {"clientSecret": "s3cret"})
+    await house.saved.save(OAUTH, {"clientSecret": "s3cret"})
+    await house.saved.save(replace(VAULT, id="oauth"), {})
+    assert not house.keys.items
+
+
+async def test_a_header_s_named_secret_is_kept_with_the_profile(house: House) -> None:
+    await house.saved.save(replace(LOCAL, headers={"X-Team": "Team ${secret:team}"}), {"team": "t-1"})
+    assert house.keys.items == {("local", "team"): Secret("t-1", "http://127.0.0.1:8080")}
+    copy = await house.saved.duplicate("local")
+    assert house.keys.texts() == {"local": "t-1", copy: "t-1"}
