@@ -204,26 +204,25 @@ class Attempt:
             async for chunk in answer.chunks:
                 for event in decoder.feed(chunk):
                     if (end := self._take(event)) is not None:
-                        return end.failure if isinstance(end, Failed) else self._judge_whole()
+                        return self._judged(end)
                 if self.committed:  # before it there is nothing to wait with, and the deadline for the first token runs
                     answer.join_chunks()
                     await sink.room()
             for event in decoder.close():
                 if (end := self._take(event)) is not None:
-                    return end.failure if isinstance(end, Failed) else self._judge_whole()
+                    return self._judged(end)
         return Failure(Fault.TRANSIENT, "The answer ended without its closing event.")
 
     def _take(self, event: Event) -> Finished | Failed | None:
         """Deliver one event; the closing one is handed back."""
-        kind = type(event)
-        if kind is TextDelta:
-            if event.text:  # type: ignore[union-attr]
-                if not self.committed:
-                    self._commit()
-                self.output_characters += len(event.text)  # type: ignore[union-attr]
-                self.delivery.text(event)  # type: ignore[arg-type]
-            return None
-        return self._take_rare(event)
+        if type(event) is not TextDelta:
+            return self._take_rare(event)
+        if event.text:
+            if not self.committed:
+                self._commit()
+            self.output_characters += len(event.text)
+            self.delivery.text(event)
+        return None
 
     def _take_rare(self, event: Event) -> Finished | Failed | None:
         match event:
@@ -253,8 +252,10 @@ class Attempt:
             self._first_content.reschedule(None)
         self.on_commit()
 
-    def _judge_whole(self) -> Failure | None:
-        """A clean end without a word is a bad answer: the next profile may have one."""
-        if not self.committed and self.finish in (FinishReason.STOP, FinishReason.OTHER):
+    def _judged(self, end: Finished | Failed) -> Failure | None:
+        """What the closing event means. A clean end without a word is a bad answer: the next profile may have one."""
+        if isinstance(end, Failed):
+            return end.failure
+        if not self.committed and end.reason in (FinishReason.STOP, FinishReason.OTHER):
             return Failure(Fault.BAD_ANSWER, "The answer was empty.", status=self.status)
         return None
