@@ -261,6 +261,11 @@ def _leave_after(seconds: float, code: int) -> None:
 
 def keep_quiet() -> None:
     """No traceback and no message text reaches stderr, whoever fails."""
-    sys.excepthook = lambda _, wrong, __: (note(wrong), None)[1]
-    threading.excepthook = lambda args: (args.exc_value and note(args.exc_value), None)[1]
-    sys.unraisablehook = lambda args: (args.exc_value and note(args.exc_value), None)[1]
+
+    def note_failure(wrong: BaseException | None) -> None:
+        if wrong is not None:
+            note(wrong)
+
+    sys.excepthook = lambda _, wrong, __: note_failure(wrong)
+    threading.excepthook = lambda failed: note_failure(failed.exc_value)
+    sys.unraisablehook = lambda failed: note_failure(failed.exc_value)
