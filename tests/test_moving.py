@@ -1,0 +1,117 @@
+"""Many profiles in one change, and a whole configuration put back, each with the keys that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from rooroute.adapters import config_exchange
+from rooroute.adapters.config_file import ConfigFile
+from rooroute.adapters.config_history import ConfigHistory
+from rooroute.errors import Conflict, InvalidInput, SecretUnavailable
+from rooroute.moving import Moving, Spelling, Wish
+from rooroute.providers.table import check
+from rooroute.rpc.schema import CONFIG_SCHEMA, PACKAGED, files
+from rooroute.saved_profiles import SavedProfiles
+from tests.test_saved_profiles import House
+
+TWO = """\
+model_list:
+  - {model_name: a, litellm_params: {model: openai/a, api_key: sk-a}}
+  - {model_name: b, litellm_params: {model: anthropic/b, api_key: sk-b, order: 1}}
+"""
+
+
+class Home(House):
+    """A window that keeps a history."""
+
+    def restart(self) -> None:
+        super().restart()
+        history = ConfigHistory(self.path / "history", lambda: self.now)
+        self.config = ConfigFile(self.path / "config.yaml", check, history)
+        self.config.load()
+        self.saved = SavedProfiles(self.config, self.keys, self.state, check=check, now=lambda: self.now)
+        spelling = Spelling(
+            config_exchange.plain_data,
+            lambda text: config_exchange.as_configuration(text, check),
+            config_exchange.spelled,
+            config_exchange.as_yaml,
+        )
+        self.moving = Moving(self.saved, self.config, spelling)
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    home = Home(tmp_path)
+    yield home
+    await home.state.close()
+
+
+async def test_keys_go_to_the_keyring_and_all_is_one_change(home: Home) -> None:
+    told = await home.moving.bring_in(TWO, Wish())
+    assert [each["key"] for each in told["profiles"]] == ["keyring", "keyring"]
+    assert home.keys.texts() == {"a": "sk-a", "b": "sk-b"}
+    text = (home.path / "config.yaml").read_text()
+    assert "sk-" not in text
+    assert len(home.config.history()) == 1
+    assert await home.state.intents() == {}
+
+
+async def test_a_dry_run_touches_nothing(home: Home) -> None:
+    told = await home.moving.bring_in(TWO, Wish(dry_run=True))
+    assert [each["id"] for each in told["profiles"]] == ["a", "b"]
+    assert home.keys.items == {}
+    assert home.profiles == {}
+
+
+async def test_a_keyring_that_fails_half_way_leaves_nothing_behind(home: Home) -> None:
+    home.keys.fail_at = 4  # get a, set a, get b, set b
+    with pytest.raises(SecretUnavailable):
+        await home.moving.bring_in(TWO, Wish())
+    assert home.keys.items == {}
+    assert home.profiles == {}
+    assert await home.state.intents() == {}
+
+
+async def test_undoing_an_import_keeps_its_keys_for_ten_minutes(home: Home) -> None:
+    await home.moving.bring_in(TWO.replace("  - {model_name: b", "  #"), Wish())
+    await home.moving.bring_in(TWO, Wish())
+    told = await home.moving.undo(None)
+    assert told["gone"] == ["b"]
+    assert home.keys.texts() == {"a": "sk-a", "b": "sk-b"}
+    await home.moving.undo(None)
+    assert set(home.profiles) == {"a", "b"}
+    await home.moving.undo(None)
+    home.now += 601
+    await home.saved.tidy()
+    assert home.keys.texts() == {"a": "sk-a"}
+
+
+async def test_an_undo_from_a_stale_picture_is_a_conflict(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    seen = home.config.current.revision
+    await home.saved.set_enabled("a", False)
+    with pytest.raises(Conflict):
+        await home.moving.undo(None, expected=seen)
+
+
+async def test_what_is_no_configuration_of_our_own_is_not_put_back(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    with pytest.raises(InvalidInput, match="bring it in with import"):
+        await home.moving.restore(TWO)
+    assert set(home.profiles) == {"a", "b"}
+
+
+async def test_new_profiles_in_no_pool_and_a_new_default_pool_are_told(home: Home) -> None:
+    await home.moving.bring_in(TWO.replace(", order: 1", ""), Wish())
+    other = "model_list: [{model_name: c, litellm_params: {model: openai/c, order: 1}}]"
+    told = await home.moving.bring_in(other, Wish())
+    assert told["remarks"] == ["Requests that name no pool go to the new pool litellm from now on."]
+    last = "model_list: [{model_name: d, litellm_params: {model: openai/d}}]"
+    assert (await home.moving.bring_in(last, Wish()))["remarks"] == ["In no pool yet: d."]
+
+
+def test_the_schema_that_goes_along_with_the_package_is_fresh() -> None:
+    assert PACKAGED.read_text(encoding="utf-8") == files()[CONFIG_SCHEMA], "stale: run python -m rooroute.rpc.schema"
