@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,14 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from rooroute.adapters import machine
+from rooroute.adapters.commands import Commands
 from rooroute.adapters.http import Upstream
 from rooroute.adapters.state_store import StateStore
+from rooroute.adapters.token_source import TokenSource
 from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta, Usage
 from rooroute.completion import Completions
 from rooroute.credentials import Credentials
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Defaults, Pool, Profile
 from rooroute.providers.table import base_url_of
+from rooroute.providers.tokens import Token
 from rooroute.roster import candidate
 from rooroute.routing.shown import Shown, shown_state
 from rooroute.routing.window import Window
@@ -136,6 +140,11 @@ def profile(provider: ScriptedProvider, profile_id: str, dialect: str = "gemini"
     )
 
 
+async def no_google(path: str | None, origin: str, proxy: str | None) -> Token:
+    """Nobody asks Google here."""
+    raise AssertionError
+
+
 @asynccontextmanager
 async def house(
     folder: Path,
@@ -161,8 +170,9 @@ async def house(
         state = StateStore(folder / "state.db", machine.identity(), clock=clock.now)
         state.open()
         keys = Keys({each: Secret(each, origin_of(base_url_of(made[each]) or "")) for each in made})
-        credentials = Credentials(keys, {}, state.approved, state.fingerprint, clock.monotonic)
         upstream, window = Upstream({}), Window()
+        tokens = TokenSource(upstream.request, Commands(os.environ), no_google, clock.now)
+        credentials = Credentials(keys, {}, state.approved, state.fingerprint, clock.monotonic, tokens=tokens)
         ports = Ports(
             now=clock.now,
             monotonic=clock.monotonic,
@@ -178,5 +188,6 @@ async def house(
         try:
             yield built
         finally:
+            await credentials.close()
             await upstream.close()
             await state.close()
