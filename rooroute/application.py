@@ -345,6 +345,8 @@ class Backend:
     ) -> Json:
         wish = Wish(pool=pool, dry_run=dry_run, approve_origin=approve_origin, keep_keys=keep_keys)
         found = await self._parts.moving.bring_in(text, wish)
+        for each in found["profiles"]:
+            each["key"] = self._parts.store.store_name if each["key"] == "keyring" else each["key"]
         self._parts.changed.set()
         return found
 

@@ -26,6 +26,8 @@ _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 _SHOWN: Final = 8
 _KEYS: Final = {
     "keyring": "its key goes to the keyring",
+    "session": "its key is in memory for this session",
+    "client": "its key goes to the editor's own store",
     "environment": "its key comes from the environment",
     "none": "without a key",
     "notKept": "without its key, which cannot be kept here: see rooroute profiles edit, --key-env NAME",

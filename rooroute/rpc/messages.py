@@ -586,7 +586,7 @@ class ImportedEntry(Shape):
 
 
 class ImportedProfile(ImportedEntry):
-    key: Literal["keyring", "environment", "none", "notKept"]
+    key: Literal["keyring", "session", "client", "environment", "none", "notKept"]
     """Where its key is. ``notKept``: there was one, and no place to keep it."""
 
 
