@@ -288,6 +288,9 @@ def status(picture: Picture, secret_store: str, problems: Sequence[Problem]) -> 
     }
 
 
+_TOLD_WHOLE: Final = ("secretStore", "problems", "limits")
+
+
 def difference(before: Json, after: Json) -> Json | None:
     """The params of ``rooroute/statusChanged``, or None when nothing that a user sees has changed."""
 
@@ -298,8 +301,9 @@ def difference(before: Json, after: Json) -> Json | None:
 
     profiles, profiles_gone = changed("profiles")
     pools, pools_gone = changed("pools")
-    same = before["configRevision"] == after["configRevision"] and before["problems"] == after["problems"]
-    if same and not (profiles or pools or profiles_gone or pools_gone):
+    replaced = {name: after.get(name, []) for name in _TOLD_WHOLE if before.get(name, []) != after.get(name, [])}
+    same = before["configRevision"] == after["configRevision"]
+    if same and not (profiles or pools or profiles_gone or pools_gone or replaced):
         return None
     return {
         "now": after["now"],
@@ -308,4 +312,5 @@ def difference(before: Json, after: Json) -> Json | None:
         "profiles": profiles,
         "pools": pools,
         "removed": {"profiles": profiles_gone, "pools": pools_gone},
+        **replaced,
     }

@@ -25,6 +25,25 @@ export interface AttemptBegun {
 }
 
 /**
+ * ``rawError`` is the provider's own words and ``curl`` the request as it was sent, both without keys; the latter is known only to
+ * the server that sent it, for its latest requests. ``taught`` are the marks that followed.
+ */
+export interface AttemptExplained {
+  n: number;
+  profileId: string;
+  model: string;
+  verdict: string;
+  httpStatus?: number | null;
+  detail?: string | null;
+  firstTokenMs?: number | null;
+  durationMs: number;
+  usage?: Usage | null;
+  rawError?: string | null;
+  curl?: string | null;
+  taught?: Array<MarkStatus>;
+}
+
+/**
  * Declared authentication; ``providers.authentication`` says what each kind needs and where its secret goes.
  *
  * ``name`` is the header or query parameter and ``prefix`` what stands before the secret in it (None: the kind's usual ones).
@@ -149,6 +168,52 @@ export interface Deleted {
   configRevision: string;
 }
 
+/** A request that is not sent: who would answer it, and why. */
+export interface DryRun {
+  messages: Array<Message>;
+  pool?: string | null;
+  profile?: string | null;
+  model?: string | null;
+  tools?: Array<Tool>;
+  toolChoice?: "auto" | "none" | "required" | ToolChoiceName | null;
+  maxTokens?: number | null;
+  temperature?: number | null;
+  topP?: number | null;
+  stop?: Array<string>;
+  seed?: number | null;
+  reasoningEffort?: "minimal" | "low" | "medium" | "high" | null;
+  responseFormat?: ResponseFormat | null;
+  providerOptions?: Record<string, unknown>;
+  metadata?: Record<string, unknown>;
+  session?: string | null;
+  onInterrupt?: OnInterrupt | null;
+  fallback?: boolean | null;
+  mode?: string | null;
+  task?: string | null;
+  language?: string | null;
+  tags?: Array<string>;
+  /** Binds the request to profiles of that region; it never leaves it. */
+  region?: string | null;
+  /** The user's yes to the pool's last resort, for this request or for this window's session. */
+  consent?: "once" | "session" | null;
+  /** Keep the session with the profile that answers this request. */
+  pin?: boolean;
+  partialResultToken?: string | number | null;
+}
+
+/** ``profileId`` is left out where nobody could answer now. */
+export interface DryRunResult {
+  profileId?: string | null;
+  because?: string | null;
+  rule?: string | null;
+  rules: Array<RuleTried>;
+  strategy: string;
+  region?: string | null;
+  estimatedTokens: number;
+  estimatedCost?: number | null;
+  candidates: Array<Candidate>;
+}
+
 export interface DuplicateProfile {
   id: string;
   newId?: string | null;
@@ -258,7 +323,7 @@ export interface ImportedProfile {
   id: string;
   change: "new" | "changed";
   /** Where its key is. ``notKept``: there was one, and no place to keep it. */
-  key: "keyring" | "environment" | "none" | "notKept";
+  key: "keyring" | "session" | "client" | "environment" | "none" | "notKept";
 }
 
 export interface KeyLeftOut {
@@ -291,6 +356,22 @@ export interface Latency {
   percentile?: number;
   exploreEvery?: number;
   tooSlow?: number | null;
+}
+
+/**
+ * A limit the user set. ``holder`` is ``profile``, ``pool`` or ``tag`` and ``id`` its name; ``span`` is second, minute, hour, day,
+ * calendarDay, month or (of requests at once) now. ``warning``: 80 % are used.
+ */
+export interface LimitStatus {
+  holder: "profile" | "pool" | "tag";
+  id: string;
+  measure: "requests" | "tokens" | "cost" | "concurrent";
+  span: string;
+  most: number;
+  used: number;
+  left: number;
+  resetsAt?: string | null;
+  warning: boolean;
 }
 
 /**
@@ -553,6 +634,8 @@ export interface ProfileStatus {
   price?: Price | null;
   marks?: Array<MarkStatus>;
   stats?: ProfileFigures | null;
+  quotas?: Array<QuotaStatus>;
+  limits?: Array<LimitStatus>;
 }
 
 /** ``token`` is the request's ``partialResultToken``; the order is the order of delivery. */
@@ -572,6 +655,14 @@ export interface ProviderInfo {
 
 export interface Providers {
   providers: Array<ProviderInfo>;
+}
+
+/** What the provider said is left, as of its last answer. */
+export interface QuotaStatus {
+  measure: string;
+  limit?: number | null;
+  remaining: number;
+  resetsAt?: string | null;
 }
 
 export interface ReadSecret {
@@ -625,6 +716,13 @@ export interface Rule {
   region?: string | null;
 }
 
+/** ``unmet`` names the first condition that the request does not meet. */
+export interface RuleTried {
+  name: string;
+  fires: boolean;
+  unmet?: string | null;
+}
+
 export interface SavePool {
   pool: Pool;
   configRevision?: string | null;
@@ -671,7 +769,7 @@ export interface StageDone {
 
 export interface Stats {
   since?: string | null;
-  groupBy?: "profile" | "model" | "day";
+  groupBy?: "profile" | "model" | "day" | "tag" | "pool";
 }
 
 export interface StatsRow {
@@ -679,6 +777,9 @@ export interface StatsRow {
   requests: number;
   successes?: number | null;
   successRate?: number | null;
+  /** The share of the minutes with an attempt in which somebody was answered. */
+  uptime?: number | null;
+  averageFirstTokenMs?: number | null;
   medianFirstTokenMs?: number | null;
   p90FirstTokenMs?: number | null;
   p95FirstTokenMs?: number | null;
@@ -705,6 +806,8 @@ export interface Status {
   configPath?: string | null;
   /** Where a request that names no pool goes. */
   defaultPool?: string | null;
+  /** Of pools and tags; a profile's own stand with the profile. */
+  limits?: Array<LimitStatus>;
 }
 
 /** Only what changed, also when another window changed it. */
@@ -716,6 +819,9 @@ export interface StatusChanged {
   profiles: Array<ProfileStatus>;
   pools: Array<PoolStatus>;
   removed: Removed;
+  secretStore?: "keyring" | "session" | "client" | null;
+  problems?: Array<Problem> | null;
+  limits?: Array<LimitStatus> | null;
 }
 
 /** In which order the profiles of one tier are tried; ``routing.strategies`` has a function for each. */
@@ -873,12 +979,20 @@ export interface When {
   metadata?: Record<string, string>;
 }
 
+/**
+ * ``because`` says why the first profile was chosen, ``switchCost`` (USD) what leaving the session's warm prompt cache cost. Of a
+ * large pool only the first candidates are told; ``moreCandidates`` counts the others.
+ */
 export interface Why {
   request: Record<string, unknown>;
   candidates: Array<Candidate>;
+  moreCandidates?: number;
   rule?: string | null;
   strategy: string;
-  attempts: Array<Attempt>;
+  because?: string | null;
+  region?: string | null;
+  switchCost?: number | null;
+  attempts: Array<AttemptExplained>;
 }
 
 export interface WriteSecret {
@@ -933,6 +1047,8 @@ export interface Methods {
   "requests/skip": { params: ByRequest; result: Empty };
   /** Why a request went where it went. */
   "why": { params: ByRequest; result: Why };
+  /** Who would answer a request, and why; it is not sent. */
+  "dryRun": { params: DryRun; result: DryRunResult };
   /** Counts, times, tokens and cost. */
   "stats": { params: Stats; result: StatsRows };
 }

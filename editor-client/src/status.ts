@@ -27,6 +27,9 @@ export function applyChange(known: Snapshot, change: StatusChanged, localNow: nu
     clockOffset: Date.parse(change.now) - localNow,
     profiles: merged(known.profiles, change.profiles, change.removed.profiles),
     pools: merged(known.pools, change.pools, change.removed.pools),
+    secretStore: change.secretStore ?? known.secretStore,
+    problems: change.problems ?? known.problems,
+    limits: change.limits ?? known.limits,
   };
 }
 

@@ -383,6 +383,9 @@ class StatusChanged(Shape):
     profiles: list[ProfileStatus]
     pools: list[PoolStatus]
     removed: Removed
+    secret_store: Literal["keyring", "session", "client"] | None = None
+    problems: list[Problem] | None = None
+    limits: list[LimitStatus] | None = None
 
 
 class ProviderInfo(Shape):

@@ -270,7 +270,9 @@ METHODS: Final[Mapping[str, Method]] = {
     "rooroute/requests/retryNow": Method(m.ByRequest, m.Empty, retry_now, "Try now what a waiting request waits for."),
     "rooroute/requests/skip": Method(m.ByRequest, m.Empty, skip, "Stop waiting for the profile being waited for."),
     "rooroute/why": Method(m.ByRequest, m.Why, why, "Why a request went where it went."),
-    "rooroute/dryRun": Method(m.DryRun, m.DryRunResult, dry_run, "Who would answer a request, and why; it is not sent."),
+    "rooroute/dryRun": Method(
+        m.DryRun, m.DryRunResult, dry_run, "Who would answer a request, and why; it is not sent."
+    ),
     "rooroute/stats": Method(m.Stats, m.StatsRows, stats, "Counts, times, tokens and cost."),
 }
 

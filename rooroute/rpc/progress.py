@@ -241,4 +241,4 @@ def _merged(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
         for kind in removed
     }
     gone = {kind: sorted(removed[kind] | (set(earlier["removed"][kind]) - news[kind].keys())) for kind in removed}
-    return {**later, **{kind: list(entries.values()) for kind, entries in news.items()}, "removed": gone}
+    return {**earlier, **later, **{kind: list(entries.values()) for kind, entries in news.items()}, "removed": gone}

@@ -172,3 +172,13 @@ async def test_a_stuck_client_hears_of_each_profile_once(pipe: Pipe) -> None:
     assert told == []
     pipe.free()
     assert told == [news(2, [entry("a", "cooldown"), entry("c", "active"), entry("d", "active")], ["b"])]
+
+
+async def test_what_is_told_whole_is_not_lost_to_later_news(pipe: Pipe) -> None:
+    told: list[Any] = []
+    feed = StatusFeed(pipe, told.append)
+    pipe.blocked = True
+    feed.changed({**news(1, [], []), "problems": [{"message": "broken"}], "secretStore": "session"})
+    feed.changed({**news(2, [entry("a", "active")], []), "problems": []})
+    pipe.free()
+    assert told == [{**news(2, [entry("a", "active")], []), "problems": [], "secretStore": "session"}]

@@ -20,6 +20,22 @@ test("what changed replaces what was known where it stood, what is new follows, 
   expect(after.configRevision).toBe("c2");
 });
 
+test("problems and the keys' home are replaced where they changed, and stand where nothing is said of them", () => {
+  const nothing = { profiles: [], pools: [], removed: { profiles: [], pools: [] } };
+  const change = { now: at(0), configRevision: "c2", stateRevision: 2, ...nothing };
+  const worried = applyChange(
+    snapshot([]),
+    { ...change, secretStore: "session" as const, problems: [{ message: "There is no keyring." }] },
+    NOW,
+  );
+  const later = applyChange(worried, change, NOW);
+  expect([later.secretStore, later.problems.map(({ message }) => message)]).toEqual([
+    "session",
+    ["There is no keyring."],
+  ]);
+  expect(applyChange(later, { ...change, problems: [] }, NOW).problems).toEqual([]);
+});
+
 test("a countdown goes by the backend's clock, whatever ours says", () => {
   const told = snapshotOf(
     { ...snapshot([profile("a", { state: "cooldown", until: at(60) })]), now: at(0) },
