@@ -33,7 +33,7 @@ from rooroute.limiter import NOTHING_RESERVED, Amounts, Limiter, Reservation
 from rooroute.outcome import Failure, Fault
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
-from rooroute.profiles import OnInterrupt, Profile, Strategy
+from rooroute.profiles import Configuration, OnInterrupt, Profile, Strategy
 from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
@@ -144,9 +144,10 @@ class _Story:
         self._request, self._options, self._sink = request, options, sink
         self._delivery = Delivery(sink)
         self._configuration = ports.configuration()
-        self._pool = pool_of(self._configuration, options.pool, options.profile, options.fallback)
+        self._pool = pool_of(self._configuration, options.pool, options.profile, options.fallback, options.model)
         self._session = session_of(request, options.session)
         self._facts = facts_of(request, options)
+        self._made: tuple[Configuration, int, Lineup] | None = None
         self._strategy = self._lineup().way.strategy
         self._alone = not (self._pool.enabled and self._pool.failover.enabled) or options.fallback is False
         self._only: str | None = None
@@ -220,7 +221,11 @@ class _Story:
     # --- pick ---
 
     def _lineup(self) -> Lineup:
-        return self._roster.lineup(self._configuration, self._pool, self._facts, self._session)
+        known = (self._configuration, self._ports.credentials.version)
+        if self._made is None or self._made[0] is not known[0] or self._made[1] != known[1]:
+            found = self._roster.lineup(self._configuration, self._pool, self._facts, self._session)
+            self._made = (*known, found)
+        return self._made[2]
 
     def _candidates(self) -> tuple[Candidate, ...]:
         found = self._lineup().candidates

@@ -18,7 +18,7 @@ from rooroute.limiter import Amounts, Limiter, Reservation
 from rooroute.profiles import Budget, Defaults, Limits, Price
 from rooroute.routing.limits import Counters, Gauge, Measure, Refused, Span, Want, gauges_of, take
 from rooroute.scripted_provider import Answer, Fail, Hang, Step
-from tests.house import HELLO, Clock, house
+from tests.house import HELLO, Clock, Heard, house
 
 TWO = {"A": [Answer("A.")], "B": [Answer("B.")]}
 AT = 1_800_000_000.0
@@ -300,3 +300,32 @@ def test_money_goes_by_day_and_month() -> None:
 def test_a_request_larger_than_the_whole_limit_passes_when_nothing_else_does() -> None:
     gauge = Gauge("profile:A", Measure.TOKENS, Span.MINUTE, 100, 60.0)
     assert Amounts(tokens=5_000).of(gauge) == 100
+
+
+async def test_a_healthy_request_without_a_limit_writes_nothing_before_its_first_token(tmp_path: Path) -> None:
+    """Nor does it read: neither the file nor the writer's queue is touched while nobody waits for them."""
+    async with house(tmp_path, {"A": [Answer("one two three")]}) as h:
+        await h.ask(session="warm")
+        await h.state.attempts()
+        written: list[str] = []
+
+        def forbidden(name: str) -> Any:
+            def called(*_: Any, **__: Any) -> None:
+                written.append(name)
+                raise AssertionError(f"{name} was called")
+
+            return called
+
+        before = (tmp_path / "state.db").stat()
+
+        class Watching(Heard):
+            def text(self, text: str) -> None:
+                after = (tmp_path / "state.db").stat()
+                assert (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size)
+                super().text(text)
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("update", "update_soon", "count"):
+                patch.setattr(h.state, name, forbidden(name))
+            assert (await h.ask(Watching(), session="healthy"))["profileId"] == "A"
+        assert not written
