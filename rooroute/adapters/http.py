@@ -70,6 +70,9 @@ _CLOSED: Final[Mapping[str, str]] = {
     "peer closed connection": "{place} closed the connection before its answer was complete.",
 }
 
+# An alert that comes while reading, as TLS 1.3 sends it for a client's certificate, passes httpx as it is.
+_ON_THE_WIRE: Final = (httpx.TransportError, ssl.SSLError)
+
 # What a server says of the client's certificate: https://www.rfc-editor.org/rfc/rfc8446#section-6.2
 _ALERTS: Final[Mapping[str, str]] = {
     "CERTIFICATE_REQUIRED": "{place} asks for a client certificate; set auth to kind mtls with its certificate.",
@@ -201,7 +204,7 @@ class Answer:
             if not patience.was_the_cause():
                 raise
             raise Unreachable(self._late()) from None
-        except httpx.TransportError as error:
+        except _ON_THE_WIRE as error:
             raise Unreachable(failure_of(error, self._place)) from None
         finally:
             patience.stop()
@@ -352,7 +355,7 @@ class Upstream:
             bound = min(timeouts.first_token, timeouts.total)
             late = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
             raise Unreachable(late) from None
-        except httpx.TransportError as error:
+        except _ON_THE_WIRE as error:
             raise Unreachable(failure_of(error, message.place, seconds=timeouts.connect)) from None
         finally:
             patience.heard()
