@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from rooroute.chat import ChatRequest
 from rooroute.errors import NotFound
 from rooroute.profiles import Configuration, Pool, Profile
-from rooroute.providers.table import PROVIDERS, base_url_of, resolve_model
+from rooroute.providers.table import PROVIDERS, addressed, base_url_of, resolve_model
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL, Crowd
 from rooroute.routing.route import Lead, Route, lead, led, route, unfit
@@ -46,12 +46,35 @@ def estimated_tokens(request: ChatRequest) -> int:
     return characters // CHARACTERS_A_TOKEN + images * _IMAGE_TOKENS
 
 
-def pool_of(configuration: Configuration, pool_id: str | None, profile_id: str | None, fallback: bool | None) -> Pool:
+def addressee(configuration: Configuration, model: str | None) -> str | None:
+    """The one profile that ``model`` is addressed to (``id/model``). None where a profile offers a model of that very name: vendors'
+    names have slashes too (``openai/gpt-4o``), and a profile may be called like a vendor."""
+    found, _ = addressed(model, configuration.profiles)
+    if found is None or any(_offers(each, model) for each in configuration.profiles.values()):
+        return None
+    return found
+
+
+def _offers(profile: Profile, name: str | None) -> bool:
+    return name == profile.model or name in profile.models or name in profile.model_map
+
+
+def pool_of(
+    configuration: Configuration,
+    pool_id: str | None,
+    profile_id: str | None,
+    fallback: bool | None,
+    model: str | None = None,
+) -> Pool:
     """The pool a request names. A named profile is a pool of one with the default pool's settings, unless ``fallback`` lets
-    that pool stand behind it.
+    that pool stand behind it; so is one that ``model`` is addressed to, where no pool is named and the default one lacks it.
 
     Raises NotFound for a pool or profile that is not there.
     """
+    if profile_id is None and pool_id is None and (named := addressee(configuration, model)) is not None:
+        usual = configuration.pool(None)
+        if usual is None or named not in usual.profiles:
+            profile_id, fallback = named, False
     if profile_id is not None:
         if profile_id not in configuration.profiles:
             raise NotFound(f"There is no profile {profile_id!r}.", field="profile")
@@ -171,10 +194,16 @@ def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts,
     """A pool's candidates for a request with these facts that is led so."""
     way = route(pool, facts.model, given)
     known = (configuration.profiles[each] for each in way.profiles if each in configuration.profiles)
+    only = addressee(configuration, facts.model)
     found = []
     for position, profile in enumerate(known):
         made = candidate(profile, marks, model=facts.model, tokens=facts.tokens, position=position)
-        why = made.excluded or unfit(profile, pool, facts, way.region)
+        elsewhere = (
+            f"is not {only}, which the model {facts.model!r} is addressed to"
+            if only not in (None, profile.id)
+            else None
+        )
+        why = elsewhere or made.excluded or unfit(profile, pool, facts, way.region)
         found.append(led(made if why == made.excluded else replace(made, excluded=why), way))
     crowd = Crowd(found, lambda each: configuration.profiles[each].price) if len(found) > SMALL else None
     return Lineup(tuple(found), way, pool, sum(each.enabled for each in found), crowd)

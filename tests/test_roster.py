@@ -1,0 +1,74 @@
+"""Who is considered for a request, by the model it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rooroute.errors import AllFailed, NoProfiles
+from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.roster import addressee, pool_of
+from rooroute.scripted_provider import Answer, Fail, Step
+from tests.house import Heard, house
+
+TWO: Mapping[str, Sequence[Step]] = {"A": [Answer("A.")], "B": [Answer("B.")]}
+
+
+async def test_a_model_addressed_to_the_second_profile_is_asked_there_under_its_own_name(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO) as h:
+        heard = Heard()
+        answer = await h.ask(heard, model="B/gemini-large")
+        assert (answer["profileId"], answer["model"]) == ("B", "gemini-large")
+        assert h.asked_with() == ["B"]
+
+
+async def test_a_profile_that_is_addressed_and_cannot_answer_has_nobody_behind_it(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer()], "B": [Fail("permission")]}) as h:
+        with pytest.raises(AllFailed):
+            await h.ask(model="B/gemini-large", fallback=True)
+        assert h.asked_with() == ["B"]
+
+
+async def test_an_addressed_profile_outside_the_named_pool_is_not_asked_and_the_reason_names_it(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO, pool={"profiles": ("A",)}) as h:
+        with pytest.raises(NoProfiles, match="is not B, which the model 'B/m' is addressed to"):
+            await h.ask(model="B/m", pool="default")
+        assert h.asked_with() == []
+
+
+async def test_an_addressed_profile_outside_the_default_pool_is_asked_where_no_pool_is_named(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO, pool={"profiles": ("A",)}) as h:
+        assert (await h.ask(model="B/m"))["profileId"] == "B"
+
+
+def configuration(**profiles: Mapping[str, Any]) -> Configuration:
+    made = {name: Profile(id=name, provider="openai", **given) for name, given in profiles.items()}
+    return Configuration(profiles=made, pools={"default": Pool(id="default", profiles=tuple(made))})
+
+
+@pytest.mark.parametrize(
+    ("profiles", "model", "found"),
+    [
+        pytest.param({"openai": {}, "router": {}}, "openai/gpt-4o", "openai", id="a-profile-called-like-a-vendor"),
+        pytest.param(
+            {"openai": {}, "router": {"models": ("openai/gpt-4o",)}},
+            "openai/gpt-4o",
+            None,
+            id="a-model-that-another-profile-offers-by-that-very-name",
+        ),
+        pytest.param({"a": {}}, "meta-llama/Llama-3.3-70B", None, id="a-vendor-that-is-no-profile"),
+        pytest.param({"a": {}}, "a", None, id="no-slash"),
+        pytest.param({"a": {}}, None, None, id="no-model"),
+    ],
+)
+def test_an_address_is_one_where_no_model_has_that_name(
+    profiles: Mapping[str, Mapping[str, Any]], model: str | None, found: str | None
+) -> None:
+    assert addressee(configuration(**profiles), model) == found
+
+
+def test_an_address_within_the_default_pool_keeps_that_pool_s_settings_and_limits() -> None:
+    assert pool_of(configuration(a={}, b={}), None, None, None, "b/m").id == "default"
