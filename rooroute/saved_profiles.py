@@ -10,12 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
-from rooroute.credentials import is_made, slots_of
-from rooroute.errors import InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
+from rooroute.admission import (
+    KEY,
+    Admission,
+    Ready,
+    Typed,
+    bound_slots,
+    folded,
+    references_of,
+    refuse,
+    refuse_double,
+    refuse_pool,
+    secret_slots,
+)
+from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
 from rooroute.profiles import (
     Configuration,
     Pool,
@@ -23,19 +34,13 @@ from rooroute.profiles import (
     Profile,
     check_pool,
     check_profile,
-    check_secret,
-    needs_plain_http_approval,
-    reference_name,
 )
-from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
-from rooroute.routing.checks import check_routing
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.settling import edited
-from rooroute.secret import Secret, is_loopback, origin_of
+from rooroute.secret import Secret
 
 T = TypeVar("T")
 UNDO_SECONDS: Final = 600.0
-_KEY: Final = "apiKey"
 _NEW_JUDGEMENT: Final = (
     "provider",
     "base_url",
@@ -112,26 +117,6 @@ class StatePort(Protocol):
     async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """A profile to be saved with what was typed beside it: ``keys`` go into the keyring, references are in the profile by now."""
-
-    profile: Profile
-    keys: Mapping[str, str]
-    fresh: frozenset[str]
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A profile that may be saved: all that can be refused has been looked at."""
-
-    typed: _Typed
-    before: Profile | None
-    origin: str | None
-    approvals: Mapping[str, str]
-
-
 class SavedProfiles:
     """What the user keeps. One change at a time; a caller that is cancelled meanwhile does not stop it half-way.
 
@@ -150,7 +135,9 @@ class SavedProfiles:
         self._config = config
         self._secrets = secrets
         self._state = state
-        self._check = check
+        self._admission = Admission(
+            check=check, store_name=lambda: secrets.store_name, approved=state.approved, now=now
+        )
         self._now = now
         self._turn = asyncio.Lock()
         self._tidying: set[asyncio.Task[None]] = set()
@@ -180,7 +167,7 @@ class SavedProfiles:
         configuration, found = await asyncio.to_thread(self._config.load), dict[str, str]()
         for profile, secrets in drafts:
             try:
-                self._ready(profile, secrets, configuration, approve_origin)
+                self._admission.ready(profile, secrets, configuration, approve_origin)
             except RoorouteError as wrong:
                 found[profile.id] = wrong.message
             else:
@@ -234,7 +221,7 @@ class SavedProfiles:
 
     async def rename_pool(self, pool_id: str, new_id: str) -> None:
         """Another id, in the defaults too."""
-        _refuse(check_pool(Pool(id=new_id, profiles=("any",))), "newId")
+        refuse(check_pool(Pool(id=new_id, profiles=("any",))), "newId")
         await self._alone(lambda: self._edit(lambda draft: draft.rename_pool(pool_id, new_id)))
 
     # --- order after a crash ---
@@ -262,7 +249,7 @@ class SavedProfiles:
                 continue
             profile = current.profiles.get(profile_id)
             for slot in slots:
-                if profile is None or slot in _references(profile):
+                if profile is None or slot in references_of(profile):
                     await self._secrets.delete(profile_id, slot)
             if profile is None:
                 await self._state.withdraw(profile_id)
@@ -290,11 +277,11 @@ class SavedProfiles:
         if new and (before or profile.id in configuration.unreadable):
             raise InvalidInput(f"There is already a profile {profile.id}; choose another id.", field="profile.id")
         if revision is not None and revision != configuration.revision:
-            typed = self._judged(profile, before, secrets, configuration)
+            typed = self._admission.judged(profile, before, secrets, configuration)
             await self._edit(
                 lambda draft: draft.put_profile(typed.profile), revision
             )  # tells of the conflict, with both versions
-        ready = self._ready(profile, secrets, configuration, approve_origin)
+        ready = self._admission.ready(profile, secrets, configuration, approve_origin)
         await self._write([ready], (), revision)
         return ready.typed.warnings
 
@@ -305,99 +292,22 @@ class SavedProfiles:
         revision: str | None,
         approve_origin: bool,
     ) -> None:
-        configuration, ready = await asyncio.to_thread(self._config.load), list[_Ready]()
+        configuration, ready = await asyncio.to_thread(self._config.load), list[Ready]()
         for profile, secrets in drafts:
-            ready.append(self._ready(profile, secrets, configuration, approve_origin))
+            ready.append(self._admission.ready(profile, secrets, configuration, approve_origin))
             configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
         for pool in pools:
-            _refuse_pool(pool, configuration)
+            refuse_pool(pool, configuration)
         await self._write(ready, pools, revision)
 
-    def _judged(
-        self, profile: Profile, before: Profile | None, secrets: Mapping[str, str], configuration: Configuration
-    ) -> _Typed:
-        typed = self._typed(profile, before, secrets, known=profile.id in configuration.unreadable)
-        _refuse([*check_profile(typed.profile), *self._check(typed.profile)], "profile")
-        _refuse_double(typed.profile, configuration)
-        return typed
-
-    def _ready(
-        self, profile: Profile, secrets: Mapping[str, str], configuration: Configuration, approve_origin: bool
-    ) -> _Ready:
-        before = configuration.profiles.get(profile.id)
-        typed = self._judged(profile, before, secrets, configuration)
-        origin = _origin(typed.profile)
-        if typed.keys and origin is None:
-            raise InvalidInput(
-                f"{profile.title} has no base URL that its key could be bound to; add one.", field="profile.baseUrl"
-            )
-        return _Ready(typed, before, origin, self._approvals(typed, before, origin, approve_origin))
-
-    def _typed(self, profile: Profile, before: Profile | None, secrets: Mapping[str, str], *, known: bool) -> _Typed:
-        """Sort what was typed into references, which go into the profile, and keys, which go into the keyring."""
-        keys: dict[str, str] = {}
-        warnings: list[str] = []
-        kept_at = before.key_saved_at if before else profile.key_saved_at if known else None
-        profile = replace(profile, key_saved_at=kept_at if profile.api_key is None else None)
-        for slot, text in secrets.items():
-            field = slot if slot == _KEY else f"secrets.{slot}"
-            if profile.provider in PROVIDERS and slot not in _slots(profile):
-                raise InvalidInput(f"{profile.title} takes no secret named {slot}; leave it out.", field=field)
-            stripped = text.strip()
-            if why := check_secret(stripped):
-                raise InvalidInput(why, field=field)
-            if stripped != text:
-                warnings.append("White space around the key was removed.")
-            reference = stripped if reference_name(stripped) else None
-            if slot == _KEY:
-                profile = replace(profile, api_key=reference, key_saved_at=None if reference else self._stamp())
-            else:
-                others = {name: value for name, value in profile.secrets.items() if name != slot}
-                saved_at = profile.key_saved_at if reference else self._stamp()
-                secrets_left = {**others, **({slot: reference} if reference else {})}
-                profile = replace(profile, secrets=secrets_left, key_saved_at=saved_at)
-            if reference is None:
-                keys[slot] = stripped
-        if keys and self._secrets.store_name == "session":
-            warnings.append("There is no usable keyring: the key is kept in memory for this session only.")
-        return _Typed(profile, keys, frozenset(secrets), tuple(warnings))
-
-    def _stamp(self) -> str:
-        return datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def _approvals(self, typed: _Typed, before: Profile | None, origin: str | None, approve: bool) -> dict[str, str]:
-        """The slots whose origin is approved by this save. Raises when the address calls for a key or an approval that did not come."""
-        profile = typed.profile
-        if origin is None:
-            return {}
-        if before and profile.key_saved_at:
-            _refuse_moved(typed, before)
-        sources, bound, own = _sources(profile), _bound(profile), own_base_url(profile)
-        if needs_plain_http_approval(origin):
-            if not approve and self._state.approved(profile.id, _KEY) != origin:
-                raise OriginNotApproved(
-                    f"{profile.title} would talk to {origin} without encryption; approve that address, or use https.",
-                    profileId=profile.id, origin=origin, field="profile.baseUrl",
-                )  # fmt: skip
-            return {_KEY: origin, **{slot: bound.get(slot) or origin for slot in sources}}
-        found: dict[str, str] = {}
-        for slot, source in sources.items():
-            going_to = bound.get(slot) or origin
-            if is_loopback(going_to) or (own and origin_of(own) == going_to):
-                continue
-            same = before is not None and _sources(before).get(slot) == source and slot not in typed.fresh
-            if same and not approve and self._state.approved(profile.id, slot) != going_to:
-                raise OriginNotApproved(
-                    f"{profile.title} would send {_told(source)} to {going_to}; approve that address.",
-                    profileId=profile.id, origin=going_to, field="profile.baseUrl",
-                )  # fmt: skip
-            found[slot] = going_to
-        return found
-
-    async def _write(self, ready: Sequence[_Ready], pools: Sequence[Pool], revision: str | None) -> None:
+    async def _write(self, ready: Sequence[Ready], pools: Sequence[Pool], revision: str | None) -> None:
         deleted = await self._state.intents()
         for each in ready:
-            note = {"kind": "save", "profiles": {each.typed.profile.id: _slots(each.typed.profile)}, "at": self._now()}
+            note = {
+                "kind": "save",
+                "profiles": {each.typed.profile.id: secret_slots(each.typed.profile)},
+                "at": self._now(),
+            }
             await self._state.put_intent(f"save:{each.typed.profile.id}", note)
         held: dict[str, dict[str, Secret | None]] = {}
 
@@ -423,9 +333,9 @@ class SavedProfiles:
             await self._let_go(profile, each.before, each.typed, deleted=f"delete:{profile.id}" in deleted)
             await self._state.drop_intent(f"save:{profile.id}")
 
-    async def _keep_keys(self, ready: _Ready, held: dict[str, Secret | None]) -> None:
+    async def _keep_keys(self, ready: Ready, held: dict[str, Secret | None]) -> None:
         profile_id = ready.typed.profile.id
-        bound = _bound(ready.typed.profile)
+        bound = bound_slots(ready.typed.profile)
         for slot, text in ready.typed.keys.items():
             held[slot] = await self._secrets.get(profile_id, slot)
             await self._secrets.set(profile_id, slot, text, bound.get(slot) or ready.origin or "", self._now())
@@ -438,21 +348,21 @@ class SavedProfiles:
                 else:
                     await self._secrets.set(profile_id, slot, secret.reveal(secret.origin), secret.origin, self._now())
 
-    async def _let_go(self, profile: Profile, before: Profile | None, typed: _Typed, *, deleted: bool) -> None:
+    async def _let_go(self, profile: Profile, before: Profile | None, typed: Typed, *, deleted: bool) -> None:
         """What the saved profile no longer needs: a key that a reference replaced, a deleted namesake's key, judgements on what it was."""
         replaced = [
             slot
-            for slot in _slots(profile)
-            if slot in _references(profile) and before and slot not in _references(before)
+            for slot in secret_slots(profile)
+            if slot in references_of(profile) and before and slot not in references_of(before)
         ]
-        replaced += [slot for slot in (_slots(before) if before else ()) if slot not in _slots(profile)]
+        replaced += [slot for slot in (secret_slots(before) if before else ()) if slot not in secret_slots(profile)]
         if deleted:  # the id is in use again: nothing to restore, and the old key is not for the new profile
-            replaced += [slot for slot in _slots(profile) if slot not in typed.keys]
+            replaced += [slot for slot in secret_slots(profile) if slot not in typed.keys]
             await self._state.drop_intent(f"delete:{profile.id}")
         for slot in dict.fromkeys(replaced):
             with suppress(SecretUnavailable):
                 await self._secrets.delete(profile.id, slot)
-        if before and any(getattr(before, name) != getattr(profile, name) for name in _NEW_JUDGEMENT):
+        if before and _is_another(before, profile):
             await self._judge_afresh(profile.id)
 
     async def _judge_afresh(self, profile_id: str) -> None:
@@ -460,7 +370,7 @@ class SavedProfiles:
 
     async def _save_pool(self, pool: Pool, revision: str | None) -> None:
         configuration = await asyncio.to_thread(self._config.load)
-        _refuse_pool(pool, configuration)
+        refuse_pool(pool, configuration)
         await self._edit(lambda draft: draft.put_pool(pool), revision)
 
     # --- copying, moving, deleting ---
@@ -472,18 +382,18 @@ class SavedProfiles:
         copy = replace(copy, name=f"{profile.name} ({copy.id})" if profile.name else None)
         if copy.id in configuration.profiles or copy.id in configuration.unreadable:
             raise InvalidInput(f"There is already a profile {copy.id}; choose another id.", field="newId")
-        _refuse(check_profile(copy), "newId")
-        _refuse_double(copy, configuration, field="newId")
+        refuse(check_profile(copy), "newId")
+        refuse_double(copy, configuration, field="newId")
         intent = f"duplicate:{copy.id}"
         await self._state.put_intent(
-            intent, {"kind": "duplicate", "profiles": {copy.id: _slots(copy)}, "at": self._now()}
+            intent, {"kind": "duplicate", "profiles": {copy.id: secret_slots(copy)}, "at": self._now()}
         )
         try:
             if await self._copy_secrets(profile, copy.id):
-                copy = replace(copy, key_saved_at=self._stamp())
+                copy = replace(copy, key_saved_at=self._admission.stamp())
             await self._edit(lambda draft: draft.put_profile(copy, draft.place(profile_id)[1] + 1))
         finally:
-            await self._finish_now(intent, {copy.id: _slots(copy)})
+            await self._finish_now(intent, {copy.id: secret_slots(copy)})
         return copy.id
 
     async def _rename(self, profile_id: str, new_id: str) -> None:
@@ -492,9 +402,9 @@ class SavedProfiles:
         if new_id == profile_id:
             return
         renamed = replace(profile, id=new_id)
-        _refuse(check_profile(renamed), "newId")
-        _refuse_double(renamed, configuration, field="newId", but=profile_id)
-        slots = _slots(profile)
+        refuse(check_profile(renamed), "newId")
+        refuse_double(renamed, configuration, field="newId", but=profile_id)
+        slots = secret_slots(profile)
         intent = f"rename:{profile_id}:{new_id}"
         touched = {profile_id: slots, new_id: slots}
         await self._state.put_intent(intent, {"kind": "rename", "profiles": touched, "at": self._now()})
@@ -507,10 +417,10 @@ class SavedProfiles:
     async def _copy_secrets(self, profile: Profile, new_id: str) -> bool:
         """Whether there was a key to copy."""
         copied = False
-        for slot in _slots(profile):
+        for slot in secret_slots(profile):
             if approved := self._state.approved(profile.id, slot):
                 await self._state.approve(new_id, slot, approved)
-            if slot in _references(profile) or (slot == _KEY and profile.key_saved_at is None):
+            if slot in references_of(profile) or (slot == KEY and profile.key_saved_at is None):
                 continue
             secret = await self._secrets.get(profile.id, slot)
             if secret is not None:
@@ -521,7 +431,7 @@ class SavedProfiles:
     async def _delete(self, profile_id: str, revision: str | None) -> tuple[str, ...]:
         configuration = await asyncio.to_thread(self._config.load)
         if profile_id not in configuration.profiles and profile_id not in configuration.unreadable:
-            raise NotFound(f"There is no profile {profile_id}.")
+            raise NotFound(f"There is no profile {profile_id}.", field="id")
         found: list[tuple[dict[str, Any], int, dict[str, int]]] = []
 
         def remove(draft: Draft) -> None:
@@ -530,7 +440,11 @@ class SavedProfiles:
 
         profile = configuration.profiles.get(profile_id)
         intent = f"delete:{profile_id}"
-        note = {"kind": "delete", "profiles": {profile_id: _slots(profile) if profile else [_KEY]}, "at": self._now()}
+        note = {
+            "kind": "delete",
+            "profiles": {profile_id: secret_slots(profile) if profile else [KEY]},
+            "at": self._now(),
+        }
         await self._state.put_intent(intent, note)
         try:
             await self._edit(remove, revision)
@@ -550,20 +464,21 @@ class SavedProfiles:
 
     def _tidied(self, task: asyncio.Task[None]) -> None:
         self._tidying.discard(task)
-        if not task.cancelled() and isinstance(task.exception(), RoorouteError):
-            return  # the state file is busy: the next start tidies
+        wrong = None if task.cancelled() else task.exception()
+        if wrong is not None and not isinstance(wrong, RoorouteError):  # the state file is busy: the next start tidies
+            raise wrong
 
     async def _put_all_back(self, text: str, revision: str | None) -> tuple[str, ...]:
         before = await asyncio.to_thread(self._config.load)
         after = await asyncio.to_thread(self._config.put_back, text, revision)
         present = {*after.profiles, *after.unreadable}
-        gone = {each.id: _slots(each) for each in before.profiles.values() if each.id not in present}
+        gone = {each.id: secret_slots(each) for each in before.profiles.values() if each.id not in present}
         for profile_id, slots in gone.items():  # as if deleted; but what is undone is brought back by undoing that
             note = {"kind": "delete", "profiles": {profile_id: slots}, "at": self._now()}
             await self._state.put_intent(f"delete:{profile_id}", note)
         for profile in after.profiles.values():
             was = before.profiles.get(profile.id)
-            if was is None or any(getattr(was, name) != getattr(profile, name) for name in _NEW_JUDGEMENT):
+            if was is None or _is_another(was, profile):
                 await self._judge_afresh(profile.id)
         if gone:
             asyncio.get_running_loop().call_later(UNDO_SECONDS + 1, self._tidy_soon)
@@ -572,9 +487,14 @@ class SavedProfiles:
     async def _restore(self, profile_id: str) -> None:
         note = (await self._state.intents()).get(f"delete:{profile_id}")
         if note is None or not note.get("entry") or note["at"] + UNDO_SECONDS <= self._now():
-            raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.")
+            raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.", field="id")
         await self._edit(lambda draft: draft.restore_profile(note["entry"], note["index"], note["places"]))
         await self._state.drop_intent(f"delete:{profile_id}")
+
+
+def _is_another(before: Profile, after: Profile) -> bool:
+    """Whether what was learnt of the profile says nothing of it any more."""
+    return any(getattr(before, name) != getattr(after, name) for name in _NEW_JUDGEMENT)
 
 
 def _known(configuration: Configuration, profile_id: str) -> Profile:
@@ -583,97 +503,11 @@ def _known(configuration: Configuration, profile_id: str) -> Profile:
             f"{profile_id} needs attention first: {configuration.unreadable[profile_id].message}", field="id"
         )
     if profile_id not in configuration.profiles:
-        raise NotFound(f"There is no profile {profile_id}.")
+        raise NotFound(f"There is no profile {profile_id}.", field="id")
     return configuration.profiles[profile_id]
 
 
-def _origin(profile: Profile) -> str | None:
-    url = base_url_of(profile) if profile.provider in PROVIDERS else profile.base_url
-    return origin_of(url) if url else None
-
-
-def _references(profile: Profile) -> dict[str, str]:
-    return {**profile.secrets, **({_KEY: profile.api_key} if profile.api_key is not None else {})}
-
-
-def _slots(profile: Profile) -> list[str]:
-    """The slots a profile's vendor knows, and those it refers to."""
-    row = PROVIDERS.get(profile.provider)
-    asked = (
-        [field.name.removeprefix("secrets.") for field in row.fields if field.kind is FieldKind.SECRET] if row else []
-    )
-    return list(dict.fromkeys([_KEY, *asked, *_bound(profile), *profile.secrets]))
-
-
-def _bound(profile: Profile) -> dict[str, str | None]:
-    """The slots of the profile's authentication, each with the origin it goes to where that is not the base URL's."""
-    return slots_of(profile) if profile.provider in PROVIDERS else {}
-
-
-def _sources(profile: Profile) -> dict[str, object]:
-    """What does not come from the keyring, by slot: references, and what a short-lived token is made of."""
-    if profile.provider not in PROVIDERS or not is_made(profile):
-        return dict(_references(profile))
-    return {**_references(profile), _KEY: (profile.auth, profile.options.get("credentialsFile"))}
-
-
-def _told(source: object) -> str:
-    return f"the key from {source}" if isinstance(source, str) else "its token"
-
-
-def _refuse_moved(typed: _Typed, before: Profile) -> None:
-    """Raise where a kept key would go to another address than it was saved for."""
-    profile = typed.profile
-    for slot, now_to in _bound(profile).items():
-        if slot in typed.keys or slot in _references(profile) or slot not in _bound(before):
-            continue
-        was, goes = _bound(before)[slot] or _origin(before), now_to or _origin(profile)
-        if was not in {goes, None}:
-            what = "key" if slot == _KEY else f"secret {slot}"
-            raise InvalidInput(
-                f"{profile.title} moves from {was} to {goes}, and its {what} was saved for the former: enter the {what} for the new address.",
-                field=slot if slot == _KEY else f"secrets.{slot}",
-                origin=goes,
-            )
-
-
-def _folded(*names: str) -> set[str]:
-    return {name.casefold() for name in names}
-
-
 def _free(profile_id: str, configuration: Configuration) -> str:
-    taken = _folded(*configuration.profiles, *configuration.unreadable)
+    taken = folded(*configuration.profiles, *configuration.unreadable)
     stem = profile_id[:56].rstrip()
     return next(name for n in range(2, len(taken) + 3) if (name := f"{stem} {n}").casefold() not in taken)
-
-
-def _refuse(problems: Sequence[Problem], where: str) -> None:
-    """Raise the first problem; its field is told from the request's point of view."""
-    for problem in problems:
-        field = f"{where}.{problem.field}" if problem.field and where in {"profile", "pool"} else where
-        raise InvalidInput(f"{problem.message} {problem.remedy or ''}".strip(), field=field)
-
-
-def _refuse_pool(pool: Pool, configuration: Configuration) -> None:
-    """Raise what is wrong with a pool among the others."""
-    _refuse(check_pool(pool), "pool")
-    for name in pool.profiles:
-        if name not in configuration.profiles and name not in configuration.unreadable:
-            raise InvalidInput(f"Pool {pool.id} names a profile that does not exist: {name}.", field="pool.profiles")
-    for other in configuration.pools.values():
-        if other.id != pool.id and _folded(other.id, other.title) & _folded(pool.id, pool.title):
-            raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
-    names = {*configuration.profiles, *configuration.unreadable}
-    _refuse(check_routing(pool, configuration.profiles, names), "pool")
-
-
-def _refuse_double(
-    profile: Profile, configuration: Configuration, *, field: str | None = None, but: str | None = None
-) -> None:
-    mine = _folded(profile.id, profile.title)
-    for other in configuration.profiles.values():
-        if other.id not in {profile.id, but} and _folded(other.id, other.title) & mine:
-            wrong = "profile.id" if profile.id.casefold() in _folded(other.id, other.title) else "profile.name"
-            raise InvalidInput(
-                f"There is already a profile called {other.title}; choose another name.", field=field or wrong
-            )
