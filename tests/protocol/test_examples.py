@@ -101,35 +101,50 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, **homes, "HOME": str(tmp_path), "ROOROUTE_SECRET_STORE": "session"}
 
 
+STATUS_CHANGED = "rooroute/statusChanged"
+
+
 class Replay:
-    """One example's steps against one server. A message is used up by the step that expected it."""
+    """One example's steps against one server. A message is used up by the step that expected it.
+
+    Answers and progress are expected in their order. ``statusChanged`` tells of the same change as an answer does and may come just
+    before it or after, so it may be anywhere since the last message that was sent before it was expected.
+    """
 
     def __init__(self, client: Client, addresses: dict[str, str]) -> None:
         self.client = client
         self.addresses = addresses
         self.used = 0
+        self.sent_at = 0
+        self.told: set[int] = set()
 
     async def run(self, steps: list[dict[str, Any]]) -> None:
         for step in steps:
             if "send" in step:
+                self.sent_at = len(self.client.frames)
                 self.client.send(filled(step["send"], self.addresses))
             else:
                 await self.expect(step["expect"])
 
     async def expect(self, expected: dict[str, Any]) -> None:
         def arrived() -> bool:
-            for at in range(self.used, len(self.client.frames)):
-                frame = self.client.frames[at]
-                if meets(expected, frame):
+            frames = self.client.frames
+            if expected.get("method") == STATUS_CHANGED:
+                fresh = (at for at in range(self.sent_at, len(frames)) if at not in self.told)
+                found = next((at for at in fresh if meets(expected, frames[at])), None)
+                self.told |= {found} if found is not None else set()
+                return found is not None
+            for at in range(self.used, len(frames)):
+                if meets(expected, frames[at]):
                     self.used = at + 1
                     return True
-                assert "id" not in frame, f"expected {json.dumps(expected)}, got {json.dumps(frame)}"
+                assert "id" not in frames[at], f"expected {json.dumps(expected)}, got {json.dumps(frames[at])}"
             return False
 
         try:
             await self.client.until(arrived, timeout=30)
         except TimeoutError:
-            came = json.dumps(self.client.frames[self.used :])
+            came = json.dumps(self.client.frames[min(self.used, self.sent_at) :])
             pytest.fail(f"expected {json.dumps(expected)}, came only {came}")
 
 
