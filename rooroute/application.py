@@ -21,7 +21,7 @@ from rooroute.moving import Moving, Wish
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
-from rooroute.roster import candidate, candidates, pool_of
+from rooroute.roster import candidate, pool_of
 from rooroute.routing.limits import Counters
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.pool import Nobody, rotate
@@ -271,10 +271,10 @@ class Backend:
     def _profile_status(self, profile_id: str) -> Json:
         return views.profile_status(self._picture(), self._known(profile_id))
 
-    def _known(self, profile_id: str) -> Profile:
+    def _known(self, profile_id: str, field: str = "id") -> Profile:
         found = self._parts.config.current.profiles.get(profile_id)
         if found is None:
-            raise NotFound(f"There is no profile {profile_id!r}.", field="id")
+            raise NotFound(f"There is no profile {profile_id!r}.", field=field)
         return found
 
     async def providers(self) -> Json:
@@ -410,10 +410,10 @@ class Backend:
         parts = self._parts
         configuration = parts.config.current
         if to is not None:
-            self._known(to)
-        pool = pool_of(configuration, pool_id, None, None)
-        everybody = candidates(configuration, pool, parts.credentials)
-        current = views.pool_status(self._picture(), pool).get("current")
+            self._known(to, "to")
+        pool, picture = pool_of(configuration, pool_id, None, None), self._picture()
+        everybody = views.able(picture, pool)
+        current = views.pool_status(picture, pool).get("current")
         now = parts.ports.now()
         found = rotate(everybody, parts.ports.state.snapshot(), now, current=current, to=to)
         if isinstance(found, Nobody):

@@ -166,10 +166,18 @@ def _astray(picture: Picture, seen: Candidate) -> RoorouteError | None:
     return picture.credentials.astray(picture.configuration.profiles[seen.profile_id])
 
 
+def able(picture: Picture, pool: Pool) -> list[Candidate]:
+    """The pool's profiles as candidates for a request without needs of its own. Without a key, or with one that may not be sent, a profile
+    answers nobody; a request finds that out when it asks."""
+    return [_as_found(picture, each) for each in candidates(picture.configuration, pool, picture.credentials)]
+
+
 def _as_found(picture: Picture, seen: Candidate) -> Candidate:
-    """Without a key, or with one that may not be sent, a profile answers nobody; a request finds that out when it asks."""
-    keyless = picture.homes.get(seen.profile_id) == "missing"
-    return replace(seen, excluded="needs attention") if keyless or _astray(picture, seen) else seen
+    if picture.homes.get(seen.profile_id) == "missing":
+        return replace(seen, excluded="has no key")
+    if _astray(picture, seen) is not None:
+        return replace(seen, excluded="may not send its key to its address")
+    return seen
 
 
 def profile_status(picture: Picture, profile: Profile) -> Json:
@@ -222,7 +230,7 @@ def unreadable_status(profile_id: str, problem: Problem) -> Json:
 
 def pool_status(picture: Picture, pool: Pool) -> Json:
     """One ``PoolStatus``: who would answer now, else when somebody will."""
-    everybody = [_as_found(picture, each) for each in candidates(picture.configuration, pool, picture.credentials)]
+    everybody = able(picture, pool)
     ask = Ask(
         owner="", pool_id=pool.id, strategy=pool.strategy, revert=pool.revert, pointer=picture.pointers.get(pool.id)
     )

@@ -92,6 +92,20 @@ async def test_rotating_one_window_leaves_the_other_where_it_is(window: Open, pr
     assert (await ask(second))["profileId"] == "A"
 
 
+async def test_rotating_skips_who_cannot_serve_for_want_of_a_key(window: Open, provider: ScriptedProvider) -> None:
+    provider.script("key-A", Answer("A."))
+    provider.script("key-C", Answer("C."))
+    await keyed(window, provider, "A", "B", "C")
+    client = await window(KEY_A="key-A", KEY_C="key-C")
+    assert (await shown(client, "B"))["state"] == "failed"
+    assert await client.request("rooroute/rotate", {}) == {"from": "A", "to": "C"}
+    with pytest.raises(RpcError, match="Cannot rotate to B: B has no key"):
+        await client.request("rooroute/rotate", {"to": "B"})
+    with pytest.raises(RpcError) as caught:
+        await client.request("rooroute/rotate", {"to": "nobody"})
+    assert caught.value.data["field"] == "to"
+
+
 async def test_after_one_expiry_all_windows_together_make_one_probe(window: Open, provider: ScriptedProvider) -> None:
     provider.script("key-A", Fail("rate-limit", retry_delay=2), Answer("Back.", first_delay=1.0))
     first = await keyed(window, provider, "A")
