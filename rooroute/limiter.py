@@ -3,14 +3,16 @@ does not write for every request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
-from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.profiles import Budget, Configuration, Limits, Pool, Profile
 from rooroute.routing.limits import Block, Count, Counters, Gauge, Measure, Refused, Span, Want, gauges_of, take
 
 T = TypeVar("T")
+_ESTIMATED: Final = frozenset({Measure.TOKENS, Measure.COST})
+_TINY: Final = 1e-12
 _IDLE_SECONDS: Final = 1.0
 _REFUSAL_BELIEVED: Final = 0.5  # seconds; somebody may give back what was not needed
 
@@ -34,25 +36,85 @@ class Amounts:
 
     def of(self, gauge: Gauge) -> float:
         """What counts on this gauge; a request larger than the whole limit passes when nothing else does."""
-        amount = {Measure.TOKENS: self.tokens, Measure.COST: self.cost}.get(gauge.measure, 1.0)
+        measure = gauge.measure
+        amount = self.tokens if measure is Measure.TOKENS else self.cost if measure is Measure.COST else 1.0
         return min(amount, gauge.most)
 
 
 @dataclass(slots=True)
-class Reservation:
-    """What one attempt holds: gauge, amount and the bucket it counts in. Ended once, by settling or releasing."""
+class _Meter:
+    """This window's share of one gauge: a block leased ahead, or places among the concurrent requests (``places`` leased, ``used`` of them
+    in use; an idle one is kept a moment for the next request); and the last refusal, believed for a moment."""
 
-    held: tuple[tuple[Gauge, float, int], ...] = ()
-    ended: bool = False
+    gauge: Gauge
+    block: Block = field(default_factory=Block)
+    places: int = 0
+    used: int = 0
+    idle_since: float = 0.0
+    refused: float = 0.0
+    refused_until: float = 0.0
+    believed_until: float = 0.0
+    _number: int = 0
+    _begins: float = 0.0
+    _ends: float = 0.0
+
+    def bucket(self, now: float) -> int:
+        """The number of the bucket that ``now`` lies in."""
+        if not self._begins <= now < self._ends:
+            self._number = self.gauge.bucket(now)
+            self._begins, self._ends = now, self.gauge.ends(self._number)
+        return self._number
+
+    def draw(self, amount: float, bucket: int) -> float:
+        """Up to ``amount`` of what is leased already; how much that was."""
+        if self.gauge.measure is not Measure.CONCURRENT:
+            return self.block.draw(amount, bucket)
+        if self.places == self.used:
+            return 0.0
+        self.used += 1
+        return amount
+
+    def ahead(self, amount: float) -> float:
+        return 0.0 if self.gauge.measure is Measure.CONCURRENT else self.block.ahead(amount)
+
+    def leased(self, surplus: float, bucket: int) -> None:
+        """What was lacking has been leased, and so much beyond it."""
+        if self.gauge.measure is Measure.CONCURRENT:
+            self.places += 1
+            self.used += 1
+        else:
+            self.block.refill(surplus, bucket)
+
+    def give_back(self, amount: float, bucket: int, now: float) -> None:
+        """It is not needed after all, or no more."""
+        if self.gauge.measure is Measure.CONCURRENT:
+            self.used -= 1
+            self.idle_since = now
+        else:
+            self.block.refill(amount, bucket)
+
+    def refuse(self, refusal: Refused, amount: float, now: float) -> None:
+        """There was no room for ``amount``; nobody knows when a place among the concurrent ones is free."""
+        if self.gauge.measure is not Measure.CONCURRENT:
+            self.refused, self.refused_until = amount, refusal.until
+            self.believed_until = min(refusal.until, now + _REFUSAL_BELIEVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """So much of a gauge, counted in a bucket."""
+
+    meter: _Meter
+    amount: float
+    bucket: int
 
 
 @dataclass(slots=True)
-class _Places:
-    """Among the concurrent requests: those leased, and those of them in use. An idle one is kept a moment for the next request."""
+class Reservation:
+    """What one attempt holds. Ended once, by settling or releasing."""
 
-    held: int = 0
-    used: int = 0
-    idle_since: float = 0.0
+    held: tuple[Held, ...] = ()
+    ended: bool = False
 
 
 NOTHING_RESERVED: Final = Reservation()
@@ -77,9 +139,7 @@ class Limiter:
 
     def __init__(self, store: CounterStore, now: Callable[[], float]) -> None:
         self._store, self._now = store, now
-        self._blocks: dict[Gauge, Block] = {}
-        self._slots: dict[str, _Places] = {}
-        self._refused: dict[Gauge, tuple[float, float, float]] = {}  # amount, until, believed until
+        self._meters: dict[Gauge, _Meter] = {}
         self._configuration: Configuration | None = None
         self._gauges: dict[str, tuple[Gauge, ...]] = {}
 
@@ -89,124 +149,92 @@ class Limiter:
         """Every gauge that a request to this profile of this pool moves; ``tags`` are the request's own."""
         if configuration is not self._configuration:
             self._configuration, self._gauges = configuration, {}
-        found = self._of(
-            f"profile:{profile.id}", lambda: gauges_of(f"profile:{profile.id}", profile.limits, profile.budget)
-        )
+        found = self._of(f"profile:{profile.id}", profile.limits, profile.budget)
         if pool.limits or pool.budget:
-            found += self._of(f"pool:{pool.id}", lambda: gauges_of(f"pool:{pool.id}", pool.limits, pool.budget))
+            found += self._of(f"pool:{pool.id}", pool.limits, pool.budget)
         for tag in dict.fromkeys((*profile.tags, *tags)) if configuration.defaults.budgets else ():
-            budget = configuration.defaults.budgets.get(tag)
-            found += gauges_of(f"tag:{tag}", None, budget)
+            found += self._of(f"tag:{tag}", None, configuration.defaults.budgets.get(tag))
         return found
 
-    def _of(self, holder: str, make: Callable[[], tuple[Gauge, ...]]) -> tuple[Gauge, ...]:
+    def _of(self, holder: str, limits: Limits | None, budget: Budget | None) -> tuple[Gauge, ...]:
         if holder not in self._gauges:
-            self._gauges[holder] = make()
+            self._gauges[holder] = gauges_of(holder, limits, budget)
         return self._gauges[holder]
+
+    def _meter(self, gauge: Gauge) -> _Meter:
+        found = self._meters.get(gauge)
+        if found is None:
+            found = self._meters[gauge] = _Meter(gauge)
+        return found
 
     async def reserve(self, gauges: Sequence[Gauge], amounts: Amounts) -> Reservation | Refused:
         """Hold what the request takes of every gauge, or nothing."""
         if not gauges:
             return NOTHING_RESERVED
         now = self._now()
+        held = []
         for gauge in gauges:
-            amount, until, believed = self._refused.get(gauge, (0.0, 0.0, 0.0))
-            if now < min(until, believed) and amounts.of(gauge) >= amount:
-                return Refused(gauge, until)
-        held = tuple((gauge, amounts.of(gauge), gauge.bucket(now)) for gauge in gauges)
-        drawn = {gauge: self._draw(gauge, amount, bucket) for gauge, amount, bucket in held}
-        short = [
-            Want(gauge, amount - drawn[gauge], self._ahead(gauge, amount))
-            for gauge, amount, _ in held
-            if amount - drawn[gauge] > 1e-12
-        ]
-        if not short:
-            return Reservation(held)
-        refusal = await self._lease(short, {gauge: bucket for gauge, _, bucket in held})
-        if refusal is None:
-            return Reservation(held)
-        for gauge, _, bucket in held:
-            self._give_back(gauge, drawn[gauge], bucket)
-        if refusal.gauge.measure is not Measure.CONCURRENT:
-            wanted = next(amount for gauge, amount, _ in held if gauge == refusal.gauge)
-            self._refused[refusal.gauge] = (wanted, refusal.until, now + _REFUSAL_BELIEVED)
-        return refusal
+            meter, amount = self._meter(gauge), amounts.of(gauge)
+            if now < meter.believed_until and amount >= meter.refused:
+                return Refused(gauge, meter.refused_until)
+            held.append(Held(meter, amount, meter.bucket(now)))
+        drawn = [each.meter.draw(each.amount, each.bucket) for each in held]
+        short = [(each, each.amount - had) for each, had in zip(held, drawn, strict=True) if each.amount - had > _TINY]
+        if short and (refusal := await self._lease(short)) is not None:
+            for each, had in zip(held, drawn, strict=True):
+                if had:
+                    each.meter.give_back(had, each.bucket, now)
+            self._meter(refusal.gauge).refuse(refusal, amounts.of(refusal.gauge), now)
+            return refusal
+        return Reservation(tuple(held))
 
-    def _draw(self, gauge: Gauge, amount: float, bucket: int) -> float:
-        if gauge.measure is Measure.CONCURRENT:
-            places = self._slots.setdefault(gauge.holder, _Places())
-            if places.held == places.used:
-                return 0.0
-            places.used += 1
-            return amount
-        return self._blocks.setdefault(gauge, Block()).draw(amount, bucket)
-
-    def _ahead(self, gauge: Gauge, amount: float) -> float:
-        return 0.0 if gauge.measure is Measure.CONCURRENT else self._blocks[gauge].ahead(amount)
-
-    async def _lease(self, wants: Sequence[Want], buckets: Mapping[Gauge, int]) -> Refused | None:
-        found = await self._store.count(
-            [want.gauge.holder for want in wants], lambda counters: take(wants, counters, self._now())
-        )
+    async def _lease(self, short: Sequence[tuple[Held, float]]) -> Refused | None:
+        wants = [Want(each.meter.gauge, amount, each.meter.ahead(each.amount)) for each, amount in short]
+        holders = [want.gauge.holder for want in wants]
+        found = await self._store.count(holders, lambda counters: take(wants, counters, self._now()))
         if isinstance(found, Refused):
             return found
-        for want in wants:
-            if want.gauge.measure is Measure.CONCURRENT:
-                places = self._slots[want.gauge.holder]
-                places.held += 1
-                places.used += 1
-            else:
-                self._blocks[want.gauge].refill(found[want.gauge] - want.amount, self._bucket(want.gauge, buckets))
+        now = self._now()
+        for each, amount in short:
+            # What was leased across the border of two buckets is left to lapse.
+            bucket = each.bucket if each.meter.bucket(now) == each.bucket else -1
+            each.meter.leased(found[each.meter.gauge] - amount, bucket)
         return None
-
-    def _bucket(self, gauge: Gauge, buckets: Mapping[Gauge, int]) -> int:
-        """The bucket a lease was made in, when that is still the request's own; what was leased across a border is left to lapse."""
-        return buckets[gauge] if gauge.bucket(self._now()) == buckets[gauge] else -1
-
-    def _give_back(self, gauge: Gauge, amount: float, bucket: int) -> None:
-        if gauge.measure is not Measure.CONCURRENT:
-            self._blocks.setdefault(gauge, Block()).refill(amount, bucket)
-            return
-        if amount:
-            self._leave(gauge.holder)
-
-    def _leave(self, holder: str) -> None:
-        places = self._slots[holder]
-        places.used -= 1
-        places.idle_since = self._now()
 
     def tidy(self, *, everything: bool = False) -> None:
         """Let the other windows have the places that have been idle for a second (or all idle ones). Call now and then."""
         now = self._now()
-        for holder, places in self._slots.items():
-            idle = places.held - places.used
-            if idle and (everything or now - places.idle_since >= _IDLE_SECONDS):
-                places.held = places.used
-                self._store.note_count(Count(slots={holder: -idle}))
+        for meter in self._meters.values():
+            idle = meter.places - meter.used
+            if idle and (everything or now - meter.idle_since >= _IDLE_SECONDS):
+                meter.places = meter.used
+                self._store.note_count(Count(slots={meter.gauge.holder: -idle}))
 
     def release(self, held: Reservation) -> None:
         """It was not sent after all."""
         if not held.ended:
             held.ended = held is not NOTHING_RESERVED
-            for gauge, amount, bucket in held.held:
-                self._give_back(gauge, amount, bucket)
+            now = self._now()
+            for each in held.held:
+                each.meter.give_back(each.amount, each.bucket, now)
 
     def settle(self, held: Reservation, actual: Amounts) -> None:
         """It was sent, and this is what it came to."""
         if held.ended or not held.held:
             return
         held.ended = True
+        now = self._now()
         over: dict[tuple[str, str, str, int], tuple[float, float]] = {}
-        for gauge, amount, bucket in held.held:
+        for each in held.held:
+            meter, gauge = each.meter, each.meter.gauge
             if gauge.measure is Measure.CONCURRENT:
-                self._leave(gauge.holder)
-            elif gauge.measure in (Measure.TOKENS, Measure.COST):
-                real = {Measure.TOKENS: actual.tokens, Measure.COST: actual.cost}[gauge.measure]
-                more = real - amount
+                meter.give_back(1.0, 0, now)
+            elif gauge.measure in _ESTIMATED:
+                more = (actual.tokens if gauge.measure is Measure.TOKENS else actual.cost) - each.amount
                 if more <= 0:
-                    self._give_back(gauge, -more, bucket)
-                elif (missing := more - self._blocks.setdefault(gauge, Block()).draw(more, bucket)) > 0:
-                    over[*gauge.key, bucket] = (missing, gauge.leaves(bucket))
+                    meter.give_back(-more, each.bucket, now)
+                elif (missing := more - meter.block.draw(more, each.bucket)) > 0:
+                    over[*gauge.key, each.bucket] = (missing, gauge.leaves(each.bucket))
         if over:
             self._store.note_count(Count(add=over))
 

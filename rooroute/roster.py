@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,18 @@ from rooroute.secret import origin_of
 CHARACTERS_A_TOKEN: Final = 4  # the usual rule of thumb for English: https://platform.openai.com/tokenizer
 _IMAGE_TOKENS: Final = 1_000
 _LINEUPS_KEPT: Final = 64
+
+
+_NOT_LED: Final[Mapping[str, Any]] = {
+    "rules": (),
+    "tiers": (),
+    "split": {},
+    "model_routes": {},
+    "default_route": None,
+    "limits": None,
+    "budget": None,
+}
+"""A request that names its profile does not go by its pool's rules, and does not count there."""
 
 
 class Marks(Protocol):
@@ -80,7 +93,10 @@ def pool_of(
             raise NotFound(f"There is no profile {profile_id!r}.", field="profile")
         usual = configuration.pool(None) or Pool(id="default")
         behind = tuple(each for each in usual.profiles if each != profile_id) if fallback else ()
-        return replace(usual, id=f"profile:{profile_id}", profiles=(profile_id, *behind))
+        direct = replace(usual, id=f"profile:{profile_id}", profiles=(profile_id, *behind), **_NOT_LED)
+        if fallback:
+            return direct
+        return replace(direct, region=None, max_price=None, max_cost_per_token=None, last_resort=None)
     pool = configuration.pool(pool_id)
     if pool is None:
         known = ", ".join(configuration.pools) or "none yet"

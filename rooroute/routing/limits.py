@@ -81,6 +81,12 @@ class Gauge:
         width = 86400.0 if self.span is Span.CALENDAR_DAY else self.seconds / _BUCKETS
         return floor(now / width)
 
+    def ends(self, bucket: int) -> float:
+        """When the next bucket begins (UTC epoch seconds)."""
+        if self.measure is Measure.CONCURRENT:
+            return float("inf")
+        return self.leaves(bucket) if self.span in _CALENDAR else (bucket + 1) * self.seconds / _BUCKETS
+
     def leaves(self, bucket: int) -> float:
         """When a bucket counts no more (UTC epoch seconds)."""
         if self.span is Span.MONTH:

@@ -12,6 +12,7 @@ from statistics import median
 from tests.benchmarks.choosing import choosing
 from tests.benchmarks.decoding import decoding
 from tests.benchmarks.figures import Figure, Measured, Round
+from tests.benchmarks.keeping_books import keeping_books
 from tests.benchmarks.stage import Json, Stage, end, machine_busy, memory_of, pin, stage
 
 WORD = " word"
@@ -175,6 +176,7 @@ MEASURES: dict[str, Callable[[Measurer], Iterator[Figure]]] = {
     "start": Measurer.start,
     "memory": Measurer.memory,
     "choosing": lambda on: choosing(on.sizes.choices, on.sizes.rounds),
+    "limits": lambda on: keeping_books(on.sizes.choices, on.sizes.rounds),
     "decoding": lambda on: decoding(on.sizes.burst, on.sizes.rounds),
 }
 
