@@ -96,10 +96,15 @@ export class Backend implements vscode.Disposable {
   private told(snapshot: Snapshot): void {
     this.snapshot = snapshot;
     clearTimeout(this.nextReturn);
-    const left = snapshot.profiles.map((profile) => secondsLeft(profile, snapshot, Date.now())).filter((seconds) => seconds > 0);
+    const left = snapshot.profiles
+      .map((profile) => secondsLeft(profile, snapshot, Date.now()))
+      .filter((seconds) => seconds > 0);
     if (left.length) {
       const wait = Math.min(Math.min(...left) * 1000 + 250, MAX_TIMER_MS);
-      this.nextReturn = setTimeout(() => void this.refresh().catch((error: unknown) => this.log.debug(String(error))), wait);
+      this.nextReturn = setTimeout(
+        () => void this.refresh().catch((error: unknown) => this.log.debug(String(error))),
+        wait,
+      );
     }
     this.statusChanged.fire(snapshot);
   }

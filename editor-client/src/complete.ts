@@ -32,7 +32,10 @@ export class Completions {
    * Throws what the backend answered; a cancellation throws too. A wait is told to `progress` where there is one, else in a notification
    * of its own.
    */
-  async stream(params: Complete, deliver: (delta: Delta) => void, token: vscode.CancellationToken,
+  async stream(
+    params: Complete,
+    deliver: (delta: Delta) => void,
+    token: vscode.CancellationToken,
     progress?: WaitReport,
   ): Promise<Completed> {
     const partialResultToken = randomUUID();

@@ -179,6 +179,19 @@ export async function rare() {
       await session.clearNotifications();
     });
 
+    await test("a server that ends again and again is left alone, and the status bar starts it again", async () => {
+      play("crashes");
+      await restart();
+      const toast = await session.notification(/stopped again and again/, 60);
+      ok((await toast.innerText()).includes("Restart Server"), "no button to restart");
+      await session.statusBar("rooroute stopped");
+      await session.screenshot("stopped");
+      await session.clearNotifications();
+      play("many");
+      await session.page.locator('.statusbar-item[id^="rooroute.rooroute"] a').first().click();
+      await session.statusBar("back in");
+    });
+
     await test("a wrong path is named, with a button to the setting", async () => {
       session.runs("/nowhere/python");
       const toast = await session.notification(/\/nowhere\/python .*rooroute\.path.* cannot be started/);

@@ -141,6 +141,7 @@ function answer({ id, method, params }) {
         serverInfo: { name: "rooroute", version: "9.9.9" },
       },
     });
+  if (method === "initialized" && scenario === "crashes") process.exit(3);
   if (method === "shutdown") return send({ id, result: null });
   if (method === "exit") process.exit(0);
   if (method === "rooroute/status") return send({ id, result: status() });
