@@ -58,6 +58,7 @@ COMPONENTS: Final = {
     ),
     "openssl": Component(programs("openssl"), "apt-get install openssl"),
     "strace": Component(programs("strace"), "apt-get install strace"),
+    "google-auth": Component(module("google"), "pip install '.[vertex]'"),
     "mypy": Component(module("mypy"), "pip install '.[dev]'"),
     "aimock": Component(installed("node_modules"), f"{_INSTALL} aimock"),
     "mocklimit": Component(installed(".venv", "mocklimit"), f"{_INSTALL} mocklimit"),

@@ -64,6 +64,10 @@ class GoogleTokens:
             raise SecretUnavailable(
                 f"No Google token could be made{network.why}; check the network and the credentials."
             ) from None
+        except RoorouteError:
+            raise
+        except Exception:  # noqa: BLE001 - of what a credentials file may lead to; it may quote the private key
+            raise SecretUnavailable("No Google token could be made; check the credentials with gcloud.") from None
         if not credentials.token:
             raise SecretUnavailable("Google gave no token; check the credentials' roles.")
         end = credentials.expiry  # UTC without saying so
@@ -191,7 +195,7 @@ class _Network:
         try:
             answer = asyncio.run_coroutine_threadsafe(asking, self._loop).result(seconds + _REQUEST_SECONDS)
         except Unreachable as lost:
-            self.why = f": {lost.failure.message.rstrip('.')}"
+            self.why = f": {lost.failure.message.partition(';')[0].rstrip('.')}"
         except (RoorouteError, TimeoutError):
             self.why = ""
         else:
