@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, nodes
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
+Node: TypeAlias = nodes.Node
+MappingNode: TypeAlias = nodes.MappingNode
+ScalarNode: TypeAlias = nodes.ScalarNode
+SequenceNode: TypeAlias = nodes.SequenceNode
 Place: TypeAlias = tuple[str | int, ...]
 _NODES_MOST: Final = 500_000
 TAG: Final = "tag:yaml.org,2002:"
