@@ -38,7 +38,7 @@ def is_field(path: str) -> bool:
     for name in names:
         if kind is None:
             return False
-        by_name = {camel(each.name): each.name for each in fields(kind)}  # type: ignore[arg-type]
+        by_name = {camel(each.name): each.name for each in fields(kind)}
         if name not in by_name:
             return False
         kind = inner(get_type_hints(kind)[by_name[name]])
