@@ -109,7 +109,10 @@ async def _windows(around: Surroundings) -> list[Finding]:
         elif silent > SILENT:
             cause = f"The server in process {process} has shown no sign of life for {_span(silent)}."
             findings.append(Finding("server", False, cause, f"Reload its editor window, or end process {process}."))
-    return findings or [Finding("server", True, f"{len(windows)} running, each of this version and alive.")]
+    well = (
+        f"{len(windows)} running, each of this version and alive." if windows else "None is running, and none is stuck."
+    )
+    return findings or [Finding("server", True, well)]
 
 
 def _clock(visits: Sequence[Visit]) -> list[Finding]:

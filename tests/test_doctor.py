@@ -220,6 +220,8 @@ async def test_a_stale_server_and_one_that_is_stuck(clinic: Clinic) -> None:
     assert [re.findall(r"process (\d+)", cause) for cause in causes] == [["22"], ["33"]]
     assert "1.2.2, this is 1.2.3" in causes[0]
     assert "10 minutes" in causes[1]
+    nobody = await clinic.examine(windows=partial(clinic.given, []))
+    assert [each.cause for each in nobody if each.name == "server"] == ["None is running, and none is stuck."]
 
 
 async def test_a_provider_in_trouble_of_its_own(clinic: Clinic) -> None:
