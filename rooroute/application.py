@@ -372,6 +372,8 @@ class Backend:
         self, target: str | Profile, secrets: Mapping[str, str], level: str, report: Callable[[Json], None]
     ) -> Json:
         profile, typed = self._draft(target, secrets)
+        if is_made(profile):
+            self._parts.credentials.forget(profile.id)  # that a token can be made now is part of what is tested
         found = await self._parts.connection_test().run(profile, typed, level, report)
         if found["ok"] and level != "connect" and isinstance(target, str):
             await self.reset_profile(target)
