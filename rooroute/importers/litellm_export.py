@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rooroute.profiles import Configuration, Pool, Profile, Strategy, reference_name
+from rooroute.providers.azure import deployment_of
 from rooroute.providers.table import KeyNeed, base_url_of, resolve_model, vendor_of
 
-_PREFIXES: Final = {
+PREFIXES: Final = {
     "openai": "openai",
     "openai-compatible": "openai",
     "anthropic": "anthropic",
@@ -24,6 +25,8 @@ _PREFIXES: Final = {
     "huggingface": "huggingface",
     "xroute": "openai",
 }
+"""How LiteLLM calls each vendor: https://docs.litellm.ai/docs/providers."""
+
 _OPTIONS: Final = {
     "organization": "organization",
     "apiVersion": "api_version",
@@ -31,6 +34,9 @@ _OPTIONS: Final = {
     "location": "vertex_location",
     "credentialsFile": "vertex_credentials",
 }
+_OF_VERTEX: Final = frozenset(
+    {"project", "location", "credentialsFile"}
+)  # others' options of these names mean other things
 _STRATEGIES: Final = {
     Strategy.WEIGHTED: "simple-shuffle",
     Strategy.ROUND_ROBIN: "simple-shuffle",
@@ -57,7 +63,7 @@ def snippet(configuration: Configuration) -> Snippet:
     variables: list[str] = []
     left: list[str] = []
     for profile in configuration.profiles.values():
-        models = _models(profile) if profile.enabled and profile.provider in _PREFIXES else {}
+        models = _models(profile) if profile.enabled and profile.provider in PREFIXES else {}
         if not models:
             left.append(f"{profile.id} is left out: {_why(profile)}.")
         for alias, model in models.items():
@@ -72,30 +78,42 @@ def snippet(configuration: Configuration) -> Snippet:
 def _why(profile: Profile) -> str:
     if not profile.enabled:
         return "it is switched off"
-    return "it names no model" if profile.provider in _PREFIXES else "LiteLLM's name for its provider is not known"
+    return "it names no model" if profile.provider in PREFIXES else "LiteLLM's name for its provider is not known"
 
 
 def _models(profile: Profile) -> dict[str, str]:
     """The provider's own name by the name that is asked for."""
     own = resolve_model(profile, None)
-    names: Iterable[str] = (*profile.model_map, *profile.models, *((own,) if own else ()))
+    deployed = profile.options.get("deployments") if profile.provider == "azure-openai" else None
+    offered = (*profile.models, *(deployed if isinstance(deployed, Mapping) else ()))
+    names: Iterable[str] = (*profile.model_map, *offered, *((own,) if own else ()))
     return {name: model for name in names if (model := resolve_model(profile, name)) is not None}
 
 
 def _params(profile: Profile, model: str, pool: Pool | None, variables: list[str]) -> dict[str, Any]:
-    azure = profile.options.get("deployments") if profile.provider == "azure-openai" else None
-    deployment = azure.get(model, model) if isinstance(azure, Mapping) else model
-    found: dict[str, Any] = {"model": f"{_PREFIXES[profile.provider]}/{deployment}"}
-    vendor = vendor_of(profile)
+    served = deployment_of(profile, model) if profile.provider == "azure-openai" else model
+    found: dict[str, Any] = {"model": f"{PREFIXES[profile.provider]}/{served}"}
     if profile.base_url or profile.provider in ("litellm", "xroute"):
         found["api_base"] = base_url_of(profile)
-    if profile.api_key is not None:
-        found["api_key"] = f"os.environ/{reference_name(profile.api_key)}"
-    elif profile.key_saved_at or (vendor.key.need is KeyNeed.REQUIRED and vendor.key.token is None):
-        variables.append(_variable(profile.id))
-        found["api_key"] = f"os.environ/{variables[-1]}"
-    found |= {theirs: profile.options[ours] for ours, theirs in _OPTIONS.items() if profile.options.get(ours)}
+    if (key := _key(profile, variables)) is not None:
+        found["api_key"] = key
+    for ours, theirs in _OPTIONS.items():
+        if profile.options.get(ours) and (profile.provider == "vertex" or ours not in _OF_VERTEX):
+            found[theirs] = profile.options[ours]
     return found | _numbers(profile) | _place(profile, pool)
+
+
+def _key(profile: Profile, variables: list[str]) -> str | None:
+    """A reference to the key; None for a vendor whose credentials LiteLLM finds for itself."""
+    key = vendor_of(profile).key
+    if profile.api_key is not None:
+        return f"os.environ/{reference_name(profile.api_key)}"
+    if key.token is not None:
+        return None
+    if key.need is not KeyNeed.REQUIRED and profile.key_saved_at is None:
+        return key.dummy or "none"  # LiteLLM wants one even where the server does not
+    variables.append(_variable(profile.id))
+    return f"os.environ/{variables[-1]}"
 
 
 def _numbers(profile: Profile) -> dict[str, Any]:

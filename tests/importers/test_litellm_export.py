@@ -1,22 +1,20 @@
-"""The proxy's configuration holds what the profiles serve, and no key."""
+"""A LiteLLM proxy's configuration holds what the profiles serve, and no key."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
-from rooroute.profiles import Price, Profile
-from rooroute.providers.litellm_config import PREFIXES, config_yaml
+from rooroute.importers.litellm_export import PREFIXES, snippet
+from rooroute.profiles import Configuration, Price, Profile
 from rooroute.providers.table import PROVIDERS
 
 
 def entries(*profiles: Profile) -> list[Any]:
-    return [
-        (entry["model_name"], dict(entry["litellm_params"]))
-        for entry in YAML(typ="safe").load(config_yaml(profiles))["model_list"]
-    ]
+    made = snippet(Configuration(profiles={each.id: each for each in profiles})).data["model_list"]
+    params = [{name: each for name, each in entry["litellm_params"].items() if name != "order"} for entry in made]
+    return sorted(zip((entry["model_name"] for entry in made), params, strict=True), key=lambda each: each[0])
 
 
 CASES: dict[str, tuple[dict[str, Any], list[Any]]] = {
@@ -44,9 +42,9 @@ CASES: dict[str, tuple[dict[str, Any], list[Any]]] = {
         {"provider": "openai", "model": "m", "options": {"project": "proj_1", "organization": "org-1"}},
         [("m", {"model": "openai/m", "api_key": "os.environ/MY_ONE_API_KEY", "organization": "org-1"})],
     ),
-    "a-local-server-that-serves-anything": (
-        {"provider": "openai-compatible", "base_url": "http://localhost:8000/v1"},
-        [("My one/*", {"model": "openai/*", "api_base": "http://localhost:8000/v1", "api_key": "none"})],
+    "a-local-server-without-a-key": (
+        {"provider": "openai-compatible", "base_url": "http://localhost:8000/v1", "model": "m"},
+        [("m", {"model": "openai/m", "api_base": "http://localhost:8000/v1", "api_key": "none"})],
     ),
     "another-proxy": (
         {"provider": "litellm", "model": "m"},
