@@ -247,7 +247,8 @@ class Backend:
         parts = self._parts
         store = (Problem(self._store_problem),) if self._store_problem else ()
         near = views.limit_warnings(self._limits)
-        return [*parts.config.current.problems, *parts.state.problems, *store, *near]
+        noticed = views.noticed_problems(parts.window.noticed, parts.config.current, parts.credentials)
+        return [*parts.config.current.problems, *parts.state.problems, *store, *near, *noticed]
 
     async def status(self) -> Json:
         """The whole picture; whoever listens is told what changed since the last one."""

@@ -13,13 +13,16 @@ from rooroute.ledger import OK, AttemptRecord
 from rooroute.outcome import Failure, Fault
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.providers.account import account_of
 from rooroute.providers.rate_budgets import quotas
 from rooroute.providers.redaction import plain
+from rooroute.providers.retirement import announced
 from rooroute.roster import CHARACTERS_A_TOKEN, estimated_tokens
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL
 from rooroute.routing.figures import Policy, policy_for
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.noticed import Leaving, Noticed
 from rooroute.routing.pool import Decision, Use
 from rooroute.routing.route import Route
 from rooroute.routing.settling import Ending, another_ready, settle
@@ -34,8 +37,15 @@ class Books:
     network itself is down."""
 
     def __init__(
-        self, ports: Ports, request: ChatRequest, options: CompletionOptions, pool: Pool, session: str
+        self,
+        ports: Ports,
+        request: ChatRequest,
+        options: CompletionOptions,
+        pool: Pool,
+        session: str,
+        noticed: Noticed | None = None,
     ) -> None:
+        self._noticed = Noticed() if noticed is None else noticed
         self._ports, self._request, self._options = ports, request, options
         self._pool, self._session = pool, session
         self._began_at = ports.now()
@@ -145,8 +155,23 @@ class Books:
         self.attempts.append(record)
         if attempt.error_body:
             self._lessons[record.n] = {"rawError": plain(attempt.error_body.decode("utf-8", "replace"))}
+        self._notice(profile, candidate, attempt, failure, record.n)
         self._ports.state.record_attempt(record)
         return record
+
+    def _notice(
+        self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, number: int
+    ) -> None:
+        """What the answer says beside the answer: of its model's future, and of whose quota it was taken from."""
+        if (account := account_of(attempt.headers, attempt.error_body)) is not None:
+            self._noticed.told_account(candidate, account)
+        if failure is not None:
+            self._noticed.failed(candidate, profile.provider, failure, self._ports.now())
+        if (news := _leaving(candidate.model, attempt, failure)) is not None:
+            self._noticed.leaving(candidate, profile.model, news)
+            self._lessons.setdefault(number, {})["notice"] = news.words
+        elif failure is None:
+            self._noticed.serves(candidate)
 
     def _usage(self, attempt: Attempt, failure: Failure | None) -> Usage:
         """What the provider told; of a broken-off answer at least what was delivered, since the count comes last. An attempt that
@@ -227,6 +252,14 @@ def reasons(decision: Decision, way: Route) -> dict[str, Any]:
         "because": decision.why if isinstance(decision, Use) else None,
     }
     return found | {name: value for name, value in optional.items() if value is not None}
+
+
+def _leaving(model: str, attempt: Attempt, failure: Failure | None) -> Leaving | None:
+    """What an answer says of its model's going, if it does."""
+    if failure is not None and failure.retired:
+        return Leaving(model, gone=True)
+    news = announced(attempt.headers)
+    return None if news is None else Leaving(model, False, news.deprecated_at, news.stops_at, news.page)
 
 
 def cost_of(profile: Profile, usage: Usage) -> float | None:

@@ -152,7 +152,7 @@ class _Story:
         self._alone = not (self._pool.enabled and self._pool.failover.enabled) or options.fallback is False
         self._only: str | None = None
         self._refused_by_policy = False
-        self._books = Books(ports, request, options, self._pool, self._session)
+        self._books = Books(ports, request, options, self._pool, self._session, window.noticed)
         self._owner = f"{ports.owner}/{options.request_id}"
         self._began = ports.monotonic()
         self._waited = 0.0

@@ -15,6 +15,7 @@ from rooroute.routing.candidate import Candidate
 from rooroute.routing.limits import WARN_AT, Counters, Gauge, room_at, taken
 from rooroute.routing.marks import Snapshot
 from rooroute.routing.measurements import Told
+from rooroute.routing.noticed import Noticed
 from rooroute.routing.pool import Ask, Nobody, Use, Wait, acquire
 from rooroute.routing.shown import Shown, ShownState, shown_state
 from rooroute.unanswered import mark_json, timestamp
@@ -111,6 +112,41 @@ def limit_warnings(limits: Mapping[str, Sequence[Json]]) -> list[Problem]:
     ]
 
 
+def noticed_problems(noticed: Noticed, configuration: Configuration, credentials: Credentials) -> list[Problem]:
+    """A problem for each model on its way out, and one for each quota that profiles seem to share though nobody said so."""
+    profiles = configuration.profiles
+
+    def as_it_stands(profile_id: str) -> Candidate | None:
+        return candidate(profiles[profile_id], credentials) if profile_id in profiles else None
+
+    found = []
+    for news, told in noticed.models():
+        # Whoever was given another model since has done what the remedy says.
+        users = [profiles[each] for each, model in told.items() if each in profiles and profiles[each].model == model]
+        if users:
+            whose = _listed([each.title for each in users])
+            remedy = f"Choose another model for {whose}{'' if news.gone else ' before it stops'}."
+            found.append(Problem(news.words, field="model", remedy=remedy, profile_id=users[0].id))
+    for each in noticed.shared(as_it_stands):
+        whose = _listed([profiles[one].title for one in each.profiles])
+        why = f"belong to the account {each.account}" if each.account else "ran out together more than once"
+        found.append(
+            Problem(
+                f"{whose} {why}: they seem to draw on one quota, so that one does not help when the other is limited.",
+                field="domain",
+                remedy=f"Give them one quota domain (domain: {each.profiles[0]}), so that they rest together.",
+                profile_id=each.profiles[0],
+            )
+        )
+    return found
+
+
+def _listed(titles: Sequence[str]) -> str:
+    shown = [*titles[:_LISTED], f"{len(titles) - _LISTED} more"] if len(titles) > _LISTED + 1 else [*titles]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+
+
+_LISTED: Final = 5
 _SPAN_WORDS: Final = {"hour": "hour", "day": "day", "calendarDay": "day", "month": "month"}
 
 

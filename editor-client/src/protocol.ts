@@ -26,7 +26,8 @@ export interface AttemptBegun {
 
 /**
  * ``rawError`` is the provider's own words and ``curl`` the request as it was sent, both without keys; the latter is known only to
- * the server that sent it, for its latest requests. ``taught`` are the marks that followed.
+ * the server that sent it, for its latest requests. ``taught`` are the marks that followed; ``notice`` is what the answer said beside
+ * the answer, as that its model is to be retired.
  */
 export interface AttemptExplained {
   n: number;
@@ -39,6 +40,7 @@ export interface AttemptExplained {
   durationMs: number;
   usage?: Usage | null;
   rawError?: string | null;
+  notice?: string | null;
   curl?: string | null;
   taught?: Array<MarkStatus>;
 }

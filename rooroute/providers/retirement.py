@@ -14,6 +14,8 @@ _LINK: Final = re.compile(
     r'<(https://[^<>"\s]{1,500})>\s*;[^,]*\brel="?[^",]*\b(?:deprecation|sunset|successor-version)\b'
 )
 
+_YEAR_10000: Final = 253_402_300_800.0  # UTC epoch seconds; no calendar goes further
+
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
@@ -32,7 +34,12 @@ def announced(headers: Mapping[str, str]) -> Retirement | None:
         return None
     link = _LINK.search(headers.get("link", "")[:4096])
     return Retirement(
-        deprecated_at=instant(deprecation.removeprefix("@")) if deprecation else None,
-        stops_at=instant(sunset) if sunset else None,
+        deprecated_at=_moment(deprecation.removeprefix("@")),
+        stops_at=_moment(sunset),
         page=plain(link[1]) if link else None,
     )
+
+
+def _moment(text: str) -> float | None:
+    at = instant(text) if text else None
+    return at if at is not None and at < _YEAR_10000 else None

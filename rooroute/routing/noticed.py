@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from rooroute.outcome import Failure, Fault, Scope
@@ -33,6 +34,21 @@ class Leaving:
     since: float | None = None
     stops_at: float | None = None
     page: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What the provider said, as one sentence."""
+        if self.gone:
+            return f"The provider no longer serves the model {self.model}."
+        since = f" deprecated since {_day(self.since)}" if self.since is not None else " deprecated"
+        stops = f" and stops on {_day(self.stops_at)}" if self.stops_at is not None else ""
+        return (
+            f"The provider says that the model {self.model} is{since}{stops}{f' ({self.page})' if self.page else ''}."
+        )
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +76,26 @@ class Shared:
 class Noticed:
     """One window's. A model is noted once for all profiles of its endpoint."""
 
-    _leaving: dict[tuple[str, str], tuple[Leaving, dict[str, None]]] = field(default_factory=dict)
+    _leaving: dict[tuple[str, str], tuple[Leaving, dict[str, str | None]]] = field(default_factory=dict)
     _accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
     _limited: deque[Limited] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
-    def leaving(self, candidate: Candidate, news: Leaving) -> None:
-        """An answer to ``candidate`` said that its model goes."""
+    def leaving(self, candidate: Candidate, configured: str | None, news: Leaving) -> None:
+        """An answer to ``candidate`` said that its model goes; ``configured`` is the profile's own model."""
         key = candidate.endpoint, candidate.model
         if len(self._leaving) >= _KEPT and key not in self._leaving:
             del self._leaving[next(iter(self._leaving))]
         known = self._leaving.get(key)
-        profiles = known[1] if known else {}
-        profiles[candidate.profile_id] = None
-        self._leaving[key] = (news, profiles)
+        self._leaving[key] = (news, {**(known[1] if known else {}), candidate.profile_id: configured})
 
     def serves(self, candidate: Candidate) -> None:
         """The model answered and nothing was said of its going: what was said is over."""
         if self._leaving:
             self._leaving.pop((candidate.endpoint, candidate.model), None)
 
-    def models(self) -> Iterator[tuple[Leaving, tuple[str, ...]]]:
-        """Each model that goes, with the profiles that were told so."""
-        for news, profiles in self._leaving.values():
-            yield news, tuple(profiles)
+    def models(self) -> Iterator[tuple[Leaving, Mapping[str, str | None]]]:
+        """Each model that goes, with the profiles that were told so and the model each was configured with then."""
+        yield from self._leaving.values()
 
     def told_account(self, candidate: Candidate, account: str) -> None:
         """An answer named the account; it holds for the key that was used."""

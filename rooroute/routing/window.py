@@ -8,6 +8,7 @@ from typing import Final
 
 from rooroute.profiles import Strategy
 from rooroute.routing.measurements import Measurements
+from rooroute.routing.noticed import Noticed
 
 MAX_SESSIONS: Final = 1_000
 
@@ -31,6 +32,7 @@ class Window:
     pins: dict[tuple[str, str], str] = field(default_factory=dict)
     consents: set[str] = field(default_factory=set)
     measurements: Measurements = field(default_factory=Measurements)
+    noticed: Noticed = field(default_factory=Noticed)
 
     def rotate(self, pool_id: str, profile_id: str) -> None:
         """Serve the next request of this pool from that profile."""

@@ -540,9 +540,11 @@ class DryRunResult(Shape):
 
 class AttemptExplained(Attempt):
     """``rawError`` is the provider's own words and ``curl`` the request as it was sent, both without keys; the latter is known only to
-    the server that sent it, for its latest requests. ``taught`` are the marks that followed."""
+    the server that sent it, for its latest requests. ``taught`` are the marks that followed; ``notice`` is what the answer said beside
+    the answer, as that its model is to be retired."""
 
     raw_error: str | None = None
+    notice: str | None = None
     curl: str | None = None
     taught: list[MarkStatus] = []
 

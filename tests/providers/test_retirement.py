@@ -24,6 +24,7 @@ PAGE = "https://vendor.example/models/old"
             id="with-a-page",
         ),
         pytest.param({"deprecation": "@²", "sunset": "soon", "link": "<x"}, Retirement(), id="senseless-dates"),
+        pytest.param({"deprecation": "@9" + "9" * 20, "sunset": "9" * 30}, Retirement(), id="dates-beyond-any-calendar"),
     ],
 )  # fmt: skip
 def test_what_headers_announce(headers: dict[str, str], expected: Retirement | None) -> None:

@@ -1,0 +1,143 @@
+"""What a window notices: models on their way out, quotas that are shared though nobody said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from rooroute.outcome import Failure, Fault, Scope
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.noticed import Leaving, Limited, Noticed, Shared, shared_quotas
+from tests.routing.scenario import NOON
+
+SPENT = Failure(Fault.RATE_LIMIT, "Slow down.", scope=Scope.DOMAIN, per_model=True)
+
+
+def candidate(name: str) -> Candidate:
+    return Candidate(name, "gemini-pro", "https://one.example:443", f"gemini/{name}/", fingerprint=f"key of {name}")
+
+
+def limited(name: str, after: float, until: float | None = None) -> Limited:
+    made = Limited(name, "gemini", "https://one.example:443", f"gemini/{name}/", "gemini-pro", NOON + after)
+    return replace(made, until=None if until is None else NOON + until)
+
+
+TWICE = [limited("A", 0), limited("B", 2), limited("A", 60), limited("B", 61)]
+APART = {"A": "gemini/A/", "B": "gemini/B/"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "accounts", "domains", "expected"),
+    [
+        pytest.param(TWICE, {}, APART, [Shared(("A", "B"))], id="two-that-run-out-together-twice"),
+        pytest.param(TWICE[:2], {}, APART, [], id="once-may-be-chance"),
+        pytest.param([*TWICE[:2], limited("A", 5), limited("B", 6)], {}, APART, [], id="once-however-often-it-is-asked"),
+        pytest.param([limited("A", 0), limited("B", 20), limited("A", 60), limited("B", 90)], {}, APART, [], id="never-within-seconds"),
+        pytest.param([replace(each, model=each.profile_id) for each in TWICE], {}, APART, [], id="different-models"),
+        pytest.param([replace(each, provider=each.profile_id) for each in TWICE], {}, APART, [], id="different-vendors"),
+        pytest.param([replace(each, endpoint=each.profile_id) for each in TWICE], {}, APART, [], id="different-endpoints"),
+        pytest.param(
+            [limited("A", 0, 30), limited("B", 2, 31), limited("A", 60, 90), limited("B", 61, 90)],
+            {}, APART, [Shared(("A", "B"))], id="two-that-come-back-together",
+        ),
+        pytest.param(
+            [limited("A", 0, 30), limited("B", 2, 62), limited("A", 60, 90), limited("B", 61, 150)],
+            {}, APART, [], id="two-that-come-back-at-different-times",
+        ),
+        pytest.param(TWICE, {}, {"A": "one", "B": "one"}, [], id="two-that-share-already"),
+        pytest.param(TWICE, {}, {"A": "group:a", "B": "group:b"}, [], id="two-that-the-user-set-apart"),
+        pytest.param(TWICE, {}, {"A": "group:a", "B": "gemini/B/"}, [Shared(("A", "B"))], id="one-that-the-user-placed"),
+        pytest.param(TWICE[:1], {"A": "org-1", "B": "org-1"}, APART, [Shared(("A", "B"), "org-1")], id="one-account-once-one-is-limited"),
+        pytest.param([], {"A": "org-1", "B": "org-1"}, APART, [], id="one-account-nobody-limited"),
+        pytest.param(TWICE, {"A": "org-1", "B": "org-2"}, APART, [], id="different-accounts-are-proof-against-it"),
+        pytest.param(TWICE, {"A": "org-1", "B": "org-1"}, APART, [Shared(("A", "B"), "org-1")], id="said-once"),
+        pytest.param(TWICE[:1], {"A": "org-1", "B": "org-1"}, {"A": "group:a", "B": "group:b"}, [], id="one-account-set-apart-by-the-user"),
+    ],
+)  # fmt: skip
+def test_which_profiles_seem_to_share_a_quota(
+    limits: list[Limited], accounts: dict[str, str], domains: dict[str, str], expected: list[Shared]
+) -> None:
+    assert shared_quotas(limits, accounts, domains) == expected
+
+
+def watched(*names: str) -> tuple[Noticed, dict[str, Candidate], Callable[[str], Candidate | None]]:
+    seen = {name: candidate(name) for name in names}
+    return Noticed(), seen, seen.get
+
+
+def test_a_key_that_was_replaced_speaks_for_nobody() -> None:
+    noticed, seen, now_as = watched("A", "B")
+    for each in seen.values():
+        noticed.told_account(each, "org-1")
+    noticed.failed(seen["A"], "openai", SPENT, NOON)
+    assert noticed.shared(now_as) == [Shared(("A", "B"), "org-1")]
+    seen["B"] = replace(seen["B"], fingerprint="another key")
+    assert noticed.shared(now_as) == []
+
+
+def test_a_profile_that_is_gone_shares_with_nobody() -> None:
+    noticed, seen, now_as = watched("A", "B")
+    for each in seen.values():
+        noticed.told_account(each, "org-1")
+        noticed.failed(each, "openai", SPENT, NOON)
+    del seen["B"]
+    assert noticed.shared(now_as) == []
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(Fault.OVERLOAD, "Busy.", scope=Scope.ENDPOINT),
+        Failure(Fault.RATE_LIMIT, "This deployment only.", scope=Scope.PROFILE),
+        Failure(Fault.CREDENTIAL, "No.", scope=Scope.PROFILE),
+    ],
+    ids=lambda failure: failure.fault.value + "-of-the-" + failure.scope.value,
+)
+def test_what_is_no_quota_of_an_account_says_nothing(failure: Failure) -> None:
+    noticed, seen, now_as = watched("A", "B")
+    for moment in (0, 60):
+        for each in seen.values():
+            noticed.failed(each, "gemini", failure, NOON + moment)
+    assert noticed.shared(now_as) == []
+
+
+def test_a_model_is_noted_once_for_all_profiles_of_its_endpoint() -> None:
+    noticed, seen, _ = watched("A", "B")
+    for each in seen.values():
+        noticed.leaving(each, "gemini-pro", Leaving("gemini-pro", stops_at=NOON))
+    assert list(noticed.models()) == [(Leaving("gemini-pro", stops_at=NOON), {"A": "gemini-pro", "B": "gemini-pro"})]
+
+
+def test_an_answer_that_says_nothing_of_it_takes_the_note_back() -> None:
+    noticed, seen, _ = watched("A")
+    noticed.leaving(seen["A"], "gemini-pro", Leaving("gemini-pro", gone=True))
+    noticed.serves(replace(seen["A"], model="another"))
+    assert list(noticed.models())
+    noticed.serves(seen["A"])
+    assert not list(noticed.models())
+
+
+def test_only_so_many_models_are_kept() -> None:
+    noticed, seen, _ = watched("A")
+    for number in range(1000):
+        noticed.leaving(replace(seen["A"], model=f"m{number}"), None, Leaving(f"m{number}"))
+    kept = [news.model for news, _ in noticed.models()]
+    assert len(kept) <= 200 and kept[-1] == "m999"
+
+
+@pytest.mark.parametrize(
+    ("news", "words"),
+    [
+        (Leaving("m", gone=True), "The provider no longer serves the model m."),
+        (Leaving("m"), "The provider says that the model m is deprecated."),
+        (
+            Leaving("m", since=1_790_000_000.0, stops_at=1_800_000_000.0, page="https://a.example"),
+            "The provider says that the model m is deprecated since 2026-09-21 and stops on 2027-01-15 (https://a.example).",
+        ),
+    ],
+    ids=["gone", "deprecated", "with-dates-and-a-page"],
+)
+def test_what_is_said_of_a_model_that_goes(news: Leaving, words: str) -> None:
+    assert news.words == words
