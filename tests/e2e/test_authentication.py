@@ -179,3 +179,19 @@ async def test_a_command_is_run_when_its_token_is_needed_and_not_before(
     assert not (tmp_path / "runs").exists()
     assert (await ask(client))["message"]["content"] == "Yes."
     assert (tmp_path / "runs").read_text() == "x"
+
+
+async def test_a_test_makes_its_token_anew_as_soon_as_the_vault_is_open(
+    window: Open, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    source = "import sys; print(open(sys.argv[1]).read())"
+    command = [sys.executable, "-c", source, str(tmp_path / "vault")]
+    provider.script("the-token-of-a-vault", Answer("Yes."))
+    client = await window()
+    saved = profile(provider, "C", auth={"kind": "token-command", "command": command, "timeout": 60})
+    await client.request("rooroute/profiles/save", {"profile": saved})
+    tested = await client.request("rooroute/profiles/test", {"id": "C"})
+    assert "failed with status 1" in tested["stages"][-1]["detail"]
+    put(tmp_path / "vault", "the-token-of-a-vault")
+    assert (await client.request("rooroute/profiles/test", {"id": "C", "level": "completion"}))["ok"]
+    assert (await ask(client))["message"]["content"] == "Yes."

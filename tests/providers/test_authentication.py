@@ -12,7 +12,7 @@ import pytest
 from rooroute.errors import SecretUnavailable
 from rooroute.profiles import Auth, AuthKind, Profile
 from rooroute.providers import authentication, signing, tokens
-from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target
+from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target, Tls
 from rooroute.providers.table import PROVIDERS, check, models_request, target_for
 from rooroute.secret import Secret
 from tests.providers import conformance as c
@@ -244,3 +244,37 @@ def test_a_template_that_nothing_fills_is_named() -> None:
         id="one", provider="openai", headers={"X-A": "${HOME}", "X-B": "${secret:ok}"}, query={"q": "${secret:a}x"}
     )
     assert [problem.field for problem in check(profile)] == ["headers.X-A", "query.q"]
+
+
+SIGNER = auth("signature-command", command=("sign",))
+
+
+@pytest.mark.parametrize(
+    ("declared", "options", "tls", "signer"),
+    [
+        (None, {}, None, None),
+        (auth("bearer"), {"caFile": "/ca.pem"}, Tls(ca_file="/ca.pem"), None),
+        (auth("mtls", certificate="/c.pem"), {}, Tls("/c.pem"), None),
+        (
+            auth("mtls", certificate="/c.pem", certificate_key="/k.pem"),
+            {"caFile": "/ca.pem"},
+            Tls("/c.pem", "/k.pem", "/ca.pem"),
+            None,
+        ),
+        (auth("bearer", certificate="/c.pem"), {}, None, None),
+        (SIGNER, {}, None, SIGNER),
+    ],
+    ids=["nothing", "authorities", "a-certificate", "all-three", "a-certificate-of-no-use", "a-signature"],
+)
+def test_every_request_tells_its_connection_and_its_signer(
+    declared: Auth | None, options: dict[str, Any], tls: Tls | None, signer: Auth | None
+) -> None:
+    target = c.target(VENDOR, auth=declared, base_url=c.FALLBACK_BASE, options=options)
+    for request in (VENDOR.dialect.build(target, c.said("hi")), models_request(target)):
+        assert request is not None
+        assert (request.tls, request.signer) == (tls, signer)
+
+
+def test_authorities_are_named_by_a_path() -> None:
+    profile = Profile(id="one", provider="openai", options={"caFile": ["/ca.pem"]})
+    assert [problem.field for problem in check(profile)] == ["options.caFile"]

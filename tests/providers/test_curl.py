@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rooroute.providers.curl import curl_command
-from rooroute.providers.dialect import HttpRequest
+from rooroute.providers.dialect import HttpRequest, Tls
 from rooroute.secret import Secret
 
 KEY = "canary-4b1d7e20"
@@ -61,3 +61,10 @@ def test_no_secret_is_in_the_command() -> None:
         "GET", "https://models.example/", {}, {"authorization": ("Bearer ", SECRET)}, {"key": ("", SECRET)}
     )
     assert KEY not in curl_command(request)
+
+
+def test_a_profile_s_own_certificates_go_along() -> None:
+    tls = Tls("/my cert.pem", "/key.pem", "/ca.pem")
+    command = curl_command(HttpRequest("GET", "https://models.example.net/v1/models", tls=tls))
+    assert "--cert '/my cert.pem' --key /key.pem --cacert /ca.pem" in command
+    assert "--cert" not in curl_command(HttpRequest("GET", "https://models.example.net/v1/models"))
