@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta, Usage
+from rooroute.chat import ChatRequest, Message, ToolCallDelta, Usage
 from rooroute.commands.call import OK, Call, WrongUse
+from rooroute.commands.rehearsal import wishes
 from rooroute.commands.statistics import verdict_words
 from rooroute.commands.terminal import Terminal
 from rooroute.errors import RoorouteError
@@ -66,13 +67,7 @@ def _typed(terminal: Terminal) -> str | None:
 
 def _turn(call: Call, messages: tuple[Message, ...], session: str | None) -> Message:
     options = call.options
-    wish = CompletionOptions(
-        request_id=secrets.token_hex(8),
-        pool=options.pool,
-        profile=options.profile,
-        model=options.model,
-        session=session,
-    )
+    wish = wishes(options, session)
 
     async def ask(backend: Backend) -> Json:
         onlooker = Onlooker(call.terminal, titles_of(backend.configuration.profiles.values()), silent=options.json)

@@ -194,15 +194,35 @@ def _requests(commands: Group) -> None:
     who.add_argument("--pool", metavar="P", help="ask this pool (the default one)")
     who.add_argument("--profile", metavar="P", help="ask this profile and no other")
     chat.add_argument("--model", metavar="M", help="ask for this model (each profile's own)")
+    _told_to_rules(chat)
     chat.add_argument("--system", metavar="S", help="what the model should be and do")
     _json(chat, "the whole result as JSON, when it is there")
+    route = _add(commands, "route", "rooroute.commands.rehearsal:route", "who would answer a prompt; nothing is sent")
+    route.add_argument("prompt", metavar="PROMPT", nargs="*", help="words")
+    whom = route.add_mutually_exclusive_group()
+    whom.add_argument("--pool", metavar="P", help="of this pool (the default one)")
+    whom.add_argument("--profile", metavar="P", help="this profile and no other")
+    route.add_argument("--model", metavar="M", help="for this model (each profile's own)")
+    _told_to_rules(route)
+    _json(route)
     why = _add(commands, "why", "rooroute.commands.statistics:why", "why a request went where it went", _WHY)
     why.add_argument("request", metavar="REQUEST", nargs="?", default="latest", help='its id, or "latest"')
     _json(why)
     stats = _add(commands, "stats", "rooroute.commands.statistics:stats", "counts, times, tokens and cost")
     stats.add_argument("--since", metavar="TIME", default="7d", help="30m, 12h, 7d, or a date such as 2026-01-31 (7d)")
-    stats.add_argument("--by", choices=("profile", "model", "day"), default="profile", help="what a row is (profile)")
+    stats.add_argument(
+        "--by", choices=("profile", "model", "day", "tag", "pool"), default="profile", help="what a row is (profile)"
+    )
     _json(stats)
+
+
+def _told_to_rules(parser: Words) -> None:
+    parser.add_argument("--mode", metavar="M", help="for the rules: the mode it is asked in")
+    parser.add_argument("--task", metavar="T", help="for the rules: what it is about")
+    parser.add_argument("--language", metavar="L", help="for the rules: the language of the file")
+    parser.add_argument("--tag", metavar="TAG", action="append", default=[], help="for rules, budgets and statistics")
+    parser.add_argument("--region", metavar="R", help="ask profiles of this region and no others")
+    parser.add_argument("--consent", action="store_true", help="the last resort may be used")
 
 
 def _moving(commands: Group) -> None:

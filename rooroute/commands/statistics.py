@@ -78,10 +78,16 @@ def why(call: Call) -> int:
     call.terminal.say(
         f"Request {asked['id']} of {asked['at']}, pool {asked['pool']} ({found['strategy']}){model}{waited}"
     )
+    first = next((each["profileId"] for each in found["candidates"] if each.get("rank") == 1), None)
+    if first and found.get("because"):
+        led = f", led by the rule {found['rule']}" if found.get("rule") else ""
+        call.terminal.say(f"{first} {found['because']}{led}.")
+    if found.get("switchCost"):
+        call.terminal.say(f"Leaving the warm prompt cache cost about ${found['switchCost']:.4f}.")
     call.terminal.say()
     if found["candidates"]:
         call.terminal.show(
-            call.terminal.table(("CONSIDERED", ""), [_candidate_cells(each) for each in found["candidates"]])
+            call.terminal.table(("CONSIDERED", ""), [candidate_cells(each) for each in found["candidates"]])
         )
     else:
         call.terminal.say("Nobody was considered: the pool held no profile.")
@@ -89,10 +95,17 @@ def why(call: Call) -> int:
         call.terminal.say()
         headings = ("ATTEMPT", "PROFILE", "MODEL", "CAME TO", "TOOK", "")
         call.terminal.show(call.terminal.table(headings, [attempt_cells(each) for each in found["attempts"]]))
+    for attempt in found["attempts"]:
+        for mark in attempt.get("taught", ()):
+            until = f" until {mark['until']}" if mark.get("until") else ""
+            call.terminal.remark(f"Attempt {attempt['n']} taught: {mark['scope']} {mark['state']}{until}.")
+        if attempt.get("rawError"):
+            call.terminal.remark(f"Attempt {attempt['n']} was told: {attempt['rawError']}")
     return OK
 
 
-def _candidate_cells(candidate: Json) -> Sequence[Cell]:
+def candidate_cells(candidate: Json) -> Sequence[Cell]:
+    """One candidate as a table's row."""
     if "excludedBy" in candidate:
         return (candidate["profileId"], Painted(f"left out: {candidate['excludedBy']}", "grey"))
     return (candidate["profileId"], f"choice {candidate['rank']}")

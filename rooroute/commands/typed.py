@@ -87,7 +87,7 @@ def _value(kind: type, steps: Sequence[str], text: str) -> Any:
         if len(steps) > 1 and get_origin(hint) is not None and issubclass(get_origin(hint) or type, Mapping)
         else hint
     )
-    if wanted is str or (str in get_args(wanted) and get_origin(wanted) is not tuple):
+    if wanted is str or (str in get_args(wanted) and get_origin(wanted) not in (tuple, Mapping)):
         return text
     if get_origin(wanted) is tuple and not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,80 @@
+"""``rooroute route``: who would answer a prompt, and why; nothing is sent. And what a request may say of itself on the command line."""
+
+from __future__ import annotations
+
+import secrets
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta, Usage
+from rooroute.commands.call import OK, Call
+from rooroute.commands.statistics import candidate_cells
+
+if TYPE_CHECKING:
+    from rooroute.application import Backend
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Nowhere:
+    """Where an answer goes that does not come."""
+
+    full = False
+
+    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
+
+    def text(self, text: str) -> None: ...
+
+    def thinking(self, text: str, signature: str | None) -> None: ...
+
+    def tool_call(self, delta: ToolCallDelta) -> None: ...
+
+    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
+
+    def reset(self, n: int) -> None: ...
+
+    def usage(self, usage: Usage) -> None: ...
+
+    async def room(self) -> None: ...
+
+
+def wishes(options: Namespace, session: str | None = None) -> CompletionOptions:
+    """How the request wants to be served, by the words of the command line."""
+    return CompletionOptions(
+        request_id=secrets.token_hex(8),
+        pool=options.pool,
+        profile=options.profile,
+        model=options.model,
+        session=session,
+        mode=options.mode,
+        task=options.task,
+        language=options.language,
+        tags=tuple(options.tag),
+        region=options.region,
+        consent="once" if options.consent else None,
+    )
+
+
+def route(call: Call) -> int:
+    """Who would answer this prompt."""
+    request = ChatRequest((Message("user", " ".join(call.options.prompt)),))
+
+    async def rehearse(backend: Backend) -> Json:
+        return await backend.dry_run(request, wishes(call.options), Nowhere())
+
+    found = call.visit(rehearse)
+    if call.options.json:
+        call.terminal.json(found)
+        return OK
+    say = call.terminal.say
+    cost = f", about ${found['estimatedCost']:.4f}" if "estimatedCost" in found else ""
+    led = f"rule {found['rule']}, " if "rule" in found else ""
+    who = f"{found['profileId']} {found['because']}" if "profileId" in found else "Nobody could answer now"
+    say(f"{who} ({led}{found['strategy']}; about {found['estimatedTokens']:,} tokens{cost}).")
+    for rule in found["rules"]:
+        verdict = "fires" if rule["fires"] else f"{rule['unmet']} is not met" if "unmet" in rule else "comes too late"
+        call.terminal.remark(f"Rule {rule['name']}: {verdict}.")
+    if found["candidates"]:
+        rows = [candidate_cells(each) for each in found["candidates"]]
+        call.terminal.show(call.terminal.table(("CONSIDERED", ""), rows))
+    return OK

@@ -1,0 +1,43 @@
+"""Routing from the command line: settings by --set, a rehearsal, tags, consent, and why."""
+
+from __future__ import annotations
+
+import json
+
+from rooroute.scripted_provider import Answer, Fail
+from tests.commands.conftest import Shell
+
+
+async def test_a_rule_is_set_rehearsed_followed_and_explained(shell: Shell) -> None:
+    await shell.save("first", Answer("First."))
+    await shell.save("second", Answer("Second."))
+    rule = [{"name": "code", "when": {"contains": ["write code"], "tags": ["work"]}, "profiles": ["second"]}]
+    await shell.well("pools", "add", "default", "first", "second", "--set", f"rules={json.dumps(rule)}")
+    found = (await shell.well("route", "Please", "write code", "--tag", "work", "--json")).json
+    assert (found["profileId"], found["rule"]) == ("second", "code")
+    said = await shell.well("route", "Please", "write code")
+    assert said.out.startswith("first is the first in order that can answer (priority;")
+    assert "Rule code: tags is not met." in said.err
+    assert not shell.provider.requests
+    assert (await shell.well("chat", "write code", "--tag", "work")).out == "Second.\n"
+    told = await shell.well("why")
+    assert "second is the first in order that can answer, led by the rule code." in told.out
+    rows = (await shell.well("stats", "--by", "tag", "--json")).json["rows"]
+    assert [row["key"] for row in rows] == ["work"]
+
+
+async def test_the_last_resort_is_used_when_the_user_says_so(shell: Shell) -> None:
+    await shell.save("first", Fail("rate-limit", retry_delay=600, lasts=600))
+    await shell.save("paid", Answer("Paid."))
+    last = json.dumps({"profile": "paid", "consent": "ask"})
+    await shell.well("pools", "add", "default", "first", "--set", f"lastResort={last}")
+    refused = await shell("chat", "hi")
+    assert refused.code != 0 and "wants your consent" in refused.err
+    assert (await shell.well("chat", "hi", "--consent")).out == "Paid.\n"
+
+
+async def test_what_cannot_work_is_refused_in_a_sentence(shell: Shell) -> None:
+    await shell.save("first", Answer())
+    said = await shell("pools", "add", "main", "first", "--set", 'weights={"first": 0}')
+    assert said.code != 0
+    assert "sum to nothing" in said.err and len(said.err.splitlines()) == 1
