@@ -467,6 +467,32 @@ def models(dialect: DialectName, ids: tuple[str, ...]) -> bytes:
     return json.dumps({"object": "list", "data": rows}).encode()
 
 
+def proxied_models(ids: tuple[str, ...]) -> bytes:
+    """The list of a LiteLLM proxy (https://docs.litellm.ai/docs/proxy/model_management): everything is told of the first model, of the
+    others nothing but what stands behind them."""
+    told = {
+        "max_tokens": 4096,
+        "max_input_tokens": 32768,
+        "max_output_tokens": 4096,
+        "input_cost_per_token": 1e-06,
+        "output_cost_per_token": 4e-06,
+        "cache_read_input_token_cost": 1e-07,
+        "cache_creation_input_token_cost": 1.25e-06,
+        "supports_vision": False,
+        "supports_prompt_caching": False,
+        "supports_function_calling": True,
+    }
+    rows = [
+        {
+            "model_name": name,
+            "litellm_params": {"model": f"anthropic/{name}"},
+            "model_info": {"id": name, **(told if place == 0 else {})},
+        }
+        for place, name in enumerate(ids)
+    ]
+    return json.dumps({"data": rows}).encode()
+
+
 def read_step(value: Any) -> Step:
     """A step from its JSON form: ``{"step": "answer", "text": …}``, fields spelled as here, ``toolCalls`` and the like
     in camelCase too.

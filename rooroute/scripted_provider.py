@@ -1,8 +1,8 @@
 """A provider on loopback that answers as it is told: the one ``rooroute demo``, the tests and the benchmarks talk to.
 
-It speaks OpenAI chat completions, Anthropic messages and Gemini streamGenerateContent, chosen by path; what it does is
-scripted per API key (``scripted_forms.Step``). Standard library only, bytes precomputed, so that it is never what a
-measurement measures.
+It speaks OpenAI chat completions, Anthropic messages and Gemini streamGenerateContent, chosen by path, and lists
+models as these and as a LiteLLM proxy do; what it does is scripted per API key (``scripted_forms.Step``). Standard
+library only, bytes precomputed, so that it is never what a measurement measures.
 
 ``python -m rooroute.scripted_provider [--port N] [--script FILE.json]`` prints its base URLs as one JSON line when
 ready. While it runs, ``POST /__script`` with ``{key: [step, …]}`` changes scripts, ``GET /__requests`` lists what was
@@ -43,6 +43,7 @@ from rooroute.scripted_forms import (
     Stream,
     in_stream_error,
     models,
+    proxied_models,
     read_step,
     refuse,
     stream,
@@ -107,6 +108,7 @@ _BAD_REQUEST: Final = Fail("bad-request")
 _KEY_FAULTS: Final = frozenset({"invalid-key", "permission", "billing"})
 _BASES: Final[Mapping[DialectName, str]] = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta"}
 _MODEL_LISTS: Final = frozenset({"/v1/models", "/v1beta/models"})
+_PROXIED_LIST: Final = "/v1/model/info"
 _NOT_FOUND: Final = b'{"error":{"message":"No such path.","code":"not_found"}}'
 _SUFFIXES: Final[Mapping[str, DialectName]] = {
     "/chat/completions": "openai",
@@ -365,14 +367,15 @@ class ScriptedProvider:
         step = script.peek(seen.at) if script else Fail("invalid-key")
         if isinstance(step, Html):
             connection.send(step.status, "text/html; charset=utf-8", _HTML)
-        elif seen.path not in _MODEL_LISTS:
+        elif seen.path not in _MODEL_LISTS and not seen.path.endswith(_PROXIED_LIST):
             connection.send(404, _JSON, _NOT_FOUND)
         elif isinstance(step, Raw):
             self._send_raw(connection, step)
         elif isinstance(step, Fail) and step.kind in _KEY_FAULTS:
             connection.refuse(refuse(dialect, step))
         elif not isinstance(step, Hang):
-            connection.send(200, _JSON, models(dialect, self.model_ids))
+            proxied = seen.path.endswith(_PROXIED_LIST)
+            connection.send(200, _JSON, proxied_models(self.model_ids) if proxied else models(dialect, self.model_ids))
 
     def _control(self, connection: _Connection, seen: Seen) -> None:
         try:
