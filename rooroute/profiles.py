@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from itertools import chain
 from typing import Any, ClassVar, Final
 
 from rooroute.secret import is_loopback, origin_of
@@ -31,6 +32,7 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 ID_PATTERN: Final = r"^[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069](?:[^/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,62}[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069])?$"
+_CHECKED_PATH: Final = re.compile(r"/|/?(?!.*(?:\.\.|//))[\w.~%-][\w.~%/?&=@:+,;-]*", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONGEST: Final = 35 * 86400.0  # seconds
 _IN_RANGE: Final = "Choose a number of seconds in that range."
@@ -277,6 +279,34 @@ class Rule:
     region: str | None = None
 
 
+class CheckKind(StrEnum):
+    """What a health check sends. ``list``: a GET, of the vendor's list of models or of ``HealthCheck.endpoint``; costs no tokens.
+    ``completion``: a short question, whose answer of at most 16 tokens is paid for."""
+
+    LIST = "list"
+    COMPLETION = "completion"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """Asks a profile's provider every ``interval`` seconds, by one window of the machine, whether it answers; each for ``timeout`` seconds.
+
+    ``endpoint`` is a path: below the host where it begins with a slash, else below the base URL (None: the vendor's list of models).
+    Any 2xx is healthy, or one of ``expect_status``; ``expect_body`` must stand in the answer. After ``failures`` failed checks in a row
+    the profile rests until the next one.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    enabled: bool = False
+    interval: float = 60.0
+    timeout: float = 5.0
+    sends: CheckKind = CheckKind.LIST
+    endpoint: str | None = None
+    expect_status: tuple[int, ...] = ()
+    expect_body: str | None = None
+    failures: int = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One saved API configuration.
@@ -319,6 +349,7 @@ class Profile:
     max_retries: int | None = None
     supports_tools: bool | None = None
     supports_images: bool | None = None
+    health_check: HealthCheck = HealthCheck()
 
     @property
     def title(self) -> str:
@@ -502,7 +533,8 @@ def check_profile(profile: Profile) -> list[Problem]:
             wrong(f"headers.{name}", "This header cannot be sent.", "Use an ASCII name and a one-line ASCII value.")
     if profile.cooldown is not None and not 0 <= profile.cooldown <= _LONGEST:
         wrong("cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", _IN_RANGE)
-    for finding in (*_check_words(profile), *_check_sizes(profile), *_check_spending(profile)):
+    checks = _check_words(profile), _check_sizes(profile), _check_spending(profile), _check_health(profile.health_check)
+    for finding in chain.from_iterable(checks):
         wrong(*finding)
     return found
 
@@ -555,6 +587,23 @@ def _check_spending(profile: Profile) -> Iterator[tuple[str, str, str]]:
         yield "budget", "A budget in money needs the profile's price.", "Add its price in USD per million tokens."
     if profile.max_retries is not None and not 0 <= profile.max_retries <= 100:
         yield "maxRetries", "maxRetries is 0 to 100.", "Choose a number in that range."
+
+
+def _check_health(check: HealthCheck) -> Iterator[tuple[str, str, str]]:
+    ranges = (("interval", 1.0, 86_400.0), ("timeout", 0.1, check.interval), ("failures", 1, 100))
+    for name, least, most in ranges:
+        if not least <= getattr(check, name) <= most:
+            bounds = f"healthCheck.{name} is {least:g} to {most:g}{'' if name == 'failures' else ' seconds'}"
+            more = ": a check ends before the next one" if name == "timeout" else ""
+            yield f"healthCheck.{name}", f"{bounds}{more}.", "Choose a number in that range."
+    if any(not 100 <= code <= 599 for code in check.expect_status):
+        yield "healthCheck.expectStatus", "A status to expect is no HTTP status.", "Use numbers from 100 to 599."
+    if check.endpoint is not None and not _CHECKED_PATH.fullmatch(check.endpoint):
+        told = "The endpoint of a health check is a path on the profile's own host."
+        yield "healthCheck.endpoint", told, "Write it as /v1/models, or as models for one below the base URL."
+    if check.sends is CheckKind.COMPLETION and (check.endpoint or check.expect_status or check.expect_body):
+        told = "A health check that gets an answer has no endpoint, status or body of its own."
+        yield "healthCheck.sends", told, "Leave them out, or let it send list."
 
 
 def check_defaults(defaults: Defaults) -> list[Problem]:

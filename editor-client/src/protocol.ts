@@ -98,6 +98,12 @@ export interface Ceiling {
 }
 
 /**
+ * What a health check sends. ``list``: a GET, of the vendor's list of models or of ``HealthCheck.endpoint``; costs no tokens.
+ * ``completion``: a short question, whose answer of at most 16 tokens is paid for.
+ */
+export type CheckKind = "list" | "completion";
+
+/**
  * ``failure_threshold`` faults within a minute rest a profile for ``timeout`` seconds; ``success_threshold`` good answers after
  * that clear its record.
  */
@@ -268,6 +274,24 @@ export interface Failover {
   maxRetries?: number | null;
   sameFirst?: boolean;
   retryCodes?: Array<number>;
+}
+
+/**
+ * Asks a profile's provider every ``interval`` seconds, by one window of the machine, whether it answers; each for ``timeout`` seconds.
+ *
+ * ``endpoint`` is a path: below the host where it begins with a slash, else below the base URL (None: the vendor's list of models).
+ * Any 2xx is healthy, or one of ``expect_status``; ``expect_body`` must stand in the answer. After ``failures`` failed checks in a row
+ * the profile rests until the next one.
+ */
+export interface HealthCheck {
+  enabled?: boolean;
+  interval?: number;
+  timeout?: number;
+  sends?: CheckKind;
+  endpoint?: string | null;
+  expectStatus?: Array<number>;
+  expectBody?: string | null;
+  failures?: number;
 }
 
 export interface History {
@@ -584,6 +608,7 @@ export interface Profile {
   maxRetries?: number | null;
   supportsTools?: boolean | null;
   supportsImages?: boolean | null;
+  healthCheck?: HealthCheck;
 }
 
 export interface ProfileAsSaved {

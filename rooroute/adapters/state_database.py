@@ -21,7 +21,7 @@ from rooroute.adapters.state_picture import Batch, Picture, Window
 from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
 from rooroute.routing.limits import Count, Counters
-from rooroute.routing.marks import Change, Mark, MarkKey, MarkState, ProbeLease, Snapshot
+from rooroute.routing.marks import Change, Checked, Mark, MarkKey, MarkState, ProbeLease, Snapshot
 
 VERSION: Final = 1
 _BUSY_SECONDS: Final = 1.0
@@ -48,7 +48,9 @@ _ADDED: Final = """
 CREATE TABLE IF NOT EXISTS counters (holder TEXT, measure TEXT, span TEXT, bucket INTEGER, used REAL, expires REAL,
                                      PRIMARY KEY (holder, measure, span, bucket)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS places (holder TEXT, owner TEXT, held INTEGER, PRIMARY KEY (holder, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checks (profile_id TEXT PRIMARY KEY, at REAL, body TEXT) WITHOUT ROWID;
 """
+_CHECK_SECONDS: Final = 7 * 86400.0  # for which the result of a health check is kept after the last one
 
 
 class Ailment(StrEnum):
@@ -120,7 +122,7 @@ class Database:
         if self._version() > VERSION:
             raise Trouble(Ailment.NEWER, "a newer rooroute wrote it")
         with _translated():
-            complete = self._sql.execute("SELECT count(*) FROM sqlite_master WHERE name='places'").fetchone()[0]
+            complete = self._sql.execute("SELECT count(*) FROM sqlite_master WHERE name='checks'").fetchone()[0]
         if not complete:
             with self.transaction():
                 for statement in filter(str.strip, _ADDED.split(";")):
@@ -185,6 +187,11 @@ class Database:
                 last_selected=dict(self._sql.execute("SELECT profile_id, at FROM selected")),
                 last_working=dict(self._sql.execute("SELECT pool_id, profile_id FROM working")),
                 revision=revision,
+                checks={
+                    each.profile_id: each
+                    for (body,) in self._sql.execute("SELECT body FROM checks")
+                    if (each := _checked(body)) is not None
+                },
             )
             approvals = frozenset(self._sql.execute("SELECT profile_id, slot, origin FROM approvals"))
         return Picture(snapshot, approvals, touched)
@@ -207,6 +214,10 @@ class Database:
             self._sql.executemany(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?)",
                 [(*_row(put.key), _clean(put.owner), put.expires, put.generation) for put in change.put_leases],
+            )
+            self._sql.executemany(
+                "INSERT OR REPLACE INTO checks VALUES (?, ?, ?)",
+                [(_clean(put.profile_id), put.at, _json(asdict(put))) for put in change.put_checks],
             )
             self.count("revision")
 
@@ -262,9 +273,10 @@ class Database:
             self._sql.execute("DELETE FROM places WHERE held <= 0")
 
     def forget_counters(self, now: float, owners: Iterable[str] = ()) -> None:
-        """Drop what counts no more, and the places of these processes."""
+        """Drop what counts no more, the results of checks that are no longer made, and the places of these processes."""
         with _translated():
             self._sql.execute("DELETE FROM counters WHERE expires < ?", (now,))
+            self._sql.execute("DELETE FROM checks WHERE at < ?", (now - _CHECK_SECONDS,))
             self._sql.executemany("DELETE FROM places WHERE owner=?", [(owner,) for owner in owners])
 
     def forget_old(
@@ -388,13 +400,23 @@ def _lease(scope: str, holder: str, model: str, owner: str, expires: float, gene
         return None
 
 
+def _checked(body: str) -> Checked | None:
+    try:
+        return Checked(**{name: value for name, value in _read(body).items() if name in _CHECKED_FIELDS})
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
 def _attempt(body: str) -> AttemptRecord | None:
     try:
         values = {name: value for name, value in _read(body).items() if name in _ATTEMPT_FIELDS}
-        return AttemptRecord(**values | {"tags": tuple(values.get("tags", ())), "quotas": tuple(values.get("quotas", ()))})
+        return AttemptRecord(
+            **values | {"tags": tuple(values.get("tags", ())), "quotas": tuple(values.get("quotas", ()))}
+        )
     except (ValueError, TypeError, AttributeError):
         return None
 
 
 _MARK_FIELDS: Final = {f.name for f in fields(Mark)} - {"key"}
+_CHECKED_FIELDS: Final = {f.name for f in fields(Checked)}
 _ATTEMPT_FIELDS: Final = {f.name for f in fields(AttemptRecord)}

@@ -83,7 +83,8 @@ def applied(snapshot: Snapshot, change: Change) -> Snapshot:
     leases = {key: lease for key, lease in snapshot.leases.items() if key not in change.drop_leases}
     marks.update((mark.key, mark) for mark in change.put_marks)
     leases.update((lease.key, lease) for lease in change.put_leases)
-    return replace(snapshot, marks=marks, leases=leases, revision=snapshot.revision + 1)
+    checks = {**snapshot.checks, **{each.profile_id: each for each in change.put_checks}}
+    return replace(snapshot, marks=marks, leases=leases, checks=checks, revision=snapshot.revision + 1)
 
 
 def what_still_holds(now: Snapshot, base: Snapshot, late: Change) -> Change:
@@ -102,5 +103,8 @@ def what_still_holds(now: Snapshot, base: Snapshot, late: Change) -> Change:
         drop_marks=tuple(key for key in late.drop_marks if key in now.marks and untouched(key)),
         drop_leases=tuple(
             key for key in late.drop_leases if key in now.leases and now.leases[key] == base.leases.get(key)
+        ),
+        put_checks=tuple(
+            each for each in late.put_checks if now.checks.get(each.profile_id) == base.checks.get(each.profile_id)
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from rooroute.errors import InvalidInput, SecretUnavailable
 from rooroute.profiles import Problem, Profile
@@ -21,7 +21,7 @@ from rooroute.secret import Secret, origin_of
 
 __all__ = [
     "PROVIDERS", "Field", "FieldKind", "Key", "KeyNeed", "ModelList", "ModelShape", "Preset", "Variant", "Vendor",
-    "addressed", "base_url_of", "check", "dialect_for", "models_request", "own_base_url", "resolve_model", "target_for", "vendor_of",
+    "addressed", "base_url_of", "check", "dialect_for", "models_request", "own_base_url", "request_at", "resolve_model", "target_for", "vendor_of",
 ]  # fmt: skip
 
 PROVIDERS: Final[Mapping[str, Vendor]] = {row.id: row for row in ROWS}
@@ -122,16 +122,25 @@ def models_request(target: Target) -> HttpRequest | None:
     options = target.profile.options
     query = {name: str(options[option]) for name, option in models.option_query.items() if options.get(option)}
     headers = {name: str(options[option]) for name, option in models.option_headers.items() if options.get(option)}
-    secrets = carried(target, row.key.place)
+    return _get(target, _models_url(target, models, query), {**models.headers, **headers})
+
+
+def request_at(target: Target, path: str) -> HttpRequest:
+    """A GET as the vendor expects one, of ``path``: below the host where it begins with a slash, else below the base URL."""
+    models = vendor_of(target.profile).models
+    host = "/".join(target.base_url.split("/", 3)[:3])
+    below, _, query = path.removeprefix("/").partition("?")
+    within = replace(target, base_url=host) if path.startswith("/") else target
+    url = address(within, f"/{below}", dict(parse_qsl(query, keep_blank_values=True)))
+    return _get(target, url, models.headers if models else {})
+
+
+def _get(target: Target, url: str, headers: Mapping[str, str]) -> HttpRequest:
+    secrets = carried(target, vendor_of(target.profile).key.place)
     return HttpRequest(
         method="GET",
-        url=_models_url(target, models, query),
-        headers={
-            "accept": "application/json",
-            **models.headers,
-            **headers,
-            **own_headers(target, secrets.headers),
-        },
+        url=url,
+        headers={"accept": "application/json", **headers, **own_headers(target, secrets.headers)},
         secret_headers=secrets.headers,
         secret_query=secrets.query,
         tls=authentication.tls_of(target.profile),

@@ -67,26 +67,46 @@ class ProbeLease:
     generation: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the latest health check of a profile came to, at ``at``.
+
+    ``seconds`` is how long an answer took (None: there was none), ``error`` the sentence of what was wrong, ``failures`` how many failed in
+    a row. ``lost`` says that the host could not be reached at all.
+    """
+
+    profile_id: str
+    at: float
+    endpoint: str
+    fingerprint: str
+    seconds: float | None = None
+    error: str | None = None
+    failures: int = 0
+    lost: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One consistent picture of what is shared by all windows. ``last_selected`` feeds least-recently-used rotation, ``last_working`` is
-    by pool id. ``revision`` grows when anything but those two changes."""
+    by pool id, ``checks`` by profile id. ``revision`` grows when anything but the first two changes."""
 
     marks: Mapping[MarkKey, Mark] = field(default_factory=dict)
     leases: Mapping[MarkKey, ProbeLease] = field(default_factory=dict)
     last_selected: Mapping[str, float] = field(default_factory=dict)
     last_working: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    checks: Mapping[str, Checked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a decision wants written: marks and leases to put (by key) and to drop. Empty means: write nothing."""
+    """What a decision wants written: marks and leases to put (by key) and to drop, checks to put. Empty means: write nothing."""
 
     put_marks: tuple[Mark, ...] = ()
     drop_marks: tuple[MarkKey, ...] = ()
     put_leases: tuple[ProbeLease, ...] = ()
     drop_leases: tuple[MarkKey, ...] = ()
+    put_checks: tuple[Checked, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.put_marks or self.drop_marks or self.put_leases or self.drop_leases)
+        return bool(self.put_marks or self.drop_marks or self.put_leases or self.drop_leases or self.put_checks)
