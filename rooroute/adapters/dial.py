@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from rooroute.adapters.http import failure_of
+from rooroute.adapters.http_failures import failure_of
 from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import tls_context
 from rooroute.outcome import Failure, Fault, Scope, Unreachable

@@ -1,4 +1,5 @@
-"""The network: send one request, hand over the answer as it comes, under deadlines of our own. The one room that knows httpx.
+"""The network: send one request, hand over the answer as it comes, under deadlines of our own. With ``http_answer`` and
+``http_failures`` the one room that knows httpx.
 
 httpx's transport is used without its client: a transport follows no redirect, keeps no cookie, reads no environment and logs no URL, so
 a key cannot leave by any of those doors. A secret is revealed at the moment of sending, against the origin of the URL it goes to.
@@ -8,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Final
@@ -20,12 +20,14 @@ from typing import Final
 import httpx
 
 from rooroute.adapters.commands import Commands
+from rooroute.adapters.http_answer import Answer, finish
+from rooroute.adapters.http_failures import ON_THE_WIRE, closed, failure_of
 from rooroute.adapters.http_message import Message, reveal
-from rooroute.adapters.patience import Patience, ReadAhead
+from rooroute.adapters.patience import Patience
 from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import TlsFiles, tls_context
 from rooroute.errors import InvalidInput
-from rooroute.outcome import Failure, Fault, Scope, Unreachable
+from rooroute.outcome import Failure, Fault, Unreachable
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Tls
 
@@ -38,49 +40,6 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it tells wha
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=120.0)
 _LANE_REQUESTS: Final = 4
-_MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
-_ERROR_BODY_SECONDS: Final = 5.0
-_DRAIN_SECONDS: Final = 0.25
-_DRAIN_BYTES: Final = 65_536
-
-# The deepest cause that is in the table speaks. A sentence holds the host and never the exception's text, which may quote what was sent.
-_FAILURES: Final[tuple[tuple[type[BaseException], Fault, str], ...]] = (
-    (socket.gaierror, Fault.NETWORK, "The name of {place} cannot be resolved; check the base URL and the network."),
-    (
-        ssl.SSLCertVerificationError,
-        Fault.NETWORK,
-        "The TLS certificate of {place} is not trusted ({detail}); nothing was sent.",
-    ),
-    (ssl.SSLError, Fault.NETWORK, "No TLS connection to {place} could be agreed on; nothing was sent."),
-    (ConnectionRefusedError, Fault.NETWORK, "{place} refuses connections; check that it runs there."),
-    (httpx.ConnectTimeout, Fault.NETWORK, "No connection to {place} within {seconds:g} seconds."),
-    (httpx.ProxyError, Fault.NETWORK, "The proxy did not open a way to {place}."),
-    (httpx.ConnectError, Fault.NETWORK, "No connection to {place} could be made."),
-    (
-        httpx.LocalProtocolError,
-        Fault.CONFIG,
-        "A header for {place} cannot be sent; check the profile's headers and key.",
-    ),
-    (httpx.RemoteProtocolError, Fault.BAD_ANSWER, "{place} does not answer in HTTP; check the base URL."),
-    (httpx.NetworkError, Fault.TRANSIENT, "The connection to {place} was reset."),
-)
-# What h11 and httpcore say when the other side simply closed: https://github.com/encode/httpcore/blob/1.0.9/httpcore/_async/http11.py
-_CLOSED: Final[Mapping[str, str]] = {
-    "Server disconnected": "{place} closed the connection without an answer.",
-    "peer closed connection": "{place} closed the connection before its answer was complete.",
-}
-
-# An alert that comes while reading, as TLS 1.3 sends it for a client's certificate, passes httpx as it is.
-_ON_THE_WIRE: Final = (httpx.TransportError, ssl.SSLError)
-
-# What a server says of the client's certificate: https://www.rfc-editor.org/rfc/rfc8446#section-6.2
-_ALERTS: Final[Mapping[str, str]] = {
-    "CERTIFICATE_REQUIRED": "{place} asks for a client certificate; set auth to kind mtls with its certificate.",
-    "UNKNOWN_CA": "{place} does not know who issued the client certificate; check auth.certificate.",
-    "BAD_CERTIFICATE": "{place} does not accept the client certificate; check auth.certificate.",
-    "CERTIFICATE_EXPIRED": "{place} says that the client certificate has expired; renew auth.certificate.",
-    "CERTIFICATE_REVOKED": "{place} says that the client certificate was revoked; renew auth.certificate.",
-}
 
 
 def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
@@ -152,107 +111,6 @@ class Lanes(httpx.AsyncBaseTransport):
         lanes, self._lanes = [lane for lanes in self._lanes.values() for lane in lanes], {}
         for lane in lanes:
             await lane.transport.aclose()
-
-
-class Answer:
-    """An HTTP answer whose body is still coming: status, headers (names lower case), ``chunks`` as they arrive, never decoded.
-
-    Each wait for the provider has its own deadline: the first chunk has what ``patience`` left of its gap, every later one ``idle``
-    seconds, all together what ``patience`` has left. Time that the reader takes does not count: a slow reader is not the provider's fault.
-    """
-
-    def __init__(self, response: httpx.Response, message: Message, idle: float, patience: Patience) -> None:
-        self.status = response.status_code
-        failed = not httpx.codes.is_success(self.status)
-        self.headers: Mapping[str, str] = message.struck_headers(response.headers) if failed else response.headers
-        self.finished = False
-        self._response = response
-        self._message = message
-        self._place = message.place
-        self._idle = idle
-        self._patience = patience
-        self._joined = False
-        self._ahead: ReadAhead | None = None
-        self._size = 0
-        self.chunks: AsyncGenerator[bytes, None] = self._read_chunks()
-
-    def join_chunks(self) -> None:
-        """From now on ``chunks`` gives in one piece what came in one go: that is faster to decode, once the first word is shown."""
-        self._joined = True
-
-    async def _read_chunks(self) -> AsyncGenerator[bytes, None]:
-        patience = self._patience
-        assert isinstance(self._response.stream, httpx.AsyncByteStream)
-        stream = aiter(self._response.stream)
-        try:
-            patience.waits()
-            async for chunk in stream:
-                patience.heard(self._idle)
-                self._count(chunk)
-                yield chunk
-                if self._joined:
-                    break
-                patience.waits()
-            else:
-                self.finished = True
-                return
-            self._ahead = ReadAhead(stream)
-            while piece := await self._next_piece(self._ahead):
-                yield piece
-            self.finished = True
-        except asyncio.CancelledError:
-            if not patience.was_the_cause():
-                raise
-            raise Unreachable(self._late()) from None
-        except _ON_THE_WIRE as error:
-            raise Unreachable(failure_of(error, self._place)) from None
-        finally:
-            patience.stop()
-            if self._ahead is not None:
-                await self._ahead.stop()
-
-    async def _next_piece(self, ahead: ReadAhead) -> bytes:
-        if ahead.empty:
-            self._patience.waits()
-            await ahead.come()
-            self._patience.heard(self._idle)
-        piece = await ahead.take()
-        self._count(piece)
-        return piece
-
-    def _count(self, piece: bytes) -> None:
-        self._size += len(piece)
-        if self._size > _MAX_ANSWER_BYTES:
-            raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer of {self._place} is longer than 256 MiB."))
-
-    def _late(self) -> Failure:
-        gap, left = self._patience.gap, self._patience.left
-        if left <= gap:
-            return Failure(Fault.TIMEOUT, f"{self._place} did not finish its answer in time.")
-        return Failure(Fault.TIMEOUT, f"{self._place} sent nothing for {gap:.3g} seconds.")
-
-    async def read(self, limit: int) -> bytes:
-        """The body's first ``limit`` bytes, or what of them came within 5 seconds: an error is judged by what can be had of it.
-
-        The keys that were sent are struck out: a provider may quote the very key it refuses.
-        """
-        body = bytearray()
-        with suppress(TimeoutError, Unreachable):
-            async with asyncio.timeout(_ERROR_BODY_SECONDS):
-                async for chunk in self.chunks:
-                    body += chunk
-                    if len(body) >= limit:
-                        break
-        return self.struck(bytes(body))[:limit]
-
-    def struck(self, body: bytes) -> bytes:
-        """``body`` without the keys that were sent."""
-        return self._message.struck(body)
-
-    async def close(self) -> None:
-        """Let the connection go: back into the pool when the body was read to its end, closed otherwise."""
-        await self.chunks.aclose()
-        await self._response.aclose()
 
 
 class Upstream:
@@ -355,7 +213,7 @@ class Upstream:
             bound = min(timeouts.first_token, timeouts.total)
             late = Failure(Fault.TIMEOUT, f"{message.place} did not answer within {bound:g} seconds.")
             raise Unreachable(late) from None
-        except _ON_THE_WIRE as error:
+        except ON_THE_WIRE as error:
             raise Unreachable(failure_of(error, message.place, seconds=timeouts.connect)) from None
         finally:
             patience.heard()
@@ -382,7 +240,7 @@ class Upstream:
         try:
             response = await transport.handle_async_request(request)
         except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            dropped = isinstance(error, httpx.ReadError | httpx.WriteError) or _closed(error) is not None
+            dropped = isinstance(error, httpx.ReadError | httpx.WriteError) or closed(error) is not None
             if fresh or not dropped:
                 raise
             self._kept.discard(message.place)
@@ -392,7 +250,7 @@ class Upstream:
 
     def _drain(self, answer: Answer) -> None:
         """Read the little that follows the end of a stream, so that its connection can be used again."""
-        task = asyncio.get_running_loop().create_task(_finish(answer))
+        task = asyncio.get_running_loop().create_task(finish(answer))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 
@@ -407,62 +265,9 @@ def _remembered(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-async def _finish(answer: Answer) -> None:
-    rest = 0
-    try:
-        with suppress(TimeoutError, Unreachable):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                async for chunk in answer.chunks:
-                    rest += len(chunk)
-                    if rest > _DRAIN_BYTES:
-                        break
-    finally:
-        await answer.close()
-
-
 def _refuse_compression(answer: Answer, place: str) -> None:
     """Identity was asked for; a compressed answer is refused unread, since 48 KB of gzip can be 50 MB of text."""
     if answer.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
         raise Unreachable(
             Failure(Fault.BAD_ANSWER, f"{place} compressed its answer though asked not to.", status=answer.status)
         )
-
-
-def failure_of(error: Exception, place: str, *, seconds: float = 0.0) -> Failure:
-    """The failure that an exception of httpx, or an OSError, stands for. ``seconds``: the connect timeout."""
-    if (words := _closed(error)) is not None:
-        return Failure(Fault.TRANSIENT, words.format(place=place), Scope.ENDPOINT)
-    chain = tuple(_causes(error))
-    if (words := _alert(chain)) is not None:
-        return Failure(Fault.CONFIG, words.format(place=place))
-    for kind, fault, sentence in _FAILURES:
-        cause = next((each for each in chain if isinstance(each, kind)), None)
-        if cause is not None:
-            detail = getattr(cause, "verify_message", "") or "not valid"
-            return Failure(fault, sentence.format(place=place, detail=detail, seconds=seconds), Scope.ENDPOINT)
-    return Failure(Fault.NETWORK, f"The exchange with {place} failed.", Scope.ENDPOINT)
-
-
-def _alert(chain: Iterable[BaseException]) -> str | None:
-    """What the server's alert says of our certificate."""
-    reasons = [str(getattr(each, "reason", "")) for each in chain if isinstance(each, ssl.SSLError)]
-    return next(
-        (words for end, words in _ALERTS.items() for reason in reasons if reason.endswith(f"ALERT_{end}")), None
-    )
-
-
-def _closed(error: Exception) -> str | None:
-    if not isinstance(error, httpx.RemoteProtocolError):
-        return None
-    return next((words for start, words in _CLOSED.items() if str(error).startswith(start)), None)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it was raised from; several addresses that failed come as a group."""
-    depth = 0
-    while error is not None and depth < 8:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            yield from error.exceptions
-        error = error.__cause__ or error.__context__
-        depth += 1
