@@ -71,7 +71,11 @@ class GeminiDecoder(StreamDecoder):
         """One document of the stream; see ``StreamDecoder``."""
         candidates = document.get("candidates")
         if isinstance(candidates, list) and candidates:
-            self._candidate(mapping_of(candidates[0]), text_of(document.get("responseId")))
+            if (text := _text_alone(candidates[0])) is not None:
+                self._answered = self._began = True
+                self.out.text(text)
+            else:
+                self._candidate(mapping_of(candidates[0]), text_of(document.get("responseId")))
         elif "error" in document:
             self.fail_with(document)
         elif block := text_of(mapping_of(document.get("promptFeedback")).get("blockReason")):
@@ -163,6 +167,19 @@ class GeminiDecoder(StreamDecoder):
             self.fail_as(Fault.BAD_ANSWER, "The provider answered without a candidate.", code="empty")
         else:
             super()._cut()
+
+
+def _text_alone(candidate: Any) -> str | None:
+    """The text of a candidate that is nothing else, as nearly every one on the way is: one part, no signature, no end."""
+    if type(candidate) is not dict or "finishReason" in candidate:
+        return None
+    content = candidate.get("content")
+    parts = content.get("parts") if type(content) is dict else None
+    if type(parts) is not list or len(parts) != 1:
+        return None
+    part = parts[0]
+    text = part.get("text") if type(part) is dict and len(part) == 1 else None
+    return text if type(text) is str and text else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,10 @@ class Outbox:
 
     def take(self) -> list[Event]:
         """The events so far; the next one begins anew."""
+        words = self._words
+        if len(words) == 1 and not self._events:  # one piece of text: how nearly every chunk comes
+            text = words.pop()
+            return [TextDelta(text)] if text else []
         events, self._events = self.seen(), []
         return events
 

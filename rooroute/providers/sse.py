@@ -46,6 +46,8 @@ class SseDecoder:
             return []
         if self._after_cr or b"\r" in data:
             data = self._only_line_feeds(data)
+        if data.endswith(b"\n\n") and not (self._size or self._start) and len(data) <= MAX_EVENT:
+            return self._events(data[:-2].split(b"\n\n"))  # whole events: how nearly every chunk comes
         self._parts.append(data)
         self._size += len(data)
         if b"\n" not in data and self._size <= MAX_EVENT:
