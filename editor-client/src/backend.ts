@@ -16,6 +16,8 @@ export type BackendState =
   | { kind: "failed"; message: string; remedy: "install" | "setting" | "update" | "log" };
 
 const PROBE_DEADLINE_MS = 15_000;
+/** LSPErrorCodes of vscode-jsonrpc: the pending response was rejected, the connection is inactive. */
+const CONNECTION_LOST = new Set([-32097, -32096]);
 /** A timer takes no more than 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** State.Running and State.Starting of vscode-languageclient. */
@@ -175,7 +177,9 @@ export class Backend implements vscode.Disposable {
       return this.become({ kind: "failed", message, remedy: "update" });
     }
     if (this.current.kind !== "running") this.become({ kind: "running" });
-    await this.refresh().catch((error: Error) => {
+    await this.refresh().catch((error: Error & { code?: number }) => {
+      // It ended meanwhile: that is the restart policy's business.
+      if (error.code !== undefined && CONNECTION_LOST.has(error.code)) return;
       this.log.error(error);
       this.become({
         kind: "failed",
@@ -187,12 +191,9 @@ export class Backend implements vscode.Disposable {
 
   private changed(change: StatusChanged): void {
     if (!this.snapshot) return;
-    const nothing = [change.profiles, change.pools, change.removed.profiles, change.removed.pools].every(
-      (list) => list.length === 0,
-    );
-    const edited = nothing || change.configRevision !== this.snapshot.configRevision;
+    const edited = change.configRevision !== this.snapshot.configRevision;
     this.told(applyChange(this.snapshot, change, Date.now()));
-    // What is wrong with the configuration, and which pool is the default one, is told by the whole status only.
+    // Which pool is the default one is told by the whole status only.
     if (edited) void this.refresh().catch((error: unknown) => this.log.debug(String(error)));
   }
 

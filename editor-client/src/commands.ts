@@ -227,6 +227,9 @@ export function registerCommands(around: Surroundings): vscode.Disposable[] {
     // Not in the palette: what buttons, links and the panel call.
     "rooroute.profile": (id) => panel.open({ view: "profile", id: String(id) }),
     "rooroute.install": () => install(around),
+    // The backend starts again with the editor's store, since the setting has changed.
+    "rooroute.keepKeysInEditor": () =>
+      vscode.workspace.getConfiguration("rooroute").update("secretStore", "editor", vscode.ConfigurationTarget.Global),
     "rooroute.wait.retryNow": (id) => backend.request("requests/retryNow", { requestId: String(id) }),
     "rooroute.wait.skip": (id) => backend.request("requests/skip", { requestId: String(id) }),
   };

@@ -20,7 +20,13 @@ export const PANEL_METHODS = [
 ] as const satisfies readonly (keyof Methods)[];
 export type PanelMethod = (typeof PANEL_METHODS)[number];
 
-export const PANEL_COMMANDS = ["rooroute.config", "rooroute.log", "rooroute.restart", "rooroute.install"] as const;
+export const PANEL_COMMANDS = [
+  "rooroute.config",
+  "rooroute.log",
+  "rooroute.restart",
+  "rooroute.install",
+  "rooroute.keepKeysInEditor",
+] as const;
 export type PanelCommand = (typeof PANEL_COMMANDS)[number];
 
 /** Where the panel opens: at the list, in the wizard, or at one profile. */

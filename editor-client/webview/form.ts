@@ -290,11 +290,14 @@ function test(draft: Draft): Promise<boolean> {
 }
 
 /** Puts the backend's sentence beside the field it is about, if it is about one of ours. */
-function refused(draft: Draft, error: unknown): void {
-  if (!(error instanceof Refused) || !error.field) return;
+function refused(draft: Draft, error: unknown): boolean {
+  if (!(error instanceof Refused) || !error.field || !draft.provider) return false;
   const path = error.field.replace(/^profile\./, "");
-  if (draft.provider && ["name", "notes", ...fieldsOf(draft.provider).map((field) => field.name)].includes(path))
-    draft.wrong.set(path, error.message);
+  if (!["name", "notes", "cooldown", ...fieldsOf(draft.provider).map((field) => field.name)].includes(path))
+    return false;
+  draft.wrong.set(path, error.message);
+  drawAndFocus(`#${CSS.escape(`field-${path}`)}`);
+  return true;
 }
 
 function complain(draft: Draft): boolean {
@@ -355,7 +358,7 @@ async function commit(draft: Draft, options: { enabled: boolean; tested: boolean
 
 function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  refused(draft, error);
+  const placed = refused(draft, error);
   const kind = error instanceof Refused ? error.kind : undefined;
   if (kind === "originNotApproved")
     draft.ask = {
@@ -372,7 +375,7 @@ function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, 
         void save(draft, { ...options, tested: false });
       },
     };
-  else ui.trouble = message;
+  else if (!placed) ui.trouble = message;
 }
 
 const MORE: AskedField[] = [

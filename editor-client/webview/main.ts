@@ -62,7 +62,7 @@ function helpless(): TemplateResult {
 const STORES = {
   keyring: "Keys are kept in the operating system's keyring.",
   session:
-    "This machine has no keyring: keys last for this session only. Refer to an environment variable as ${NAME}, or set rooroute.secretStore to editor.",
+    "This machine has no keyring: keys last for this session only. Refer to an environment variable as ${NAME}, or let the editor keep them.",
   client: "Keys are kept in the editor's secret storage.",
 } as const;
 
@@ -121,7 +121,10 @@ function whole(): TemplateResult {
     <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">
       ${ui.tab === "profiles" ? profilesView() : poolsView()}
     </div>
-    <footer class="quiet">${STORES[snapshot.secretStore]}</footer>`;
+    <footer>
+      <p class="quiet">${STORES[snapshot.secretStore]}</p>
+      ${snapshot.secretStore === "session" ? html`<vscode-button secondary id="keep-in-editor" @click=${command("rooroute.keepKeysInEditor")}>Keep keys in the editor</vscode-button>` : nothing}
+    </footer>`;
 }
 
 let clock: number | undefined;

@@ -101,6 +101,7 @@ export function stagesOf(run: TestRun): TemplateResult {
     <p class=${run.error || run.ok === false ? "bad" : ""}>
       ${run.ok === undefined && !run.error ? html`<vscode-progress-ring></vscode-progress-ring>` : nothing}${end}
     </p>
+    ${run.ok === undefined && !run.error ? html`<vscode-button secondary @click=${run.cancel}>Cancel the test</vscode-button>` : nothing}
   </div>`;
 }
 

@@ -15,7 +15,6 @@ export async function corners(python) {
     python,
     folder: false,
     keyring: false,
-    machine: { "rooroute.secretStore": "editor" },
   });
   const provider = await startProvider(python, session.home);
   await provider.script({ [KEY]: [answer("Kept by the editor.")] });
@@ -39,6 +38,20 @@ export async function corners(python) {
         "the empty status bar",
         async () => (await page.locator('.statusbar-item[id^="rooroute.rooroute"] .codicon-add').count()) === 1,
       );
+    });
+
+    await test("where there is no keyring, the editor's own secret storage is offered with one button", async () => {
+      await session.command("rooroute: Open Settings");
+      const frame = await session.panel();
+      await frame.locator("#keep-in-editor").waitFor({ timeout: 20_000 });
+      ok(/for this session only/.test(await frame.locator("footer").innerText()), "the footer says how long keys last");
+      await frame.locator("#keep-in-editor").click();
+      await until(
+        "the editor keeps keys",
+        async () => /editor's secret storage/.test(await frame.locator("footer").innerText()),
+        60,
+      );
+      await session.closeEditors();
     });
 
     await test("the walkthrough leads to the first profile", async () => {
@@ -170,7 +183,7 @@ export async function corners(python) {
     });
 
     await test("on a machine without the backend it is installed with one button, with progress", async () => {
-      session.runs(undefined, { "rooroute.package": path.resolve(CLIENT, "..") });
+      session.runs(undefined, { "rooroute.package": path.resolve(CLIENT, ".."), "rooroute.secretStore": "editor" });
       const toast = await session.notification(/has no rooroute package|backend was not found/);
       await toast.getByText("Install", { exact: true }).click();
       await session.notification(/Installing rooroute/, 20).catch(() => undefined);

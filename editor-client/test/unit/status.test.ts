@@ -36,6 +36,23 @@ test("problems and the keys' home are replaced where they changed, and stand whe
   expect(applyChange(later, { ...change, problems: [] }, NOW).problems).toEqual([]);
 });
 
+test("the keys' home and the problems change with the news, and stay where the news is silent", () => {
+  const before = snapshot([], { problems: [{ message: "old" }] });
+  const silent = {
+    now: at(0),
+    configRevision: "c1",
+    stateRevision: 2,
+    profiles: [],
+    pools: [],
+    removed: { profiles: [], pools: [] },
+  };
+  expect(applyChange(before, silent, NOW)).toMatchObject({ secretStore: "keyring", problems: [{ message: "old" }] });
+  expect(applyChange(before, { ...silent, secretStore: "client", problems: [] }, NOW)).toMatchObject({
+    secretStore: "client",
+    problems: [],
+  });
+});
+
 test("a countdown goes by the backend's clock, whatever ours says", () => {
   const told = snapshotOf(
     { ...snapshot([profile("a", { state: "cooldown", until: at(60) })]), now: at(0) },
