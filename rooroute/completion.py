@@ -7,7 +7,7 @@ and does what they say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, assert_never
@@ -227,7 +227,7 @@ class _Story:
             self._made = (*known, found)
         return self._made[2]
 
-    def _candidates(self) -> tuple[Candidate, ...]:
+    def _candidates(self) -> Sequence[Candidate]:
         found = self._lineup().candidates
         if not (self._unfit or self._limited or self._measured):
             return found
@@ -354,7 +354,7 @@ class _Story:
         """Whether so much time has passed that nothing but a profile never asked yet is worth another attempt."""
         return self._ports.monotonic() - self._began - self._waited > self._pool.max_elapsed
 
-    def _spent(self, everybody: tuple[Candidate, ...]) -> Nobody:
+    def _spent(self, everybody: Sequence[Candidate]) -> Nobody:
         """The budget of attempts is spent; somebody resting may still have a time of return."""
         snapshot, now = self._ports.state.snapshot(), self._ports.now()
         soonest = ready_at([each for each in everybody if each.profile_id in self._asked], snapshot, now)
@@ -385,7 +385,7 @@ class _Story:
         failure: Failure | None = _CANCELLED
         try:
             failure = _without_keys(
-                await attempt.run(self._ports.upstream, message, profile.timeouts, profile.proxy, sent_at, self._sink),
+                await attempt.run(self._ports.upstream, message, profile.timeouts, profile.proxy, sent_at),
                 message,
             )
         finally:

@@ -5,7 +5,7 @@ A secret is asked for when its profile is about to be used, never before: a keyr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from rooroute.errors import OriginNotApproved, SecretUnavailable
@@ -89,8 +89,16 @@ class Credentials:
         self._kept_for: dict[str, dict[str, str]] = {}  # origin by slot
         self._unreadable: dict[str, tuple[float, SecretUnavailable]] = {}
         self._saved_at: dict[str, str | None] = {}
-        self.version = 0
-        """Grows whenever ``domain`` may answer differently for the same profile."""
+        self._learnt: list[str] = []
+
+    @property
+    def version(self) -> int:
+        """Grows whenever ``domain`` may answer differently for some profile."""
+        return len(self._learnt)
+
+    def learnt(self, since: int) -> Sequence[str]:
+        """Ids of the profiles of which ``domain`` may answer differently than at version ``since``."""
+        return self._learnt[since:]
 
     async def resolve(self, profile: Profile) -> Mapping[str, Secret]:
         """The profile's secrets by slot; empty where it has none and needs none.
@@ -113,7 +121,7 @@ class Credentials:
         key = self._digest(secrets[slot].reveal(secrets[slot].origin)) if slot in secrets else ""
         if self._keys.get(profile.id) != key:
             self._keys[profile.id] = key
-            self.version += 1
+            self._learnt.append(profile.id)
         return secrets
 
     async def close(self) -> None:
@@ -240,7 +248,7 @@ class Credentials:
         self._missing.discard(profile_id)
         self._kept_for.pop(profile_id, None)
         if self._keys.pop(profile_id, None) is not None:
-            self.version += 1
+            self._learnt.append(profile_id)
 
     def fingerprint(self, profile: Profile) -> str:
         """A keyed hash that changes with the credential or the base URL, told without reading a secret."""

@@ -67,7 +67,10 @@ class Credentials(Protocol):
 
     @property
     def version(self) -> int:
-        """Grows whenever ``domain`` may answer differently for the same profile."""
+        """Grows whenever ``domain`` may answer differently for some profile."""
+
+    def learnt(self, since: int) -> Sequence[str]:
+        """Ids of the profiles of which ``domain`` may answer differently than at version ``since``."""
 
 
 @dataclass(frozen=True, slots=True)

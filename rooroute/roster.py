@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from rooroute.chat import ChatRequest
@@ -42,7 +42,10 @@ class Marks(Protocol):
 
     @property
     def version(self) -> int:
-        """Grows whenever ``domain`` may answer differently for the same profile."""
+        """Grows whenever ``domain`` may answer differently for some profile."""
+
+    def learnt(self, since: int) -> Sequence[str]:
+        """Ids of the profiles of which ``domain`` may answer differently than at version ``since``."""
 
 
 def estimated_tokens(request: ChatRequest) -> int:
@@ -164,11 +167,21 @@ class Lineup:
     """A pool's profiles as candidates for requests of one kind, in order. ``enabled`` counts those not switched off; ``crowd`` is
     their index where they are many."""
 
-    candidates: tuple[Candidate, ...]
+    candidates: list[Candidate]
     way: Route
     pool: Pool
     enabled: int
     crowd: Crowd | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
+
+    def learn(self, profile: Profile, marks: Marks) -> None:
+        """The profile's key has been read, or forgotten: its quota is another."""
+        place = self.places.get(profile.id)
+        if place is not None:
+            known = self.candidates[place]
+            found = self.candidates[place] = replace(known, domain=marks.domain(profile))
+            if self.crowd is not None:
+                self.crowd.renew(known, found)
 
 
 class Roster:
@@ -177,18 +190,22 @@ class Roster:
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
         self._known: dict[tuple[Any, ...], Lineup] = {}
-        self._made_for: tuple[Any, ...] = ()
+        self._configuration: Configuration | None = None
+        self._credential = ""
+        self._version = 0
         self._smallest: dict[str, int] = {}
 
     def lineup(self, configuration: Configuration, pool: Pool, facts: Facts = NOTHING, session: str = "") -> Lineup:
         """The pool's candidates for a request with these facts, led by the pool's rules."""
         given = lead(pool, facts, session)
         first = next(iter(configuration.profiles.values()), None)
-        made_for = (configuration, self._marks.version, self._marks.fingerprint(first) if first else "")
-        if self._made_for[1:] != made_for[1:] or self._made_for[0] is not configuration:
+        credential = self._marks.fingerprint(first) if first else ""
+        if self._configuration is not configuration or self._credential != credential:
             self._known.clear()
             self._smallest.clear()
-            self._made_for = made_for
+            self._configuration, self._credential, self._version = configuration, credential, self._marks.version
+        elif self._version != self._marks.version:
+            self._learn(configuration)
         tokens = facts.tokens if facts.tokens > self._smallest_window(configuration, pool) else 0
         rule = given.rule.name if given.rule else None
         key = (pool.id, facts.model, facts.tools, facts.images, given.region, rule, given.canary, tokens)
@@ -198,6 +215,12 @@ class Roster:
                 self._known.clear()
             found = self._known[key] = lineup(configuration, pool, self._marks, facts, given)
         return found
+
+    def _learn(self, configuration: Configuration) -> None:
+        for name in dict.fromkeys(self._marks.learnt(self._version)):
+            for known in self._known.values() if name in configuration.profiles else ():
+                known.learn(configuration.profiles[name], self._marks)
+        self._version = self._marks.version
 
     def _smallest_window(self, configuration: Configuration, pool: Pool) -> int:
         if pool.id not in self._smallest:
@@ -222,11 +245,12 @@ def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts,
         why = elsewhere or made.excluded or unfit(profile, pool, facts, way.region)
         found.append(led(made if why == made.excluded else replace(made, excluded=why), way))
     crowd = Crowd(found, lambda each: configuration.profiles[each].price) if len(found) > SMALL else None
-    return Lineup(tuple(found), way, pool, sum(each.enabled for each in found), crowd)
+    places = {each.profile_id: each.position for each in found}
+    return Lineup(found, way, pool, sum(each.enabled for each in found), crowd, places)
 
 
 def candidates(
     configuration: Configuration, pool: Pool, marks: Marks, facts: Facts = NOTHING, session: str = ""
 ) -> tuple[Candidate, ...]:
     """The pool's profiles as candidates for a request with these facts."""
-    return lineup(configuration, pool, marks, facts, lead(pool, facts, session)).candidates
+    return tuple(lineup(configuration, pool, marks, facts, lead(pool, facts, session)).candidates)

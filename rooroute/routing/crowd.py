@@ -31,25 +31,35 @@ class Crowd:
 
     def __init__(self, candidates: Sequence[Candidate], price: Callable[[str], Hashable]) -> None:
         self._by_id = {each.profile_id: each for each in candidates}
-        self._holders: dict[tuple[Scope, str], list[Candidate]] = defaultdict(list)
+        self._holders: dict[tuple[Scope, str], dict[str, None]] = defaultdict(dict)
         for each in candidates:
-            self._holders[Scope.ENDPOINT, each.endpoint].append(each)
-            self._holders[Scope.DOMAIN, each.domain].append(each)
-            self._holders[Scope.PROFILE, each.profile_id].append(each)
+            for holder in _holders_of(each):
+                self._holders[holder][each.profile_id] = None
         fit = [each for each in candidates if each.enabled and each.excluded is None and not each.last_resort]
         first = min(((each.group, each.tier or 0) for each in fit), default=(0, 0))
-        self._first = [each for each in fit if (each.group, each.tier or 0) == first]
-        self._rest = sorted((each for each in fit if (each.group, each.tier or 0) != first), key=_place)
-        self._prices: dict[Hashable, list[Candidate]] = defaultdict(list)
-        for each in self._first:
-            self._prices[price(each.profile_id)].append(each)
+        self._first = [each.profile_id for each in fit if (each.group, each.tier or 0) == first]
+        rest = sorted((each for each in fit if (each.group, each.tier or 0) != first), key=_place)
+        self._rest = [each.profile_id for each in rest]
+        self._prices: dict[Hashable, list[str]] = defaultdict(list)
+        for name in self._first:
+            self._prices[price(name)].append(name)
         self._turns: list[tuple[float, int]] = []
         self._cursor = 0
-        self._quick: list[Candidate] = []
+        self._quick: list[str] = []
         self._marks: Mapping[MarkKey, Mark] | None = None
         self._touched: dict[str, float] = {}
         self._back: list[tuple[float, str]] = []
-        self._standing: list[Candidate] = []
+        self._standing: list[str] = []
+
+    def renew(self, known: Candidate, now: Candidate) -> None:
+        """A candidate's quota turned out to be another."""
+        self._by_id[now.profile_id] = now
+        for holder in _holders_of(known):
+            self._holders[holder].pop(known.profile_id, None)
+        for holder in _holders_of(now):
+            self._holders[holder][now.profile_id] = None
+        if self._marks:
+            self._marks = None
 
     def near(self, ask: Ask, snapshot: Snapshot, now: float) -> list[Candidate]:
         """Those among whom the choice lies, unless none of them can answer."""
@@ -61,7 +71,7 @@ class Crowd:
             if until <= now:
                 found[profile_id] = self._by_id[profile_id]
         for each in self._standing if ask.strategy in _FIXED else self._healthy(self._in_order(ask, snapshot)):
-            found[each.profile_id] = each
+            found[each] = self._by_id[each]
         return list(found.values())
 
     def _look_at(self, marks: Mapping[MarkKey, Mark]) -> None:
@@ -70,9 +80,9 @@ class Crowd:
         self._back = sorted((until, each) for each, until in self._touched.items())
         self._standing = self._healthy(chain(self._first, self._rest))
 
-    def _healthy(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+    def _healthy(self, profile_ids: Iterable[str]) -> list[str]:
         """The first few of them that lie under no mark."""
-        return list(islice((each for each in candidates if each.profile_id not in self._touched), _NEAR))
+        return list(islice((each for each in profile_ids if each not in self._touched), _NEAR))
 
     def _covered(self, marks: Mapping[MarkKey, Mark]) -> dict[str, float]:
         """Under a mark: profile ids, with the time from which they may be tried."""
@@ -81,11 +91,11 @@ class Crowd:
             if mark.state is not MarkState.WATCHED:
                 until = float("inf") if mark.until is None else mark.until
                 for each in self._holders.get((key.scope, key.holder), ()):
-                    if key.model in (None, each.model):
-                        found[each.profile_id] = max(until, found.get(each.profile_id, until))
+                    if key.model in (None, self._by_id[each].model):
+                        found[each] = max(until, found.get(each, until))
         return found
 
-    def _in_order(self, ask: Ask, snapshot: Snapshot) -> Iterator[Candidate]:
+    def _in_order(self, ask: Ask, snapshot: Snapshot) -> Iterator[str]:
         reading = ask.reading
         if ask.strategy in (Strategy.ROUND_ROBIN, Strategy.LEAST_BUSY):
             yield from self._by_turn(lambda each: snapshot.last_selected.get(each, _NEVER))
@@ -97,16 +107,16 @@ class Crowd:
             yield from self._by_speed(reading)
         yield from self._rest
 
-    def _by_turn(self, key: Callable[[str], float]) -> Iterator[Candidate]:
+    def _by_turn(self, key: Callable[[str], float]) -> Iterator[str]:
         """Whose turn it is first. A turn only ever moves back, so an entry found stale is put where it belongs."""
         if not self._turns:
-            self._turns = [(key(each.profile_id), place) for place, each in enumerate(self._first)]
+            self._turns = [(key(each), place) for place, each in enumerate(self._first)]
             heapify(self._turns)
         given: list[tuple[float, int]] = []
         try:
             while self._turns:
                 at, place = heappop(self._turns)
-                current = key(self._first[place].profile_id)
+                current = key(self._first[place])
                 if current > at:
                     heappush(self._turns, (current, place))
                     continue
@@ -116,19 +126,19 @@ class Crowd:
             for entry in given:
                 heappush(self._turns, entry)
 
-    def _by_cost(self, reading: Reading) -> Iterator[Candidate]:
-        def dear(candidates: Sequence[Candidate]) -> float:
-            estimate = reading.cost(candidates[0].profile_id)
+    def _by_cost(self, reading: Reading) -> Iterator[str]:
+        def dear(profile_ids: Sequence[str]) -> float:
+            estimate = reading.cost(profile_ids[0])
             return float("inf") if estimate is None else estimate
 
         for alike in sorted(self._prices.values(), key=dear):
             yield from alike
 
-    def _by_speed(self, reading: Reading) -> Iterator[Candidate]:
+    def _by_speed(self, reading: Reading) -> Iterator[str]:
         """The quickest so far; who was never asked follows in turn while few are known, and whenever a request explores. In a large pool
         nobody waits until everybody was measured."""
-        known = {each.profile_id: each for each in self._quick if each.profile_id in reading.measured_at}
-        self._quick = sorted(known.values(), key=lambda each: reading.first_token(each.profile_id) or 0.0)[:_NEAR]
+        known = {each for each in self._quick if each in reading.measured_at}
+        self._quick = sorted(known, key=lambda each: (reading.first_token(each) or 0.0, each))[:_NEAR]
         if not reading.explore:
             yield from list(self._quick)
         if reading.explore or len(self._quick) < _NEAR:
@@ -136,15 +146,23 @@ class Crowd:
                 self._quick.append(each)
                 yield each
 
-    def _unknown(self, reading: Reading) -> Iterator[Candidate]:
+    def _unknown(self, reading: Reading) -> Iterator[str]:
         """Who was never asked, in order; when there is nobody left, all in turn."""
         many = len(self._first)
         for _ in range(many):
-            if self._first[self._cursor].profile_id not in reading.measured_at:
+            if self._first[self._cursor] not in reading.measured_at:
                 break
             self._cursor = (self._cursor + 1) % many
         for step in range(many):
             yield self._first[(self._cursor + step) % many]
+
+
+def _holders_of(candidate: Candidate) -> tuple[tuple[Scope, str], ...]:
+    return (
+        (Scope.ENDPOINT, candidate.endpoint),
+        (Scope.DOMAIN, candidate.domain),
+        (Scope.PROFILE, candidate.profile_id),
+    )
 
 
 def _place(candidate: Candidate) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rooroute.profiles import Configuration, Pool, Price, Profile, Strategy
 from rooroute.roster import Roster, cost_estimate
@@ -30,6 +30,9 @@ class NoMarks:
 
     def domain(self, profile: Profile) -> str:
         return profile.id
+
+    def learnt(self, since: int) -> Sequence[str]:
+        return ()
 
 
 class Chooser:

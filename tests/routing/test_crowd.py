@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,3 +108,11 @@ def test_everybody_has_a_turn(strategy: Strategy) -> None:
         used[found] = NOON + turn
         measured.chosen("p", found, {})
     assert len(used) == len(MANY)
+
+
+def test_a_quota_that_turns_out_to_be_another_is_under_its_marks() -> None:
+    index = crowd()
+    known = {each.key: each for each in [mark(Scope.DOMAIN, "shared", NOON + 60)]}
+    assert chosen(Ask(owner="me"), index, Snapshot(marks=known)) == "p0"
+    index.renew(MANY[0], replace(MANY[0], domain="shared"))
+    assert chosen(Ask(owner="me"), index, Snapshot(marks=known)) == "p1"
