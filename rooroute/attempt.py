@@ -7,7 +7,7 @@ delivered, and what happens next is decided by the story in ``completion``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -78,6 +78,26 @@ class Sink(Protocol):
     async def room(self) -> None: ...
 
 
+class Silence:
+    """The sink of an answer that nobody hears while it comes."""
+
+    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
+
+    def text(self, text: str) -> None: ...
+
+    def thinking(self, text: str, signature: str | None) -> None: ...
+
+    def tool_call(self, delta: ToolCallDelta) -> None: ...
+
+    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
+
+    def reset(self, n: int) -> None: ...
+
+    def usage(self, usage: Usage) -> None: ...
+
+    async def room(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _CallDraft:
     id: str = ""
@@ -109,6 +129,10 @@ class Delivery:
 
     def text_so_far(self) -> str:
         return "".join(self._text)
+
+    def room(self) -> Awaitable[None]:
+        """Until the client takes more."""
+        return self._sink.room()
 
     def text(self, delta: TextDelta) -> None:
         self._text.append(delta.text)
@@ -178,13 +202,13 @@ class Attempt:
     _first_content: asyncio.Timeout | None = None
 
     async def run(
-        self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float, sink: Sink
+        self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float
     ) -> Failure | None:
         """Send and deliver; None when terminal evidence was seen, else what went wrong. Cancellation passes through."""
         self._started = self.monotonic()
         try:
             async with asyncio.timeout(timeouts.first_token) as self._first_content:
-                return await self._exchange(upstream, request, timeouts, proxy, now, sink)
+                return await self._exchange(upstream, request, timeouts, proxy, now)
         except TimeoutError:
             return Failure(Fault.TIMEOUT, f"No token came within {timeouts.first_token:g} seconds.")
         except Unreachable as lost:
@@ -193,7 +217,7 @@ class Attempt:
             self.duration = self.monotonic() - self._started
 
     async def _exchange(
-        self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float, sink: Sink
+        self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float
     ) -> Failure | None:
         async with upstream.open(request, timeouts, proxy) as answer:
             self.status, self.headers = answer.status, answer.headers
@@ -207,7 +231,7 @@ class Attempt:
                         return self._judged(end)
                 if self.committed:  # before it there is nothing to wait with, and the deadline for the first token runs
                     answer.join_chunks()
-                    await sink.room()
+                    await self.delivery.room()
             for event in decoder.close():
                 if (end := self._take(event)) is not None:
                     return self._judged(end)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, TypeAlias
 
 from rooroute import attempt
-from rooroute.chat import ChatRequest, Message, ToolCallDelta, Usage
+from rooroute.chat import ChatRequest, Message
 from rooroute.diagnosis import (
     Asked,
     Diagnosis,
@@ -43,6 +43,8 @@ _OUTPUT_TOKENS: Final = (
     16  # the least that OpenAI's Responses take: https://platform.openai.com/docs/api-reference/responses/create
 )
 _NO_SUCH_PATH: Final = frozenset({404, 405, 410})
+SMALL_QUESTION: Final = ChatRequest(messages=(Message("user", "Say OK."),), max_tokens=_OUTPUT_TOKENS)
+"""What is asked to see whether an answer comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +203,14 @@ class Trial:
         self._began = self.monotonic()
         if not asked.target.model:
             raise self._failed("completion", no_model([model.id for model in page.models]))
-        prompt = ChatRequest(messages=(Message("user", "Say OK."),), max_tokens=_OUTPUT_TOKENS)
-        dialect, sink = dialect_for(self.profile, asked.target.model), _Nobody()
-        run = attempt.Attempt(dialect, attempt.Delivery(sink), self.monotonic, lambda: None)
+        dialect = dialect_for(self.profile, asked.target.model)
+        run = attempt.Attempt(dialect, attempt.Delivery(attempt.Silence()), self.monotonic, lambda: None)
         times = self.profile.timeouts
         times = replace(times, total=min(times.total, _TOKEN_SECONDS))
         try:
-            request = dialect.build(asked.target, prompt)
+            request = dialect.build(asked.target, SMALL_QUESTION)
             self.curl = curl_command(request, self.proxy)
-            failure = await run.run(self.upstream, request, times, self.profile.proxy, self.now(), sink)
+            failure = await run.run(self.upstream, request, times, self.profile.proxy, self.now())
         except RoorouteError as wrong:
             raise self._failed("completion", of_refusal(Subject.MODEL, wrong.message)) from None
         if failure is not None:
@@ -265,23 +266,3 @@ def _with_clock(found: Diagnosis, skew: float | None) -> Diagnosis:
     """A wrong clock is worth a word though the key was taken: signed requests and tokens will not be."""
     clock = of_clock(skew)
     return found if clock is None else replace(found, cause=f"{found.cause} {clock.cause}", remedy=clock.remedy)
-
-
-class _Nobody:
-    """The sink of an answer that nobody reads."""
-
-    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
-
-    def text(self, text: str) -> None: ...
-
-    def thinking(self, text: str, signature: str | None) -> None: ...
-
-    def tool_call(self, delta: ToolCallDelta) -> None: ...
-
-    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
-
-    def reset(self, n: int) -> None: ...
-
-    def usage(self, usage: Usage) -> None: ...
-
-    async def room(self) -> None: ...

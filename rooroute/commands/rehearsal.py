@@ -6,7 +6,8 @@ import secrets
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rooroute.chat import ChatRequest, CompletionOptions, Message, ToolCallDelta, Usage
+from rooroute.attempt import Silence
+from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.commands.call import OK, Call
 from rooroute.commands.statistics import candidate_cells
 
@@ -14,28 +15,6 @@ if TYPE_CHECKING:
     from rooroute.application import Backend
 
 Json: TypeAlias = dict[str, Any]
-
-
-class Nowhere:
-    """Where an answer goes that does not come."""
-
-    full = False
-
-    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
-
-    def text(self, text: str) -> None: ...
-
-    def thinking(self, text: str, signature: str | None) -> None: ...
-
-    def tool_call(self, delta: ToolCallDelta) -> None: ...
-
-    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
-
-    def reset(self, n: int) -> None: ...
-
-    def usage(self, usage: Usage) -> None: ...
-
-    async def room(self) -> None: ...
 
 
 def wishes(options: Namespace, session: str | None = None) -> CompletionOptions:
@@ -60,7 +39,7 @@ def route(call: Call) -> int:
     request = ChatRequest((Message("user", " ".join(call.options.prompt)),))
 
     async def rehearse(backend: Backend) -> Json:
-        return await backend.dry_run(request, wishes(call.options), Nowhere())
+        return await backend.dry_run(request, wishes(call.options), Silence())
 
     found = call.visit(rehearse)
     if call.options.json:

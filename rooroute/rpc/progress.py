@@ -34,26 +34,6 @@ def progress_frame(token: str | int, value: dict[str, Any]) -> bytes:
     return frame(encode({"jsonrpc": "2.0", "method": "$/progress", "params": {"token": token, "value": value}}))
 
 
-class Silence:
-    """The sink of a request without a token: its answer comes with the result alone."""
-
-    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
-
-    def text(self, text: str) -> None: ...
-
-    def thinking(self, text: str, signature: str | None) -> None: ...
-
-    def tool_call(self, delta: ToolCallDelta) -> None: ...
-
-    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
-
-    def reset(self, n: int) -> None: ...
-
-    def usage(self, usage: Usage) -> None: ...
-
-    async def room(self) -> None: ...
-
-
 class ProgressSink:
     """``attempt.Sink`` over ``$/progress``."""
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from rooroute.rpc.envelope import Call, Refused, Reply, envelope, parse
 from rooroute.rpc.failures import UnknownMethod, note
 from rooroute.rpc.framing import Frames
-from rooroute.rpc.progress import ProgressSink, Silence, StatusFeed, progress_frame
+from rooroute.rpc.progress import ProgressSink, StatusFeed, progress_frame
 from rooroute.rpc.reverse import ClientSecrets, Questions
 from rooroute.rpc.stdio import Outgoing, open_input, open_output
 from rooroute.version import PROTOCOL_VERSION
@@ -71,6 +71,8 @@ class _Context:
 
     def sink(self, token: str | int | None, request_id: str) -> Sink:
         if token is None:
+            from rooroute.attempt import Silence
+
             return Silence()
         self._sinks.append(ProgressSink(token, request_id, self._out))
         return self._sinks[-1]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rooroute.attempt import Delivery
-from rooroute.chat import ChatRequest, Event, Failed, Finished, Message, TextDelta, ThinkingDelta, ToolCallDelta, Usage
+from rooroute.attempt import Delivery, Silence
+from rooroute.chat import ChatRequest, Event, Failed, Finished, Message, TextDelta, ThinkingDelta, ToolCallDelta
 from rooroute.portable_history import SignatureMemory, for_dialect, sealed
 from rooroute.profiles import Profile
 from rooroute.providers.dialect import Dialect, HttpRequest, Target
@@ -18,26 +18,6 @@ from rooroute.secret import Secret
 RECORDED = Path(__file__).parent / "recorded"
 NOW = 1_774_310_400.0
 """2026-03-24 00:00 UTC."""
-
-
-class Nowhere:
-    """A sink that lets everything go."""
-
-    def attempt(self, n: int, profile_id: str, model: str, why: str) -> None: ...
-
-    def text(self, text: str) -> None: ...
-
-    def thinking(self, text: str, signature: str | None) -> None: ...
-
-    def tool_call(self, delta: ToolCallDelta) -> None: ...
-
-    def waiting(self, until: float | None, now: float, profile_ids: tuple[str, ...]) -> None: ...
-
-    def reset(self, n: int) -> None: ...
-
-    def usage(self, usage: Usage) -> None: ...
-
-    async def room(self) -> None: ...
 
 
 def decoded(dialect: Dialect, pieces: Iterable[bytes], content_type: str = "text/event-stream") -> list[Event]:
@@ -88,7 +68,7 @@ def text_in(events: Sequence[Event]) -> str:
 
 def as_delivered(dialect: Dialect, events: Sequence[Event]) -> Message:
     """The answer as a client holds it: put together and sealed by the code that serves clients."""
-    delivery = Delivery(Nowhere())
+    delivery = Delivery(Silence())
     for event in events:
         match event:
             case TextDelta():
