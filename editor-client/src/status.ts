@@ -25,8 +25,6 @@ export function applyChange(known: Snapshot, change: StatusChanged, localNow: nu
     configRevision: change.configRevision,
     stateRevision: change.stateRevision,
     clockOffset: Date.parse(change.now) - localNow,
-    secretStore: change.secretStore ?? known.secretStore,
-    problems: change.problems ?? known.problems,
     profiles: merged(known.profiles, change.profiles, change.removed.profiles),
     pools: merged(known.pools, change.pools, change.removed.pools),
     secretStore: change.secretStore ?? known.secretStore,
