@@ -62,7 +62,9 @@ def test_thinking_that_the_client_carried_is_not_put_back_twice() -> None:
 def test_memory_forgets_the_oldest_first_and_stays_bounded() -> None:
     memory = SignatureMemory()
     for n in range(4097):
-        memory.remember(Message("assistant", (ThinkingPart("t", "openai:s"),), (ToolCall(f"c{n}", "f", "{}", "openai:x"),)))
+        memory.remember(
+            Message("assistant", (ThinkingPart("t", "openai:s"),), (ToolCall(f"c{n}", "f", "{}", "openai:x"),))
+        )
     first, last = (Message("assistant", "", (ToolCall(c, "f", "{}"),)) for c in ("c0", "c4096"))
     assert memory.restore(first).tool_calls[0].signature is None
     assert memory.restore(last).tool_calls[0].signature == "openai:x"

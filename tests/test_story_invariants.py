@@ -24,7 +24,16 @@ def steps(name: str) -> st.SearchStrategy[Step]:
     """What one profile may do; whatever it says, it says with its own name."""
     words = Answer(" ".join(f"{name[7]}{n}" for n in range(6)))
     calls = Answer("", tool_calls=(Call("rm", '{"path":"x"}'),), finish="toolCalls")
-    kinds = ("rate-limit", "overloaded", "server-error", "invalid-key", "permission", "billing", "bad-request", "not-found")
+    kinds = (
+        "rate-limit",
+        "overloaded",
+        "server-error",
+        "invalid-key",
+        "permission",
+        "billing",
+        "bad-request",
+        "not-found",
+    )
     return st.one_of(
         st.just(words),
         st.just(Answer("")),
@@ -59,7 +68,9 @@ async def one_request(h: House, wish: OnInterrupt) -> None:
     if wish is not OnInterrupt.CONTINUE:
         assert len({word[0] for word in heard.words.split()}) <= 1, "words of two attempts were mixed"
     if "toolCall" in heard.kinds:
-        assert "attempt" not in heard.kinds[heard.kinds.index("toolCall") :], "a tool call went out; it may have been run"
+        assert "attempt" not in heard.kinds[heard.kinds.index("toolCall") :], (
+            "a tool call went out; it may have been run"
+        )
     shown = encode(told).decode()
     assert not [name for name in NAMES if f"no, {name}" in shown], "a provider quoted the key"
 
