@@ -3,10 +3,12 @@ export interface AskedField {
   /** Dotted path in the profile: "baseUrl", "options.organization"; "apiKey" is the key itself. */
   name: string;
   label: string;
-  kind: "text" | "secret" | "url" | "model" | "number" | "boolean" | "file";
+  kind: "text" | "secret" | "url" | "model" | "number" | "boolean" | "file" | "object" | "choice";
   required?: boolean;
   help?: string;
   placeholder?: string;
+  /** Of a choice. */
+  choices?: string[];
 }
 
 export interface Preset {

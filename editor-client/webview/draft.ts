@@ -1,6 +1,7 @@
 /** A profile on its way: what the wizard and the editing of a profile hold until it is saved. */
 import type { AskedField, Preset } from "../src/catalogue";
 import type { ModelInfo, Profile, ProviderInfo } from "../src/protocol";
+import { read } from "./mapping";
 import type { TestRun } from "./parts";
 
 export interface Draft {
@@ -20,6 +21,8 @@ export interface Draft {
   test: TestRun | undefined;
   /** By field, the backend's sentence. */
   wrong: Map<string, string>;
+  /** By field, what was typed for a mapping; the profile holds it once it can be read. */
+  typed: Map<string, string>;
   /** A refusal that a second, deliberate yes can overrule. */
   ask: { message: string; yes: string; act: () => void } | undefined;
   busy: boolean;
@@ -71,6 +74,10 @@ export function missing(draft: Draft): Map<string, string> {
     const optional = field.name === "apiKey" && draft.preset?.needsKey === false;
     if (field.required && !optional && (given === undefined || given === ""))
       wrong.set(field.name, `${field.label} is needed.`);
+  }
+  for (const [name, text] of draft.typed) {
+    const found = read(text);
+    if ("wrong" in found) wrong.set(name, found.wrong);
   }
   return wrong;
 }

@@ -6,6 +6,7 @@ import type { ProviderInfo, Stage } from "../src/protocol";
 import { ago } from "../src/words";
 import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
 import { Refused, request, start } from "./host";
+import { read, written } from "./mapping";
 import { icon, stagesOf } from "./parts";
 import { act, defaultPoolOf, draw, drawAndFocus, nowThere, saved, say, ui } from "./ui";
 
@@ -21,6 +22,7 @@ const blank = (): Draft => ({
   modelsNote: "",
   test: undefined,
   wrong: new Map(),
+  typed: new Map(),
   ask: undefined,
   busy: false,
   filter: "",
@@ -151,6 +153,12 @@ function setKey(draft: Draft, value: string): void {
   draft.test = undefined;
 }
 
+function setMapping(draft: Draft, path: string, text: string): void {
+  draft.typed.set(path, text);
+  const found = read(text);
+  if ("value" in found) set(draft, path, found.value);
+}
+
 const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
 
 function control(draft: Draft, field: AskedField): TemplateResult {
@@ -179,6 +187,26 @@ function control(draft: Draft, field: AskedField): TemplateResult {
       ></vscode-checkbox>`;
     case "model":
       return model(draft, field);
+    case "choice":
+      return html`<vscode-single-select
+        id=${id}
+        .value=${String(value ?? "")}
+        @change=${(event: Event) => set(draft, field.name, textIn(event))}
+      >
+        <vscode-option value="" ?selected=${!value}>As usual</vscode-option>
+        ${(field.choices ?? []).map((one) => html`<vscode-option value=${one} ?selected=${one === value}>${one}</vscode-option>`)}
+      </vscode-single-select>`;
+    case "object":
+      return html`<vscode-textarea
+        id=${id}
+        rows="3"
+        resize="vertical"
+        monospace
+        placeholder=${field.placeholder ?? ""}
+        ?invalid=${wrong}
+        .value=${draft.typed.get(field.name) ?? written(value)}
+        @input=${(event: Event) => setMapping(draft, field.name, textIn(event))}
+      ></vscode-textarea>`;
     default:
       return html`<vscode-textfield
         id=${id}
@@ -293,7 +321,7 @@ function test(draft: Draft): Promise<boolean> {
 function refused(draft: Draft, error: unknown): boolean {
   if (!(error instanceof Refused) || !error.field || !draft.provider) return false;
   const path = error.field.replace(/^profile\./, "");
-  if (!["name", "notes", "cooldown", ...fieldsOf(draft.provider).map((field) => field.name)].includes(path))
+  if (!["name", ...MORE.map((one) => one.name), ...fieldsOf(draft.provider).map((field) => field.name)].includes(path))
     return false;
   draft.wrong.set(path, error.message);
   drawAndFocus(`#${CSS.escape(`field-${path}`)}`);
@@ -385,6 +413,13 @@ const MORE: AskedField[] = [
     kind: "number",
     help: "How long it rests after a limit where the provider names no time. Empty: the pool's.",
   },
+  {
+    name: "domain",
+    label: "Quota domain",
+    kind: "text",
+    help: "Profiles of one project, organization or account rest together when they have the same word here.",
+  },
+  { name: "region", label: "Region", kind: "text", help: "For requests that must stay in one.", placeholder: "eu" },
   { name: "notes", label: "Notes", kind: "text" },
 ];
 

@@ -31,6 +31,7 @@ test("what is needed is asked for; a local server needs no key, a saved profile 
     preset: undefined,
     editing: undefined,
     apiKey: "",
+    typed: new Map(),
     profile: { id: "", provider: "openai", name: "x" },
   } as unknown as Draft;
   expect([...missing(draft)]).toEqual([["apiKey", "API key is needed."]]);
@@ -41,4 +42,17 @@ test("what is needed is asked for; a local server needs no key, a saved profile 
   expect([...missing({ ...draft, apiKey: "k", profile: { id: "", provider: "openai", name: " " } }).keys()]).toEqual([
     "name",
   ]);
+});
+
+test("a mapping that cannot be read is complained of where it was typed", () => {
+  const provider: ProviderInfo = { id: "azure-openai", name: "Azure OpenAI", fields: [], presets: [] };
+  const draft = {
+    provider,
+    apiKey: "",
+    typed: new Map([["options.deployments", "gpt-4o"]]),
+    profile: { id: "", provider: "azure-openai", name: "x" },
+  } as unknown as Draft;
+  expect([...missing(draft).keys()]).toEqual(["options.deployments"]);
+  draft.typed.set("options.deployments", "gpt-4o = mine");
+  expect(missing(draft).size).toBe(0);
 });
