@@ -12,12 +12,44 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rooroute.providers.model_list import Model
+from rooroute.providers.vendor import PriceRange
 
 
 async def known_prices(base_url: str, ids: Sequence[str], now: float) -> Mapping[str, Model]:
     """What the table knows of the models ``ids`` at ``base_url``, by id; nothing where the extra is missing or the address is nobody's
     that it knows. ``now`` is UTC epoch seconds: prices have dates."""
     return await asyncio.to_thread(_look_up, base_url, ids, datetime.fromtimestamp(now, UTC))
+
+
+async def known_range(base_url: str, now: float) -> PriceRange | None:
+    """What the table's present models at ``base_url`` cost; None where the extra is missing or the address is nobody's that it knows.
+    ``now`` as above."""
+    return await asyncio.to_thread(_range, base_url, datetime.fromtimestamp(now, UTC))
+
+
+def _range(base_url: str, moment: datetime) -> PriceRange | None:
+    try:
+        from genai_prices.data_snapshot import get_snapshot
+    except ImportError:
+        return None
+    try:
+        entries = get_snapshot().find_provider(None, None, base_url).models
+    except LookupError:
+        return None
+    known = []
+    for entry in entries:
+        prices = entry.get_prices(moment)
+        asked, answered = _dollars(prices.input_mtok), _dollars(prices.output_mtok)
+        if (
+            asked and answered and entry.context_window and not entry.deprecated
+        ):  # others are free, speak, embed or are gone
+            known.append((asked, answered, entry.context_window))
+    if not known:
+        return None
+    inputs, outputs, windows = zip(*known, strict=True)
+    return PriceRange(
+        input=(min(inputs), max(inputs)), output=(min(outputs), max(outputs)), largest_window=max(windows)
+    )
 
 
 def _look_up(base_url: str, ids: Sequence[str], moment: datetime) -> Mapping[str, Model]:

@@ -35,6 +35,7 @@ _MODEL: Final = Field("model", "Model", FieldKind.MODEL, help="Used where a requ
 _BASE_URL: Final = Field(
     "baseUrl", "Base URL", FieldKind.URL, help="Only for a proxy or a mirror; empty means the vendor's own."
 )
+_ALL: Final = ("images", "tools", "thinking", "prompt cache")
 
 ROWS: Final = (
     Vendor(
@@ -65,6 +66,8 @@ ROWS: Final = (
         ),
         variants=(Variant(OPENAI_RESPONSES, option=("api", "responses")),),
         status_page="https://status.openai.com",
+        offers=_ALL,
+        regions="United States; other regions for projects with data residency",
     ),
     Vendor(
         id="openai-compatible",
@@ -126,6 +129,7 @@ ROWS: Final = (
             ),
             Preset("xai", "xAI", "https://api.x.ai/v1", True, "https://docs.x.ai/docs/api-reference"),
         ),
+        regions="where the server runs",
     ),
     Vendor(
         id="anthropic",
@@ -147,6 +151,8 @@ ROWS: Final = (
         ),
         models=ModelList("/v1/models", ModelShape.ANTHROPIC, {"anthropic-version": "2023-06-01"}),
         status_page="https://status.claude.com",
+        offers=_ALL,
+        regions="worldwide; United States on request",
     ),
     Vendor(
         id="gemini",
@@ -158,6 +164,8 @@ ROWS: Final = (
         fields=(_KEY, _MODEL, _BASE_URL),
         models=ModelList("/models", ModelShape.GEMINI),
         status_page="https://aistudio.google.com/status",
+        offers=_ALL,
+        regions="worldwide",
     ),
     Vendor(
         id="azure-openai",
@@ -200,6 +208,8 @@ ROWS: Final = (
         status_page="https://azure.status.microsoft/status",
         rules=(azure.version_rule, azure.deployments_rule),
         served_by="deployments",
+        offers=_ALL,
+        regions="the resource's region or data zone",
     ),
     Vendor(
         id="vertex",
@@ -249,6 +259,8 @@ ROWS: Final = (
         variants=(Variant(VERTEX_ANTHROPIC, model=CLAUDE),),
         base_url=vertex.base_url,
         rules=(vertex.location_rule, vertex.project_rule),
+        offers=_ALL,
+        regions="the location you choose, or global",
     ),
     Vendor(
         id="openrouter",
@@ -273,6 +285,8 @@ ROWS: Final = (
         ),
         models=ModelList(proves_key=False),
         status_page="https://status.openrouter.ai",
+        offers=_ALL,
+        regions="wherever the chosen provider is",
     ),
     Vendor(
         id="litellm",
@@ -296,6 +310,7 @@ ROWS: Final = (
         ),
         models=ModelList("/v1/model/info", ModelShape.LITELLM),
         default_model="claude-3-7-sonnet-20250219",
+        regions="where the proxy sends it",
     ),
     Vendor(
         id="mistral",
@@ -306,6 +321,8 @@ ROWS: Final = (
         key=Key(page="https://console.mistral.ai/api-keys"),
         fields=(_KEY, _MODEL, _BASE_URL),
         status_page="https://status.mistral.ai",
+        offers=("images", "tools", "thinking"),
+        regions="European Union",
     ),
     Vendor(
         id="cohere",
@@ -317,6 +334,7 @@ ROWS: Final = (
         fields=(_KEY, _MODEL, _BASE_URL),
         models=ModelList("/v1/models", ModelShape.COHERE, from_origin=True),
         status_page="https://status.cohere.com",
+        offers=("images", "tools", "thinking"),
     ),
     Vendor(
         id="huggingface",
@@ -344,6 +362,8 @@ ROWS: Final = (
         ),
         models=ModelList(proves_key=False),
         status_page="https://status.huggingface.co",
+        offers=("images", "tools", "thinking"),
+        regions="wherever the chosen provider is",
     ),
     Vendor(
         id="xroute",

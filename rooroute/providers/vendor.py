@@ -126,9 +126,20 @@ Rule: TypeAlias = Callable[[Profile], tuple[str, str, str] | None]
 """What no single field can say: the wrong field's name, a sentence, the remedy; None where all is well."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRange:
+    """What a vendor's models cost, from the cheapest to the dearest, in USD per million tokens; ``largest_window`` is in tokens."""
+
+    input: tuple[float, float]
+    output: tuple[float, float]
+    largest_window: int
+
+
 @dataclass(frozen=True, slots=True)
 class Vendor:
     """One row.
+
+    ``offers`` are what its better models can do, in words, and ``regions`` says where they run; both help to choose and decide nothing.
 
     ``default_base_url`` None means that the profile must name one; ``base_url`` computes it from the profile's options instead.
     ``models`` None means that the vendor lists none. ``variants`` come before ``dialect``; the first that fits is spoken.
@@ -150,3 +161,5 @@ class Vendor:
     rules: tuple[Rule, ...] = ()
     default_model: str | None = None
     served_by: str | None = None
+    offers: tuple[str, ...] = ()
+    regions: str = ""

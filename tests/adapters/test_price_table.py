@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rooroute.adapters.price_table import known_prices
+from rooroute.adapters.price_table import known_prices, known_range
 
 NOW = 1_800_000_000.0
 
@@ -43,13 +43,29 @@ async def test_an_unknown_model_has_none() -> None:
     assert await known_prices("https://api.openai.com/v1", ["no-such-model"], NOW) == {}
 
 
+@pytest.mark.parametrize(
+    "base_url", ["https://api.openai.com/v1", "https://api.anthropic.com", "https://openrouter.ai/api/v1"]
+)
+async def test_a_vendor_has_the_range_of_its_prices_and_its_largest_window(base_url: str) -> None:
+    found = await known_range(base_url, NOW)
+    assert found is not None
+    for low, high in (found.input, found.output):
+        assert 0 < low < high < 10_000
+    assert 100_000 <= found.largest_window <= 100_000_000
+
+
+async def test_a_server_of_nobodys_has_no_range() -> None:
+    assert await known_range("http://localhost:8000/v1", NOW) is None
+
+
 def test_without_the_extra_there_is_nothing_and_it_is_loaded_only_when_asked() -> None:
     code = """
 import asyncio, sys
-from rooroute.adapters.price_table import known_prices
+from rooroute.adapters.price_table import known_prices, known_range
 assert not any(name.startswith("genai_prices") for name in sys.modules)
 sys.modules["genai_prices"] = None
 sys.modules["genai_prices.data_snapshot"] = None
 assert asyncio.run(known_prices("https://api.openai.com/v1", ["gpt-4o"], 1.8e9)) == {}
+assert asyncio.run(known_range("https://api.openai.com/v1", 1.8e9)) is None
 """
     subprocess.run([sys.executable, "-c", code], check=True)
