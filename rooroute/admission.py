@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
 
-from rooroute.credentials import is_made, slots_of
+from rooroute.credentials import is_made, references_of, slots_of
 from rooroute.errors import InvalidInput, OriginNotApproved
 from rooroute.profiles import (
     Configuration,
@@ -23,11 +22,10 @@ from rooroute.profiles import (
     needs_plain_http_approval,
     reference_name,
 )
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
 from rooroute.routing.checks import check_routing
 from rooroute.secret import is_loopback, origin_of
-
-KEY: Final = "apiKey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Admission:
         kept_at = before.key_saved_at if before else profile.key_saved_at if known else None
         profile = replace(profile, key_saved_at=kept_at if profile.api_key is None else None)
         for slot, text in secrets.items():
-            field = slot if slot == KEY else f"secrets.{slot}"
+            field = slot if slot == USUAL_SLOT else f"secrets.{slot}"
             if profile.provider in PROVIDERS and slot not in secret_slots(profile):
                 raise InvalidInput(f"{profile.title} takes no secret named {slot}; leave it out.", field=field)
             stripped = text.strip()
@@ -108,7 +106,7 @@ class Admission:
             if stripped != text:
                 warnings.append("White space around the key was removed.")
             reference = stripped if reference_name(stripped) else None
-            if slot == KEY:
+            if slot == USUAL_SLOT:
                 profile = replace(profile, api_key=reference, key_saved_at=None if reference else self.stamp())
             else:
                 others = {name: value for name, value in profile.secrets.items() if name != slot}
@@ -134,12 +132,12 @@ class Admission:
             _refuse_moved(typed, before)
         sources, bound, own = _sources(profile), bound_slots(profile), own_base_url(profile)
         if needs_plain_http_approval(origin):
-            if not approve and self._approved(profile.id, KEY) != origin:
+            if not approve and self._approved(profile.id, USUAL_SLOT) != origin:
                 raise OriginNotApproved(
                     f"{profile.title} would talk to {origin} without encryption; approve that address, or use https.",
                     profileId=profile.id, origin=origin, field="profile.baseUrl",
                 )  # fmt: skip
-            return {KEY: origin, **{slot: bound.get(slot) or origin for slot in sources}}
+            return {USUAL_SLOT: origin, **{slot: bound.get(slot) or origin for slot in sources}}
         found: dict[str, str] = {}
         for slot, source in sources.items():
             going_to = bound.get(slot) or origin
@@ -161,18 +159,13 @@ def address_of(profile: Profile) -> str | None:
     return origin_of(url) if url else None
 
 
-def references_of(profile: Profile) -> dict[str, str]:
-    """By slot, the environment references that stand in the configuration."""
-    return {**profile.secrets, **({KEY: profile.api_key} if profile.api_key is not None else {})}
-
-
 def secret_slots(profile: Profile) -> list[str]:
     """The slots a profile's vendor knows, and those it refers to."""
     row = PROVIDERS.get(profile.provider)
     asked = (
         [field.name.removeprefix("secrets.") for field in row.fields if field.kind is FieldKind.SECRET] if row else []
     )
-    return list(dict.fromkeys([KEY, *asked, *bound_slots(profile), *profile.secrets]))
+    return list(dict.fromkeys([USUAL_SLOT, *asked, *bound_slots(profile), *profile.secrets]))
 
 
 def bound_slots(profile: Profile) -> dict[str, str | None]:
@@ -184,7 +177,7 @@ def _sources(profile: Profile) -> dict[str, object]:
     """What does not come from the keyring, by slot: references, and what a short-lived token is made of."""
     if profile.provider not in PROVIDERS or not is_made(profile):
         return dict(references_of(profile))
-    return {**references_of(profile), KEY: (profile.auth, profile.options.get("credentialsFile"))}
+    return {**references_of(profile), USUAL_SLOT: (profile.auth, profile.options.get("credentialsFile"))}
 
 
 def _told(source: object) -> str:
@@ -199,10 +192,10 @@ def _refuse_moved(typed: Typed, before: Profile) -> None:
             continue
         was, goes = bound_slots(before)[slot] or address_of(before), now_to or address_of(profile)
         if was not in {goes, None}:
-            what = "key" if slot == KEY else f"secret {slot}"
+            what = "key" if slot == USUAL_SLOT else f"secret {slot}"
             raise InvalidInput(
                 f"{profile.title} moves from {was} to {goes}, and its {what} was saved for the former: enter the {what} for the new address.",
-                field=slot if slot == KEY else f"secrets.{slot}",
+                field=slot if slot == USUAL_SLOT else f"secrets.{slot}",
                 origin=goes,
             )
 

@@ -60,6 +60,13 @@ def slots_of(profile: Profile) -> dict[str, str | None]:
     return slots
 
 
+def references_of(profile: Profile) -> Mapping[str, str]:
+    """By slot, the environment references that stand in the configuration."""
+    if profile.api_key is None:
+        return profile.secrets
+    return {**profile.secrets, USUAL_SLOT: profile.api_key}
+
+
 class Credentials:
     """Secrets by profile, with their origin checked, and what can be said of them without reading them.
 
@@ -133,7 +140,7 @@ class Credentials:
         origin, slots = self._origin(profile), slots_of(profile)
         secrets = {
             name: self._from_environment(profile, name, slots.get(name) or origin, text)
-            for name, text in self._references(profile).items()
+            for name, text in references_of(profile).items()
         }
         for name in slots:
             if name not in secrets and (kept := await self._kept(profile, name)) is not None:
@@ -197,7 +204,7 @@ class Credentials:
 
     def astray(self, profile: Profile) -> OriginNotApproved | None:
         """Why the profile's secrets may not go where it points, as far as that is known without reading one; ``field`` is what mends it."""
-        origin, references, slots = self._origin(profile), self._references(profile), slots_of(profile)
+        origin, references, slots = self._origin(profile), references_of(profile), slots_of(profile)
         for slot, text in references.items():
             going_to = slots.get(slot) or origin
             if not self._may_go(profile, slot, going_to):
@@ -215,12 +222,6 @@ class Credentials:
                     field=slot if slot == USUAL_SLOT else f"secrets.{slot}",
                 )
         return None
-
-    def _references(self, profile: Profile) -> Mapping[str, str]:
-        """By slot, the references that stand in the configuration."""
-        if profile.api_key is None:
-            return profile.secrets
-        return {**profile.secrets, USUAL_SLOT: profile.api_key}
 
     def _may_go(self, profile: Profile, slot: str, origin: str) -> bool:
         """A vendor's own address and this machine need no approval; any other origin was approved when the profile was saved."""

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from rooroute.outcome import Failure, Fault
-from rooroute.providers.authentication import place_of
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.dialect import ErrorAnswer, Target
 from rooroute.providers.key_form import slip
 from rooroute.providers.retry_after import instant, number
@@ -218,7 +218,7 @@ def _of_credential(asked: Asked, found: Diagnosis, skew: float | None) -> Diagno
 def odd_key(asked: Asked) -> str | None:
     """What is odd about the form of the key that was sent, in a sentence without it."""
     profile = asked.target.profile
-    secret = asked.target.secrets.get(place_of(profile, asked.row.key.place).slot)
+    secret = asked.target.secrets.get(USUAL_SLOT)
     if secret is None:
         return "No key was sent."
     vendors_way = asked.own_address and profile.auth is None

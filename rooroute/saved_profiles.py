@@ -14,18 +14,17 @@ from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
 from rooroute.admission import (
-    KEY,
     Admission,
     Ready,
     Typed,
     bound_slots,
     folded,
-    references_of,
     refuse,
     refuse_double,
     refuse_pool,
     secret_slots,
 )
+from rooroute.credentials import references_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
 from rooroute.profiles import (
     Configuration,
@@ -35,6 +34,7 @@ from rooroute.profiles import (
     check_pool,
     check_profile,
 )
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret
@@ -420,7 +420,7 @@ class SavedProfiles:
         for slot in secret_slots(profile):
             if approved := self._state.approved(profile.id, slot):
                 await self._state.approve(new_id, slot, approved)
-            if slot in references_of(profile) or (slot == KEY and profile.key_saved_at is None):
+            if slot in references_of(profile) or (slot == USUAL_SLOT and profile.key_saved_at is None):
                 continue
             secret = await self._secrets.get(profile.id, slot)
             if secret is not None:
@@ -442,7 +442,7 @@ class SavedProfiles:
         intent = f"delete:{profile_id}"
         note = {
             "kind": "delete",
-            "profiles": {profile_id: secret_slots(profile) if profile else [KEY]},
+            "profiles": {profile_id: secret_slots(profile) if profile else [USUAL_SLOT]},
             "at": self._now(),
         }
         await self._state.put_intent(intent, note)

@@ -10,9 +10,9 @@ from typing import Any, Final
 from rooroute.importers.account import Account, LeftOut, Place, Section, Taken, dotted
 from rooroute.importers.values import key, reference
 from rooroute.profiles import ID_PATTERN, Configuration, Pool, Profile, camel, check_pool, check_profile
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import check
 
-KEY: Final = "apiKey"
 _POOL_FIELDS: Final = {camel(each.name): each.name for each in fields(Pool)}
 
 
@@ -91,7 +91,7 @@ class Gathered:
         if meant:
             self.change(profile_id, **{name: {**getattr(before, name), **meant}})
 
-    def take_key(self, entry: Section, name: str, profile_id: str, slot: str = KEY) -> None:
+    def take_key(self, entry: Section, name: str, profile_id: str, slot: str = USUAL_SLOT) -> None:
         """A key, or a reference to one."""
         found = entry.take(name, key, f"profile {profile_id}, {slot}")
         if found is None:
@@ -99,7 +99,7 @@ class Gathered:
         if (referred := reference(found)) is None:
             self.secrets.setdefault(profile_id, {})[slot] = found
             entry.account.took((*entry.place, name), "the keyring")
-        elif slot == KEY:
+        elif slot == USUAL_SLOT:
             self.change(profile_id, api_key=referred)
         else:
             self.add(profile_id, "secrets", {slot: referred})

@@ -30,15 +30,14 @@ HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class KeyPlace:
-    """Where a secret goes: a header with what stands before it. ``slot`` is the profile's name for the secret."""
+    """Where a secret goes: a header with what stands before it."""
 
     header: str = "authorization"
     prefix: str = "Bearer "
-    slot: str = USUAL_SLOT
 
     def headers(self, target: Target) -> dict[str, tuple[str, Secret]]:
         """The secret header of a request for ``target``; none where the profile has no such secret."""
-        secret = target.secrets.get(self.slot)
+        secret = target.secrets.get(USUAL_SLOT)
         return {} if secret is None else {self.header: (self.prefix, secret)}
 
 

@@ -102,14 +102,13 @@ def target_for(profile: Profile, model: str, secrets: Mapping[str, Secret]) -> T
             field=f"profile.{problem.field}",
         )
     given = dict(secrets)
-    slot = row.key.place.slot
-    if slot not in given and not authentication.needs_no_key(profile):
+    if authentication.USUAL_SLOT not in given and not authentication.needs_no_key(profile):
         if row.key.need is KeyNeed.REQUIRED:
             raise SecretUnavailable(
                 f"{profile.title} has no API key; add its key to the profile.", profileId=profile.id
             )
         if row.key.dummy is not None:
-            given[slot] = Secret(row.key.dummy, origin_of(base_url))
+            given[authentication.USUAL_SLOT] = Secret(row.key.dummy, origin_of(base_url))
     return Target(profile=profile, model=model, base_url=base_url, secrets=given)
 
 

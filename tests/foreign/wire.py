@@ -9,8 +9,9 @@ from rooroute.adapters.http import Upstream
 from rooroute.chat import ChatRequest, Event, Failed
 from rooroute.outcome import Failure, Unreachable
 from rooroute.profiles import Profile, Timeouts
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.dialect import Dialect, ErrorAnswer
-from rooroute.providers.table import PROVIDERS, base_url_of, dialect_for, target_for
+from rooroute.providers.table import base_url_of, dialect_for, target_for
 from rooroute.secret import Secret, origin_of
 
 NOW: Final = 1_790_000_000.0
@@ -23,8 +24,7 @@ async def exchange(
     """Everything that came, the end included; an error answer or a broken connection ends it as ``Failed``."""
     base_url = base_url_of(profile)
     assert base_url is not None and profile.model is not None
-    slot = PROVIDERS[profile.provider].key.place.slot
-    target = target_for(profile, profile.model, {slot: Secret(key, origin_of(base_url))})
+    target = target_for(profile, profile.model, {USUAL_SLOT: Secret(key, origin_of(base_url))})
     dialect = dialect_for(profile, profile.model)
     upstream = Upstream({})
     events: list[Event] = []

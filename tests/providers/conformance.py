@@ -30,6 +30,7 @@ from rooroute.chat import (
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Fault
 from rooroute.profiles import Profile
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.dialect import Decoder, Dialect, HttpRequest, Target
 from rooroute.providers.table import PROVIDERS, Vendor, target_for
 from rooroute.secret import Secret, origin_of
@@ -201,8 +202,7 @@ def samples(vendor: Vendor) -> dict[str, str]:
 def target(vendor: Vendor, **changes: Any) -> Target:
     """A target of this vendor whose key is the canary."""
     profile = profile_of(vendor, **changes)
-    slot = vendor.key.place.slot
-    return target_for(profile, "model-x", {slot: Secret(CANARY, origin_of(profile.base_url or FALLBACK_BASE))})
+    return target_for(profile, "model-x", {USUAL_SLOT: Secret(CANARY, origin_of(profile.base_url or FALLBACK_BASE))})
 
 
 def build(vendor: Vendor, request: ChatRequest, **changes: Any) -> HttpRequest:

@@ -17,6 +17,7 @@ import pytest
 
 from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ThinkingPart
 from rooroute.portable_history import SignatureMemory, for_dialect
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.dialect import Dialect
 from rooroute.providers.table import target_for
 from rooroute.secret import Secret, origin_of
@@ -131,7 +132,7 @@ def test_a_conversation_goes_on(first: str, then: str, ends_with: str) -> None:
     model = MODELS.get(vendor.dialect.name, "model-x")
     profile = c.profile_of(vendor)
     key = Secret(c.CANARY, origin_of(profile.base_url or c.FALLBACK_BASE))
-    text = vendor.dialect.build(target_for(profile, model, {vendor.key.place.slot: key}), request).body.decode()
+    text = vendor.dialect.build(target_for(profile, model, {USUAL_SLOT: key}), request).body.decode()
     seen = seen_in(c.form_of(vendor.dialect), json.loads(text))
 
     calls = [call for message in messages for call in message.tool_calls]

@@ -13,6 +13,7 @@ from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ThinkingPar
 from rooroute.errors import InvalidInput
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.profiles import Profile
+from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.mistral import tool_id
 from rooroute.providers.table import (
     PROVIDERS,
@@ -34,10 +35,9 @@ RESOURCE = "https://res.openai.azure.com"
 
 def asked(provider: str, model: str, request: ChatRequest | None = None, **profile: Any) -> tuple[str, dict[str, Any]]:
     """URL and body of a request."""
-    row = PROVIDERS[provider]
     made = Profile(id="one", provider=provider, **profile)
     base = base_url_of(made) or ""
-    target = target_for(made, model, {row.key.place.slot: Secret(c.CANARY, origin_of(base))})
+    target = target_for(made, model, {USUAL_SLOT: Secret(c.CANARY, origin_of(base))})
     built = dialect_for(made, model).build(target, request or c.said("hi"))
     return built.url, c.body_of(built)
 
