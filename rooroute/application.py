@@ -15,6 +15,7 @@ from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
 from rooroute.credentials import Credentials, is_made
 from rooroute.errors import InvalidInput, NotFound, RoorouteError
+from rooroute.health_status import latest, unwell
 from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.limiter import limits_of
 from rooroute.moving import Moving, Wish
@@ -34,6 +35,7 @@ from rooroute.unanswered import duration_words, titles_of, unanswered
 if TYPE_CHECKING:
     from rooroute.connection_test import ConnectionTest
     from rooroute.discovery import Discovery
+    from rooroute.health_checks import HealthChecks
 
 Json: TypeAlias = dict[str, Any]
 
@@ -97,7 +99,7 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the composition root hands in. ``discovery`` and ``connection_test`` are made when first asked for; ``open_store`` looks at the
+    """What the composition root hands in. ``discovery``, ``connection_test`` and ``health_checks`` are made when first asked for; ``open_store`` looks at the
     secrets' home and tells what is wrong with it; ``changed`` is set whenever something a user sees has changed."""
 
     ports: Ports
@@ -111,6 +113,7 @@ class Parts:
     moving: Moving
     discovery: Callable[[], Discovery]
     connection_test: Callable[[], ConnectionTest]
+    health_checks: Callable[[], HealthChecks]
     network: Network
     open_store: Callable[[], Any]
     changed: asyncio.Event
@@ -122,6 +125,7 @@ class _Recent:
 
     figures: Mapping[str, Figures] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    latest: Mapping[str, AttemptRecord] = field(default_factory=dict)
 
 
 class Backend:
@@ -136,6 +140,8 @@ class Backend:
         self._store_tried = asyncio.Event()
         self._told: Json | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._checks: HealthChecks | None = None
+        self._unchecked: Configuration | None = None
 
     # --- life ---
 
@@ -155,6 +161,8 @@ class Backend:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._checks is not None:
+            await self._checks.close()
         await self._parts.credentials.close()
         await self._parts.network.close()
         await self._parts.state.close()
@@ -201,6 +209,7 @@ class Backend:
             parts.completions.limiter.tidy()
             parts.state.ledger_days = parts.config.current.defaults.ledger_days
             edited = await asyncio.to_thread(parts.config.poll)
+            self._check_health()
             if parts.state.poll() or edited or soonest <= now:
                 parts.changed.set()
                 parts.completions.look_again()
@@ -208,6 +217,16 @@ class Backend:
             soonest = min(
                 (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
             )
+
+    def _check_health(self) -> None:
+        """Where a profile wants it, and this house stays: a command that ends in a moment checks nobody."""
+        configuration = self._parts.config.current
+        if self._checks is None and self._listeners and configuration is not self._unchecked:
+            self._unchecked = configuration
+            if any(each.health_check.enabled for each in configuration.profiles.values()):
+                self._checks = self._parts.health_checks()
+        if self._checks is not None:
+            self._checks.look()
 
     async def _tell(self) -> None:
         while True:
@@ -231,6 +250,7 @@ class Backend:
             homes={each.id: parts.credentials.home(each) for each in configuration.profiles.values()},
             figures=self._recent.figures,
             last_errors=self._recent.errors,
+            latest=self._recent.latest,
             pointers=parts.window.pointers,
             quotas=parts.window.measurements.quotas,
             limits=self._limits,
@@ -247,8 +267,9 @@ class Backend:
         parts = self._parts
         store = (Problem(self._store_problem),) if self._store_problem else ()
         near = views.limit_warnings(self._limits)
+        unhealthy = unwell(parts.config.current, parts.ports.state.snapshot().checks)
         noticed = views.noticed_problems(parts.window.noticed, parts.config.current, parts.credentials)
-        return [*parts.config.current.problems, *parts.state.problems, *store, *near, *noticed]
+        return [*parts.config.current.problems, *parts.state.problems, *store, *near, *unhealthy, *noticed]
 
     async def status(self) -> Json:
         """The whole picture; whoever listens is told what changed since the last one."""
@@ -464,7 +485,7 @@ class Backend:
 
 
 def _recent(records: Sequence[AttemptRecord]) -> _Recent:
-    return _Recent({each.key: each for each in figures(records)}, views.last_errors(records))
+    return _Recent({each.key: each for each in figures(records)}, views.last_errors(records), latest(records))
 
 
 def _vendor_json(row: Vendor) -> Json:

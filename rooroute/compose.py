@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rooroute.connection_test import ConnectionTest
     from rooroute.discovery import Discovery
     from rooroute.doctor import Surroundings
+    from rooroute.health_checks import HealthChecks
     from rooroute.profiles import Problem, Profile
     from rooroute.rpc.reverse import ClientSecrets
 
@@ -102,6 +103,12 @@ async def make_backend(
             upstream, Dialer(environment), credentials.resolve, time.time, time.monotonic, credentials.complete
         )
 
+    @cache
+    def health_checks() -> HealthChecks:
+        from rooroute.health_checks import HealthChecks
+
+        return HealthChecks(ports, upstream, completions.limiter, window.measurements)
+
     owner = machine.identity()
     files = CredentialFiles()
 
@@ -129,6 +136,7 @@ async def make_backend(
         changed=changed.set,
     )
     window = Window()
+    completions = Completions(ports, window)
     saved = SavedProfiles(config, keychain, state, check=check, now=time.time)
     spelling = Spelling(
         config_exchange.plain_data,
@@ -140,7 +148,7 @@ async def make_backend(
         Parts(
             ports=ports,
             window=window,
-            completions=Completions(ports, window),
+            completions=completions,
             config=config,
             state=state,
             store=keychain,
@@ -149,6 +157,7 @@ async def make_backend(
             moving=Moving(saved, config, spelling),
             discovery=discovery,
             connection_test=connection_test,
+            health_checks=health_checks,
             network=upstream,
             open_store=keychain.open,
             changed=changed,

@@ -590,12 +590,11 @@ def _check_spending(profile: Profile) -> Iterator[tuple[str, str, str]]:
 
 
 def _check_health(check: HealthCheck) -> Iterator[tuple[str, str, str]]:
-    ranges = (("interval", 1.0, 86_400.0), ("timeout", 0.1, check.interval), ("failures", 1, 100))
+    ranges = (("interval", 1.0, 86_400.0), ("timeout", 0.1, 600.0), ("failures", 1, 100))
     for name, least, most in ranges:
         if not least <= getattr(check, name) <= most:
-            bounds = f"healthCheck.{name} is {least:g} to {most:g}{'' if name == 'failures' else ' seconds'}"
-            more = ": a check ends before the next one" if name == "timeout" else ""
-            yield f"healthCheck.{name}", f"{bounds}{more}.", "Choose a number in that range."
+            bounds = f"{least:g} to {most:,g}{'' if name == 'failures' else ' seconds'}"
+            yield f"healthCheck.{name}", f"healthCheck.{name} is {bounds}.", "Choose a number in that range."
     if any(not 100 <= code <= 599 for code in check.expect_status):
         yield "healthCheck.expectStatus", "A status to expect is no HTTP status.", "Use numbers from 100 to 599."
     if check.endpoint is not None and not _CHECKED_PATH.fullmatch(check.endpoint):

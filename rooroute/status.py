@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from rooroute.errors import RoorouteError
+from rooroute.health_status import health_json
 from rooroute.ledger import OK, AttemptRecord, Figures
 from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
@@ -25,7 +26,7 @@ Json: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything a status is drawn from, at ``now`` (UTC epoch seconds). ``figures`` and ``last_errors`` are by profile id;
+    """Everything a status is drawn from, at ``now`` (UTC epoch seconds). ``figures``, ``last_errors`` and ``latest`` (attempts) are by profile id;
     ``pointers`` are this window's rotations by pool id; ``quotas``
     is what providers said is left, ``limits`` how far the user's own limits are used, by holder; ``homes`` says where each profile's secret lives."""
 
@@ -36,6 +37,7 @@ class Picture:
     homes: Mapping[str, str]
     figures: Mapping[str, Figures] = field(default_factory=dict)
     last_errors: Mapping[str, str] = field(default_factory=dict)
+    latest: Mapping[str, AttemptRecord] = field(default_factory=dict)
     pointers: Mapping[str, str] = field(default_factory=dict)
     quotas: Callable[[str, float], Sequence[Told]] = lambda profile_id, now: ()
     limits: Mapping[str, Sequence[Json]] = field(default_factory=dict)
@@ -242,6 +244,9 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
             "notes": profile.notes,
             "contextWindow": profile.context_window,
             "price": profile.price,
+            "health": health_json(
+                profile, picture.snapshot.checks.get(profile.id), picture.latest.get(profile.id), seen.fingerprint
+            ),
             "marks": [mark_json(each) for each in shown.marks],
             "quotas": [_quota_json(each) for each in picture.quotas(profile.id, picture.now)] or None,
             "limits": picture.limits.get(f"profile:{profile.id}"),

@@ -631,6 +631,20 @@ export interface ProfileFigures {
   cost?: number | null;
 }
 
+/**
+ * By its last health check (``source`` ``check``) where the user wants checks, else by its last request. ``degraded``: fewer checks
+ * have failed in a row than make it unhealthy. ``sends`` says what a check sends and costs.
+ */
+export interface ProfileHealth {
+  source: "check" | "request";
+  status: "healthy" | "degraded" | "unhealthy" | "unknown";
+  latencyMs?: number | null;
+  lastCheck?: string | null;
+  error?: string | null;
+  failures?: number | null;
+  sends?: string | null;
+}
+
 export interface ProfileSaved {
   profile: ProfileStatus;
   configRevision: string;
@@ -661,6 +675,7 @@ export interface ProfileStatus {
   price?: Price | null;
   marks?: Array<MarkStatus>;
   stats?: ProfileFigures | null;
+  health?: ProfileHealth | null;
   quotas?: Array<QuotaStatus>;
   limits?: Array<LimitStatus>;
 }

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Final
 
 from rooroute.outcome import Failure, Fault, Scope
-from rooroute.routing.candidate import Candidate
+from rooroute.routing.candidate import Candidate, marks_covering
 from rooroute.routing.figures import HAPPENINGS, Happening, Policy
-from rooroute.routing.marks import Change, Checked, MarkKey, ProbeLease, Snapshot
+from rooroute.routing.marks import Change, Checked, MarkKey, MarkState, ProbeLease, Snapshot
 from rooroute.routing.settling import Ending, settle
 
 _SLACK: Final = 30.0
@@ -110,3 +110,13 @@ def _offline(candidate: Candidate, snapshot: Snapshot, since: float) -> bool:
     """Whether the other hosts could not be reached of late either: then it is the network, and nobody is blamed."""
     others = [each for each in snapshot.checks.values() if each.endpoint != candidate.endpoint and each.at >= since]
     return bool(others) and all(each.lost for each in others)
+
+
+def held_back(candidate: Candidate, snapshot: Snapshot, now: float, *, proves: bool) -> bool:
+    """Whether this is no time to check: what has failed needs the user first, and an answer of a model is not asked of who rests for a
+    quota or for as long as the provider said."""
+    return any(
+        mark.state is MarkState.FAILED
+        or (proves and mark.until is not None and mark.until > now and (mark.hinted or not _of_faults(mark.fault)))
+        for mark in marks_covering(candidate, snapshot.marks)
+    )

@@ -308,6 +308,19 @@ class LimitStatus(Shape):
     warning: bool
 
 
+class ProfileHealth(Shape):
+    """By its last health check (``source`` ``check``) where the user wants checks, else by its last request. ``degraded``: fewer checks
+    have failed in a row than make it unhealthy. ``sends`` says what a check sends and costs."""
+
+    source: Literal["check", "request"]
+    status: Literal["healthy", "degraded", "unhealthy", "unknown"]
+    latency_ms: float | None = None
+    last_check: Time | None = None
+    error: str | None = None
+    failures: int | None = None
+    sends: str | None = None
+
+
 class ProfileStatus(Shape):
     """What a user sees of a profile."""
 
@@ -334,6 +347,7 @@ class ProfileStatus(Shape):
     price: Price | None = None
     marks: list[MarkStatus] = []
     stats: ProfileFigures | None = None
+    health: ProfileHealth | None = None
     quotas: list[QuotaStatus] = []
     limits: list[LimitStatus] = []
 
