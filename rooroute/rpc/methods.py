@@ -18,6 +18,7 @@ from rooroute.attempt import Sink
 from rooroute.errors import InvalidInput, RoorouteError
 from rooroute.profiles import Pool, Profile
 from rooroute.rpc import messages as m
+from rooroute.rpc.conversation import chat_request
 
 Json: TypeAlias = dict[str, Any]
 
@@ -200,7 +201,7 @@ async def rotate(app: Application, params: m.Rotate, _: Context) -> Any:
 
 async def complete(app: Application, params: m.Complete, context: Context) -> Any:
     options = _options(params, context.new_request_id())
-    request = _chat_request(params)
+    request = chat_request(params)
     sink = context.sink(params.partial_result_token, options.request_id)
     if params.partial_result_token is None:
         return await app.complete(request, options, sink)
@@ -227,7 +228,7 @@ async def why(app: Application, params: m.ByRequest, _: Context) -> Any:
 
 async def dry_run(app: Application, params: m.DryRun, context: Context) -> Any:
     options = _options(params, context.new_request_id())
-    return await app.dry_run(_chat_request(params), options, context.sink(None, options.request_id))
+    return await app.dry_run(chat_request(params), options, context.sink(None, options.request_id))
 
 
 async def stats(app: Application, params: m.Stats, _: Context) -> Any:
@@ -321,22 +322,6 @@ def _options(params: m.Complete, request_id: str) -> chat.CompletionOptions:
     )
 
 
-def _chat_request(params: m.Complete) -> chat.ChatRequest:
-    return chat.ChatRequest(
-        messages=tuple(_message(i, message) for i, message in enumerate(params.messages)),
-        tools=tuple(params.tools),
-        tool_choice=params.tool_choice,
-        max_tokens=params.max_tokens,
-        temperature=params.temperature,
-        top_p=params.top_p,
-        stop=tuple(params.stop),
-        seed=params.seed,
-        reasoning_effort=params.reasoning_effort,
-        response_format=_response_format(params.response_format),
-        provider_options=params.provider_options,
-    )
-
-
 def _without_text(result: Json) -> Json:
     """The text went out as progress; thinking stays, since its signatures belong to exactly these words."""
     message = result.get("message")
@@ -345,31 +330,3 @@ def _without_text(result: Json) -> Json:
     content = message.content
     kept = "" if isinstance(content, str) else tuple(p for p in content if not isinstance(p, chat.TextPart))
     return {**result, "message": replace(message, content=kept)}
-
-
-def _response_format(wanted: m.ResponseFormat | None) -> Json | None:
-    if wanted is None:
-        return None
-    if wanted.type == "json":
-        return {"type": "json"}
-    if wanted.json_schema is None:
-        raise InvalidInput(
-            "responseFormat.schema is missing; add the JSON Schema the answer must meet.", field="responseFormat.schema"
-        )
-    return {"type": "jsonSchema", "name": wanted.name or "answer", "schema": wanted.json_schema}
-
-
-def _message(index: int, message: m.Message) -> chat.Message:
-    if message.role == "tool" and message.tool_call_id is None:
-        raise InvalidInput(
-            f"messages.{index}.toolCallId is missing; name the tool call this message answers.",
-            field=f"messages.{index}.toolCallId",
-        )
-    content = message.content
-    return chat.Message(
-        role=message.role,
-        content=content if isinstance(content, str) else tuple(content),
-        tool_calls=tuple(message.tool_calls),
-        tool_call_id=message.tool_call_id,
-        is_error=message.is_error,
-    )
