@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,9 @@ from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.limiter import limits_of
 from rooroute.moving import Moving, Wish
 from rooroute.ports import Ports
-from rooroute.profiles import Configuration, Pool, Problem, Profile
+from rooroute.profiles import Configuration, Pool, Problem, Profile, camel
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
+from rooroute.providers.vendor import PriceRange
 from rooroute.roster import candidate, pool_of
 from rooroute.routing.limits import Counters
 from rooroute.routing.marks import Change, Snapshot
@@ -97,6 +98,11 @@ class Network(Protocol):
     async def close(self) -> None: ...
 
 
+async def no_prices(base_url: str, now: float) -> PriceRange | None:
+    """Where no table of prices is at hand."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the composition root hands in. ``discovery``, ``connection_test`` and ``health_checks`` are made when first asked for; ``open_store`` looks at the
@@ -117,6 +123,7 @@ class Parts:
     network: Network
     open_store: Callable[[], Any]
     changed: asyncio.Event
+    price_range: Callable[[str, float], Awaitable[PriceRange | None]] = no_prices
 
 
 @dataclass(slots=True)
@@ -300,7 +307,12 @@ class Backend:
         return found
 
     async def providers(self) -> Json:
-        return {"providers": [_vendor_json(each) for each in PROVIDERS.values()]}
+        """The catalogue; what its models cost comes along where a table of prices is installed."""
+        found = []
+        for row in PROVIDERS.values():
+            base_url, now = row.default_base_url, self._parts.ports.now()
+            found.append(_vendor_json(row, await self._parts.price_range(base_url, now) if base_url else None))
+        return {"providers": found}
 
     # --- profiles and pools ---
 
@@ -488,14 +500,22 @@ def _recent(records: Sequence[AttemptRecord]) -> _Recent:
     return _Recent({each.key: each for each in figures(records)}, views.last_errors(records), latest(records))
 
 
-def _vendor_json(row: Vendor) -> Json:
+def _vendor_json(row: Vendor, prices: PriceRange | None) -> Json:
     def plain(value: Any, names: Sequence[str]) -> Json:
-        return {name: told for name in names if (told := getattr(value, name)) not in (None, "")}
+        return {camel(name): told for name in names if (told := getattr(value, name)) not in (None, "")}
 
     return {
         "id": row.id,
         "name": row.name,
         "documentation": row.documentation,
+        "capabilities": list(row.offers),
+        **plain(row, ("regions", "status_page")),
+        **({"keyPage": row.key.page} if row.key.page else {}),
+        **(
+            {"largestWindow": prices.largest_window, "price": {"input": prices.input, "output": prices.output}}
+            if prices
+            else {}
+        ),
         "fields": [
             plain(each, ("name", "label", "kind", "required", "help", "placeholder"))
             | ({"choices": list(each.choices)} if each.choices else {})

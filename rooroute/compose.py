@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rooroute.doctor import Surroundings
     from rooroute.health_checks import HealthChecks
     from rooroute.profiles import Problem, Profile
+    from rooroute.providers.vendor import PriceRange
     from rooroute.rpc.reverse import ClientSecrets
 
 APP: Final = "rooroute"
@@ -93,6 +94,11 @@ async def make_backend(
             prices=known_prices,
             complete=credentials.complete,
         )
+
+    async def price_range(base_url: str, now: float) -> PriceRange | None:
+        from rooroute.adapters.price_table import known_range
+
+        return await known_range(base_url, now)
 
     @cache
     def connection_test() -> ConnectionTest:
@@ -161,6 +167,7 @@ async def make_backend(
             network=upstream,
             open_store=keychain.open,
             changed=changed,
+            price_range=price_range,
         )
     )
     backend.open()

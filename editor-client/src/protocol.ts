@@ -559,6 +559,12 @@ export interface Price {
   cacheWrite?: number | null;
 }
 
+/** From the cheapest to the dearest model, in USD per million tokens. */
+export interface PriceRange {
+  input: unknown[];
+  output: unknown[];
+}
+
 /** Something the user should mend. ``line`` is 1-based in the configuration file. */
 export interface Problem {
   message: string;
@@ -686,13 +692,22 @@ export interface Progress {
   value: AttemptBegun | TextArrived | ThinkingArrived | ToolCallArrived | Waiting | Reset | UsageSeen | StageDone;
 }
 
-/** What a wizard needs to ask for a profile of this vendor. */
+/**
+ * What a wizard needs to ask for a profile of this vendor, and what helps to choose one: ``capabilities`` and ``regions`` in words,
+ * the largest window (tokens) and the prices of its models where a table of prices is installed.
+ */
 export interface ProviderInfo {
   id: string;
   name: string;
   fields: Array<Record<string, unknown>>;
   presets: Array<Record<string, unknown>>;
   documentation?: string | null;
+  capabilities?: Array<string>;
+  regions?: string | null;
+  largestWindow?: number | null;
+  price?: PriceRange | null;
+  keyPage?: string | null;
+  statusPage?: string | null;
 }
 
 export interface Providers {

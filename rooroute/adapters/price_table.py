@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from rooroute.providers.model_list import Model
@@ -24,10 +25,11 @@ async def known_prices(base_url: str, ids: Sequence[str], now: float) -> Mapping
 async def known_range(base_url: str, now: float) -> PriceRange | None:
     """What the table's present models at ``base_url`` cost; None where the extra is missing or the address is nobody's that it knows.
     ``now`` as above."""
-    return await asyncio.to_thread(_range, base_url, datetime.fromtimestamp(now, UTC))
+    return await asyncio.to_thread(_range, base_url, datetime.fromtimestamp(now, UTC).date())
 
 
-def _range(base_url: str, moment: datetime) -> PriceRange | None:
+@lru_cache(maxsize=64)
+def _range(base_url: str, day: date) -> PriceRange | None:
     try:
         from genai_prices.data_snapshot import get_snapshot
     except ImportError:
@@ -36,7 +38,7 @@ def _range(base_url: str, moment: datetime) -> PriceRange | None:
         entries = get_snapshot().find_provider(None, None, base_url).models
     except LookupError:
         return None
-    known = []
+    known, moment = [], datetime(day.year, day.month, day.day, tzinfo=UTC)
     for entry in entries:
         prices = entry.get_prices(moment)
         asked, answered = _dollars(prices.input_mtok), _dollars(prices.output_mtok)

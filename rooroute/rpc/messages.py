@@ -402,14 +402,28 @@ class StatusChanged(Shape):
     limits: list[LimitStatus] | None = None
 
 
+class PriceRange(Shape):
+    """From the cheapest to the dearest model, in USD per million tokens."""
+
+    input: tuple[float, float]
+    output: tuple[float, float]
+
+
 class ProviderInfo(Shape):
-    """What a wizard needs to ask for a profile of this vendor."""
+    """What a wizard needs to ask for a profile of this vendor, and what helps to choose one: ``capabilities`` and ``regions`` in words,
+    the largest window (tokens) and the prices of its models where a table of prices is installed."""
 
     id: str
     name: str
     fields: list[Json]
     presets: list[Json]
     documentation: str | None = None
+    capabilities: list[str] = []
+    regions: str | None = None
+    largest_window: int | None = None
+    price: PriceRange | None = None
+    key_page: str | None = None
+    status_page: str | None = None
 
 
 class Providers(Shape):
