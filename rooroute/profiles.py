@@ -32,7 +32,7 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 ID_PATTERN: Final = r"^[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069](?:[^/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,62}[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069])?$"
-_CHECKED_PATH: Final = re.compile(r"/|/?(?!.*(?:\.\.|//))[\w.~%-][\w.~%/?&=@:+,;-]*", re.ASCII)
+CHECKED_PATH: Final = re.compile(r"/|/?(?!.*(?:\.\.|//))[\w.~%-][\w.~%/?&=@:+,;-]*", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONGEST: Final = 35 * 86400.0  # seconds
 _IN_RANGE: Final = "Choose a number of seconds in that range."
@@ -597,7 +597,7 @@ def _check_health(check: HealthCheck) -> Iterator[tuple[str, str, str]]:
             yield f"healthCheck.{name}", f"healthCheck.{name} is {bounds}.", "Choose a number in that range."
     if any(not 100 <= code <= 599 for code in check.expect_status):
         yield "healthCheck.expectStatus", "A status to expect is no HTTP status.", "Use numbers from 100 to 599."
-    if check.endpoint is not None and not _CHECKED_PATH.fullmatch(check.endpoint):
+    if check.endpoint is not None and not CHECKED_PATH.fullmatch(check.endpoint):
         told = "The endpoint of a health check is a path on the profile's own host."
         yield "healthCheck.endpoint", told, "Write it as /v1/models, or as models for one below the base URL."
     if check.sends is CheckKind.COMPLETION and (check.endpoint or check.expect_status or check.expect_body):

@@ -12,7 +12,16 @@ from typing import Any, Final
 from rooroute.importers.account import Section
 from rooroute.importers.gathered import Gathered
 from rooroute.importers.values import count, flag, names, number, seconds, statuses, text, texts, whole
-from rooroute.importers.vendors import place_at, price, profile_of, provider, spoken, take_headers, take_limits
+from rooroute.importers.vendors import (
+    place_at,
+    price,
+    profile_of,
+    provider,
+    spoken,
+    take_headers,
+    take_health,
+    take_limits,
+)
 from rooroute.profiles import CircuitBreaker, LastResort, Strategy, camel
 
 _PER_MILLION: Final = 1_000.0
@@ -31,7 +40,6 @@ _OPTIONS: Final = {
     "credentials_file": "credentialsFile",
     "api_version": "apiVersion",
 }
-_HEALTH: Final = "rooroute has no such setting: it learns a provider's health from the answers to real requests, which cost nothing more."
 
 
 def read(gateway: Section, gathered: Gathered) -> None:
@@ -68,7 +76,7 @@ def _provider(entry: Section, gathered: Gathered) -> None:
     gathered.add(profile_id, "options", found)
     take_limits(gathered, entry.section("rate_limit"), profile_id, _LIMITS)
     take_headers(gathered, entry.section("headers"), profile_id)
-    entry.leave("health_check", _HEALTH)
+    take_health(gathered, entry.section("health_check"), profile_id)
     return None
 
 
@@ -125,7 +133,7 @@ def _members(routing: Section, gathered: Gathered) -> None:
         if weight is not None:
             weights[profile_id] = weight
         _cost(entry, gathered)
-        entry.leave("health_check", _HEALTH)
+        take_health(gathered, entry.section("health_check"), profile_id)
     order = tuple(dict.fromkeys(name for _, name in sorted(ranked, key=lambda each: each[0])))
     gathered.put((*routing.place, "providers"), "profiles", order or None)
     gathered.put((*routing.place, "providers"), "weights", weights or None)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rooroute.importers.account import Section
 from rooroute.importers.conditions import whens
 from rooroute.importers.gathered import Gathered
-from rooroute.importers.values import flag, number, positive, text, texts, whole
+from rooroute.importers.values import flag, interval, number, positive, text, texts, whole
 from rooroute.importers.vendors import LIMITS, place_at, price, profile_of, provider, spoken, take_headers, take_limits
 from rooroute.profiles import Rule, Strategy, When
 
@@ -32,7 +32,6 @@ _ALGORITHMS: Final = {
     "least_connections": Strategy.LEAST_BUSY,
     "least_busy": Strategy.LEAST_BUSY,
 }
-_MONITOR: Final = "rooroute has no such setting: it measures every real request, and now and then tries who was not measured for long, at no extra cost."
 
 
 def read(root: Section, gathered: Gathered) -> None:
@@ -134,12 +133,28 @@ def _priority(rule: Section, gathered: Gathered) -> None:
 
 def _latency(rule: Section, gathered: Gathered) -> None:
     _strategy(rule, gathered)
-    _join(rule, gathered, _members(rule, gathered))
-    rule.leave("monitor_interval_seconds", _MONITOR)
+    members = _members(rule, gathered)
+    _join(rule, gathered, members)
+    _monitor(rule, gathered, members)
     told = f"pool {gathered.target}, latency.tooSlow: {_TOO_SLOW:g} seconds, since no limit is told"
     if rule.take("fallback_on_high_latency", flag, told):
         place = (*rule.place, "fallback_on_high_latency")
         gathered.put(place, "latency", replace(gathered.base().latency, too_slow=_TOO_SLOW))
+
+
+def _monitor(rule: Section, gathered: Gathered, members: list[str]) -> None:
+    """A health check of each member. It does not measure the time to first token: that would cost tokens all day long, and real requests
+    tell it."""
+    told = (
+        f"profiles {', '.join(members)}, healthCheck.interval: asks for the list of models so often, which costs no tokens; "
+        "healthCheck.sends: completion would measure answers too, at their price"
+    )
+    every = rule.take("monitor_interval_seconds", interval, told)
+    if every is None:
+        return
+    for profile_id in members:
+        check = replace(profile_of(gathered, profile_id).health_check, enabled=True, interval=every)
+        gathered.change(profile_id, health_check=check)
 
 
 def _cost(rule: Section, gathered: Gathered) -> None:

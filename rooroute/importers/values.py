@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rooroute.profiles import reference_name
+from rooroute.profiles import CHECKED_PATH, reference_name
 
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -71,6 +71,27 @@ def seconds(raw: Any) -> float:
             raise ValueError("It must be a time such as 30s or 5m.")
         return positive(sum(float(amount) * _UNITS[unit] for amount, unit in parts))
     return positive(raw)
+
+
+def interval(raw: Any) -> float:
+    """A time of at least a second and at most a day."""
+    if not 1 <= (value := seconds(raw)) <= _UNITS["d"]:
+        raise ValueError("It must be a time from 1s to 24h.")
+    return value
+
+
+def wait(raw: Any) -> float:
+    """A time of at least 100 ms and at most ten minutes."""
+    if not 0.1 <= (value := seconds(raw)) <= 600:
+        raise ValueError("It must be a time from 100ms to 10m.")
+    return value
+
+
+def path(raw: Any) -> str:
+    """A path on the provider's own host."""
+    if not CHECKED_PATH.fullmatch(value := text(raw)):
+        raise ValueError("It must be a path on the provider's own host, such as /v1/models.")
+    return value
 
 
 def statuses(raw: Any) -> tuple[int, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from rooroute.importers.account import Section
 from rooroute.importers.gathered import Gathered
-from rooroute.importers.values import count, positive, reference, text
+from rooroute.importers.values import count, flag, interval, path, positive, reference, text, wait
 from rooroute.profiles import Limits, Price, Profile
 from rooroute.providers.authentication import TEMPLATE
 from rooroute.providers.table import PROVIDERS
@@ -94,6 +95,20 @@ def take_limits(gathered: Gathered, entry: Section, profile_id: str, names: Mapp
         before = gathered.profiles.get(profile_id) or gathered.saved.profiles[profile_id]
         kept = {name: getattr(before.limits, name) for name in LIMITS} if before.limits else {}
         gathered.change(profile_id, limits=Limits(**{**kept, **found}))
+
+
+def take_health(gathered: Gathered, entry: Section, profile_id: str) -> None:
+    """An active health check. It asks for the list of models, or for the path that is named: neither costs tokens."""
+    where = f"profile {profile_id}, healthCheck"
+    found = {
+        "enabled": entry.take("enabled", flag, f"{where}.enabled: asks with a GET, which costs no tokens"),
+        "interval": entry.take("interval", interval, f"{where}.interval"),
+        "timeout": entry.take("timeout", wait, f"{where}.timeout"),
+        "endpoint": entry.take("endpoint", path, f"{where}.endpoint: below the host"),
+    }
+    told: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
+    if told:
+        gathered.change(profile_id, health_check=replace(profile_of(gathered, profile_id).health_check, **told))
 
 
 def price(before: Price | None, input_price: float | None, output_price: float | None) -> Price | None:

@@ -56,7 +56,6 @@ def under(prefix: str, rows: dict[str, tuple[str, Any]]) -> dict[str, tuple[str,
 
 
 LOOM, ROUTING, RULE = "ai_gateway.providers", "ai_gateway.routing", "routing_rules.#1"
-HEALTH = "learns a provider's health"
 GPT = ["gpt-4", "gpt-3.5-turbo"]
 
 
@@ -77,6 +76,11 @@ def cost(name: str, given: float, taken: float, *, of: str) -> dict[str, tuple[s
         f"{of}.{name}.cost.input_per_1k": (f"{name}.price.input", given),
         f"{of}.{name}.cost.output_per_1k": (f"{name}.price.output", taken),
     }
+
+
+def health(name: str, *, of: str, **more: Any) -> dict[str, tuple[str, Any]]:
+    rows = {"enabled": True, "interval": 30, **more}
+    return {f"{of}.{name}.health_check.{key}": (f"{name}.healthCheck.{key}", value) for key, value in rows.items()}
 
 
 def loom(name: str, rows: dict[str, tuple[str, Any]], provider: str | None = None) -> dict[str, tuple[str, Any]]:
@@ -185,9 +189,9 @@ EVERY = [
             **priority("openai", 0),
             **priority("anthropic", 1),
             **priority("local", 2),
+            **health("openai", of=f"{ROUTING}.providers"),
         },
-        {f"{ROUTING}.providers.openai.health_check": HEALTH},
-        SAVED,
+        saved=SAVED,
     ),
     Block(
         "loom-round-robin.yaml",
@@ -271,8 +275,8 @@ EVERY = [
     ),
     Block(
         "loom-active-health-checks.yaml",
-        loom("openai", {"api_key": ("openai.apiKey", "${OPENAI_API_KEY}")}, "openai"),
-        {f"{LOOM}.openai.health_check": HEALTH},
+        loom("openai", {"api_key": ("openai.apiKey", "${OPENAI_API_KEY}")}, "openai")
+        | health("openai", of=LOOM, timeout=5, endpoint="/v1/models"),
     ),
     Block(
         "loom-rate-limiting-per-provider.yaml",
@@ -360,8 +364,8 @@ EVERY = [
             "ai_gateway.model_mapping.gpt-4.openai": ("openai.modelMap.gpt-4", "gpt-4-turbo-preview"),
             "ai_gateway.model_mapping.gpt-4.anthropic": ("anthropic.modelMap.gpt-4", "claude-3-opus-20240229"),
             "ai_gateway.model_mapping.gpt-4.local": ("local.modelMap.gpt-4", "llama-2-70b"),
+            **health("openai", of=LOOM),
         },
-        {f"{LOOM}.openai.health_check": HEALTH},
     ),
     Block(
         "litellm-config.yaml",
@@ -414,9 +418,9 @@ EVERY = [
             **member("anthropic_claude", 1, of=RULE),
             **member("google_gemini", 2, of=RULE),
             f"{RULE}.fallback_on_high_latency": ("pool.latency.tooSlow", 10),
+            f"{RULE}.monitor_interval_seconds": ("anthropic_claude.healthCheck.interval", 10),
         },
-        {f"{RULE}.monitor_interval_seconds": "it measures every real request"},
-        SAVED,
+        saved=SAVED,
     ),
     Block(
         "simple-guide-cost.txt",
