@@ -1,7 +1,7 @@
 /** The wizard for a new profile, and the same form for one that is there. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { AskedField, Preset } from "../src/catalogue";
+import { type AskedField, offer, type Preset } from "../src/catalogue";
 import type { ProviderInfo, Stage } from "../src/protocol";
 import { ago } from "../src/words";
 import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
@@ -98,7 +98,7 @@ function chosenPools(draft: Draft): TemplateResult | typeof nothing {
 /** The first step: who is asked. */
 function catalogue(draft: Draft): TemplateResult {
   const rows = (ui.providers ?? []).flatMap((provider) => [
-    { provider, preset: undefined as Preset | undefined, name: provider.name, note: "" },
+    { provider, preset: undefined as Preset | undefined, name: provider.name, note: offer(provider) },
     ...presetsOf(provider).map((preset) => ({
       provider,
       preset: preset as Preset | undefined,
