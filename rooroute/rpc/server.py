@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from cattrs import Converter
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, LanguageServerProtocol, lsp_method
 
@@ -30,8 +31,6 @@ _INVALID_PARAMS: Final = -32602
 _LIFE_CYCLE: Final = frozenset(
     {types.INITIALIZE, types.INITIALIZED, types.SHUTDOWN, types.EXIT, types.WORKSPACE_EXECUTE_COMMAND}
 )
-
-log = logging.getLogger(__name__)
 
 
 class _NotLsp(Exception):
@@ -79,7 +78,8 @@ class Server(LanguageServer):
     """pygls' server, which tells the user nothing behind our back."""
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        log.info("pygls reports a %s", type(error).__name__)
+        if not isinstance(error, JsonRpcException):
+            note(error)
 
 
 class Protocol(LanguageServerProtocol):
@@ -245,7 +245,8 @@ def serve(make_application: MakeApplication, *, watch_parent: WatchParent | None
     it needs should be imported inside it. ``watch_parent(pid, gone)`` calls ``gone``, from any thread, when that process has died.
     """
     incoming, outgoing = seal_standard_streams()
-    logging.getLogger("pygls").setLevel(logging.WARNING)  # bodies are told at INFO
+    # pygls quotes the client: bodies at INFO, unknown methods at WARNING, params at ERROR; Server tells its errors by their place.
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)
     keep_quiet()
     server = Server("rooroute", VERSION, protocol_cls=Protocol, converter_factory=Converter, max_workers=1)
     for name in COMMANDS:

@@ -182,14 +182,13 @@ async def test_no_traceback_and_no_key_leaves_by_an_error(server: Client) -> Non
         wrong = await refused(server, method, params)
         assert wrong.data["kind"] in {"internal", "invalidInput", "invalidMessage"}
     await refused(server, CANARY)
+    server.notify(CANARY, {"key": CANARY})
     server.notify("rooroute/profiles/save", {"profile": {"id": "a", "provider": "openai"}, "apiKey": CANARY})
     await server.request("rooroute/complete", asking("litter"))
     await server.stop()
     everything = bytes(server.stdout + server.stderr)
     assert b"Traceback" not in everything
-    assert CANARY.encode() not in everything.replace(
-        f"'{CANARY}'".encode(), b""
-    )  # an unknown method is named in the log
+    assert CANARY.encode() not in everything
     assert b"careless" not in everything
 
 
