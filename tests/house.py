@@ -177,7 +177,7 @@ async def house(
             now=clock.now,
             monotonic=clock.monotonic,
             jitter=lambda: 0.0,
-            configuration=lambda: configuration,
+            configuration=lambda: built.configuration,
             state=state,
             credentials=credentials,
             upstream=upstream,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from rooroute.errors import AllCoolingDown, AllFailed, Unanswered
-from rooroute.profiles import Profile
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, Step
 from rooroute.secret import Secret
@@ -26,9 +24,9 @@ async def unanswered(h: House) -> None:
 
 
 def edit(h: House, profile_id: str, **changes: object) -> None:
-    profiles = cast(dict[str, Profile], h.configuration.profiles)
-    profiles[profile_id] = replace(profiles[profile_id], **changes)  # type: ignore[arg-type]
-    object.__setattr__(h.configuration, "revision", f"{h.configuration.revision}+")  # as of a file that was read anew
+    """As a file that was read anew would have it."""
+    edited = replace(h.configuration.profiles[profile_id], **changes)  # type: ignore[arg-type]
+    h.configuration = replace(h.configuration, profiles={**h.configuration.profiles, profile_id: edited})
 
 
 async def test_an_account_that_was_topped_up_is_found_by_the_next_look(tmp_path: Path) -> None:
