@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -46,12 +47,17 @@ def choose_provider(call: Call, *, wizard: bool) -> tuple[Vendor, str | None]:
 
 
 def _from_catalogue(call: Call) -> str:
-    rows = [(vendor.id, vendor.name) for vendor in PROVIDERS.values()]
+    rows = [(vendor.id, _offer(vendor)) for vendor in PROVIDERS.values()]
     rows += [(preset.id, f"{preset.name}, {preset.base_url}") for _, preset in _PRESETS.values()]
     for number, (name, told) in enumerate(rows, 1):
         call.terminal.remark(f"  {number:>2}  {name:<18} {told}")
     answer = call.terminal.ask("Which provider (a number or a name)")
     return rows[int(answer) - 1][0] if answer.isdecimal() and 0 < int(answer) <= len(rows) else answer
+
+
+def _offer(vendor: Vendor) -> str:
+    told = "; ".join(text for text in (", ".join(vendor.offers), vendor.regions) if text)
+    return f"{vendor.name} ({told})" if told else vendor.name
 
 
 def fill_in(call: Call, vendor: Vendor, fields: Json, *, everything: bool) -> Json:
@@ -66,8 +72,10 @@ def fill_in(call: Call, vendor: Vendor, fields: Json, *, everything: bool) -> Js
 
 
 def _answer(call: Call, field: Field, present: str) -> str:
-    if field.help:
-        call.terminal.remark(f"  {field.help}{f' For example {field.placeholder}' if field.placeholder else ''}")
+    example = f"For example {field.placeholder}" if field.placeholder else ""
+    choices = f"One of: {', '.join(field.choices)}." if field.choices else ""
+    if told := " ".join(text for text in (field.help, choices, example) if text):
+        call.terminal.remark(f"  {told}")
     answer = call.terminal.ask(
         f"{field.label}{'' if field.required else ' (- for none)' if present else ' (optional)'}", present
     )
@@ -78,7 +86,9 @@ def _present(fields: Json, path: str) -> str:
     value: Any = fields
     for step in path.split("."):
         value = value.get(step) if isinstance(value, dict) else None
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool | dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
 
 
 def choose_model(call: Call, draft: Profile, secrets: Mapping[str, str]) -> str:

@@ -315,6 +315,24 @@ async def test_without_a_keyring_the_name_of_a_variable_is_asked_for(shell: Shel
 
 
 @pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
+async def test_choices_are_named_and_a_mapping_that_is_not_retyped_stays_as_it_is(shell: Shell) -> None:
+    preferences = 'options.provider={"order": ["anthropic"], "zdr": true, "sort": null}'
+    add = ("profiles", "add")
+    await shell.well(*add, "router", "--provider", "openrouter", "--model", "m", "--key-env", "K", "--set", preferences)
+    text = shell.config.read_text()
+    keep = {"Model (": "\n", "Provider preferences (": "\n", "App title": "\n", "App URL": "\n", "Base URL": "\n"}
+    said = await asyncio.to_thread(shell.type, ("profiles", "edit", "router"), keep | {"keep it": "\n"})
+    assert said.code == 0, said.out
+    assert '[{"order": ["anthropic"], "zdr": true, "sort": null}]' in said.out
+    assert shell.config.read_text() == text
+    await shell.well(*add, "open", "--provider", "openai", "--model", "m", "--key-env", "K")
+    asked = {"Model (": "\n", "Organization": "\n", "Project": "\n", "API (": "responses\n", "Base URL": "\n"}
+    said = await asyncio.to_thread(shell.type, ("profiles", "edit", "open"), asked | {"keep it": "\n"})
+    assert "One of: chat, responses." in said.out
+    assert "api: responses" in shell.config.read_text()
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
 async def test_ctrl_c_at_a_question_ends_quietly(shell: Shell) -> None:
     said = await asyncio.to_thread(shell.type, ("profiles", "add"), {"What shall it be called": "\x03"})
     assert said.code == 130
