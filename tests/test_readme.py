@@ -19,6 +19,11 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("rooroute ")]
 
 
+def test_nothing_is_left_to_be_filled_in() -> None:
+    """A line that is one word in capitals stands for something that was to come."""
+    assert re.findall(r"^[^\w\n]*[A-Z][A-Z0-9_]{2,}[^\w\n]*$", README, re.MULTILINE) == []
+
+
 def section(title: str) -> str:
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
