@@ -492,8 +492,11 @@ class Backend:
 
     async def stats(self, since: float | None, group_by: str) -> Json:
         records = await self._parts.state.attempts(since or 0.0)
-        rows = await asyncio.to_thread(figures, records, GroupBy(group_by))
-        return {"rows": [views.stats_row(each) for each in rows]}
+        providers = {each.id: each.provider for each in self._parts.config.current.profiles.values()}
+        rows = await asyncio.to_thread(figures, records, GroupBy(group_by), providers)
+        began = max(since or 0.0, min((each.at for each in records), default=0.0))
+        covered = 0.0 if group_by == GroupBy.DAY else self._parts.ports.now() - began
+        return {"rows": [views.stats_row(each, covered) for each in rows]}
 
 
 def _recent(records: Sequence[AttemptRecord]) -> _Recent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +13,9 @@ from typing import Any, Final
 from rooroute.outcome import Fault
 
 OK: Final = "ok"
+_NOBODY: Final[Mapping[str, str]] = {}
+_DAY: Final = 86_400.0
+_MONTH: Final = 30 * _DAY
 BLAMELESS: Final = frozenset({Fault.CANCELLED, Fault.REQUEST, Fault.CONTEXT, Fault.POLICY, Fault.LOCAL_LIMIT})
 
 
@@ -51,6 +54,7 @@ class AttemptRecord:
 
 class GroupBy(StrEnum):
     PROFILE = "profile"
+    PROVIDER = "provider"
     MODEL = "model"
     DAY = "day"
     TAG = "tag"
@@ -91,22 +95,34 @@ def _day(record: AttemptRecord) -> str:
     return datetime.fromtimestamp(record.at, UTC).date().isoformat()
 
 
-_KEYS: Final[dict[GroupBy, Callable[[AttemptRecord], Iterable[str]]]] = {
-    GroupBy.PROFILE: lambda record: (record.profile_id,),
-    GroupBy.MODEL: lambda record: (record.model,),
-    GroupBy.DAY: lambda record: (_day(record),),
-    GroupBy.TAG: lambda record: record.tags,
-    GroupBy.POOL: lambda record: (record.pool_id or "",),
+UNKNOWN: Final = "unknown"
+"""The provider of profiles that are no longer there."""
+
+_KEYS: Final[dict[GroupBy, Callable[[AttemptRecord, Mapping[str, str]], Iterable[str]]]] = {
+    GroupBy.PROFILE: lambda record, _: (record.profile_id,),
+    GroupBy.PROVIDER: lambda record, providers: (providers.get(record.profile_id, UNKNOWN),),
+    GroupBy.MODEL: lambda record, _: (record.model,),
+    GroupBy.DAY: lambda record, _: (_day(record),),
+    GroupBy.TAG: lambda record, _: record.tags,
+    GroupBy.POOL: lambda record, _: (record.pool_id or "",),
 }
 
 
-def figures(records: Iterable[AttemptRecord], group_by: GroupBy = GroupBy.PROFILE) -> list[Figures]:
-    """One row per profile, model, UTC day, tag or pool, in the keys' order; an attempt with two tags counts for both."""
+def figures(
+    records: Iterable[AttemptRecord], group_by: GroupBy = GroupBy.PROFILE, providers: Mapping[str, str] = _NOBODY
+) -> list[Figures]:
+    """One row per profile, provider, model, UTC day, tag or pool, in the keys' order; an attempt with two tags counts for both.
+    ``providers`` names each profile's provider by its id."""
     groups: dict[str, list[AttemptRecord]] = defaultdict(list)
     for record in records:
-        for key in _KEYS[group_by](record):
+        for key in _KEYS[group_by](record, providers):
             groups[key].append(record)
     return [_summed(key, groups[key]) for key in sorted(groups)]
+
+
+def a_month(cost: float | None, seconds: float) -> float | None:
+    """USD for 30 days at the rate of ``cost`` in so many seconds; None without a cost, and of less than a day, which says little."""
+    return None if cost is None or seconds < _DAY else cost * _MONTH / seconds
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from rooroute.errors import RoorouteError
 from rooroute.health_status import health_json
-from rooroute.ledger import OK, AttemptRecord, Figures
+from rooroute.ledger import OK, AttemptRecord, Figures, a_month
 from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.roster import candidate, candidates
@@ -152,19 +152,32 @@ _LISTED: Final = 5
 _SPAN_WORDS: Final = {"hour": "hour", "day": "day", "calendarDay": "day", "month": "month"}
 
 
-def stats_row(figures: Figures) -> Json:
-    """One row of ``rooroute/stats``."""
+def stats_row(figures: Figures, seconds: float = 0.0) -> Json:
+    """One row of ``rooroute/stats``; ``seconds`` is the time it covers."""
     row = figures_json(figures)
-    for name, seconds in (
+    for name, wait in (
         ("p90FirstTokenMs", figures.first_token_p90_s),
         ("p99FirstTokenMs", figures.first_token_p99_s),
         ("averageFirstTokenMs", figures.first_token_average_s),
     ):
-        if seconds is not None:
-            row[name] = round(seconds * 1000, 1)
-    if figures.uptime is not None:
-        row["uptime"] = figures.uptime
-    return {"key": figures.key, **row, "successes": figures.succeeded}
+        if wait is not None:
+            row[name] = round(wait * 1000, 1)
+    told = {
+        "errorRate": None if figures.success_rate is None else 1.0 - figures.success_rate,
+        "uptime": figures.uptime,
+        "costPerMonth": a_month(figures.cost, seconds),
+    }
+    return {
+        "key": figures.key,
+        **row,
+        **_present(told),
+        "successes": figures.succeeded,
+        "attempts": figures.attempts,
+        "cachedInputTokens": figures.cached_input_tokens,
+        "cacheWriteTokens": figures.cache_write_tokens,
+        "reasoningTokens": figures.reasoning_tokens,
+        "lastAt": timestamp(figures.last_at),
+    }
 
 
 def _needs_attention(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooroute.ledger import BLAMELESS, AttemptRecord, GroupBy, figures, percentile
+from rooroute.ledger import BLAMELESS, UNKNOWN, AttemptRecord, GroupBy, a_month, figures, percentile
 from rooroute.outcome import Fault
 
 DAY = 1_800_000_000.0  # 2027-01-15T08:00Z
@@ -30,6 +30,18 @@ def test_nothing_adds_up_to_nothing() -> None:
 def test_attempts_are_grouped(group_by: GroupBy, keys: list[str]) -> None:
     records = [attempt(), attempt(profile_id="b"), attempt(model="n"), attempt(at=DAY - 8 * 3600 - 1)]
     assert [row.key for row in figures(records, group_by)] == keys
+
+
+def test_a_providers_profiles_count_together_and_those_that_are_gone_too() -> None:
+    records = [attempt(), attempt(profile_id="b"), attempt(profile_id="c"), attempt(profile_id="gone")]
+    rows = figures(records, GroupBy.PROVIDER, {"a": "openai", "b": "openai", "c": "groq"})
+    assert [(row.key, row.attempts) for row in rows] == [("groq", 1), ("openai", 2), (UNKNOWN, 1)]
+
+
+def test_a_month_goes_on_like_the_days_before() -> None:
+    assert a_month(2.0, 10 * 86_400.0) == 6.0
+    assert a_month(2.0, 3_600.0) is None
+    assert a_month(None, 10 * 86_400.0) is None
 
 
 @pytest.mark.parametrize("fault", sorted(BLAMELESS))

@@ -826,14 +826,17 @@ export interface StageDone {
 
 export interface Stats {
   since?: string | null;
-  groupBy?: "profile" | "model" | "day" | "tag" | "pool";
+  groupBy?: "profile" | "provider" | "model" | "day" | "tag" | "pool";
 }
 
+/** ``requests`` counts what was asked, ``attempts`` how often; rates leave out what was the caller's own doing. Costs in USD. */
 export interface StatsRow {
   key: string;
   requests: number;
+  attempts?: number | null;
   successes?: number | null;
   successRate?: number | null;
+  errorRate?: number | null;
   /** The share of the minutes with an attempt in which somebody was answered. */
   uptime?: number | null;
   averageFirstTokenMs?: number | null;
@@ -843,7 +846,13 @@ export interface StatsRow {
   p99FirstTokenMs?: number | null;
   inputTokens: number;
   outputTokens: number;
+  cachedInputTokens?: number | null;
+  cacheWriteTokens?: number | null;
+  reasoningTokens?: number | null;
   cost?: number | null;
+  /** What 30 days would cost if they went on like this; told of a day or more. */
+  costPerMonth?: number | null;
+  lastAt?: string | null;
 }
 
 export interface StatsRows {

@@ -211,9 +211,14 @@ def _requests(commands: Group) -> None:
     stats = _add(commands, "stats", "rooroute.commands.statistics:stats", "counts, times, tokens and cost")
     stats.add_argument("--since", metavar="TIME", default="7d", help="30m, 12h, 7d, or a date such as 2026-01-31 (7d)")
     stats.add_argument(
-        "--by", choices=("profile", "model", "day", "tag", "pool"), default="profile", help="what a row is (profile)"
+        "--by",
+        choices=("profile", "provider", "model", "day", "tag", "pool"),
+        default="profile",
+        help="what a row is (profile)",
     )
-    _json(stats)
+    form = stats.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="as comma-separated values, for a spreadsheet")
+    form.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _told_to_rules(parser: Words) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +14,12 @@ from rooroute.commands.typed import moment
 Json: TypeAlias = dict[str, Any]
 
 _HEADINGS: Final = ("REQUESTS", "GOOD", "MEDIAN", "P90", "P95", "P99 TO FIRST TOKEN", "TOKENS IN", "OUT", "USD")
+_A_MONTH: Final = "USD IN 30 DAYS"
+_COLUMNS: Final = (
+    "requests", "attempts", "successes", "successRate", "errorRate", "uptime", "averageFirstTokenMs", "medianFirstTokenMs",
+    "p90FirstTokenMs", "p95FirstTokenMs", "p99FirstTokenMs", "inputTokens", "outputTokens", "cachedInputTokens", "cacheWriteTokens",
+    "reasoningTokens", "cost", "costPerMonth", "lastAt",
+)  # fmt: skip
 VERDICTS: Final[Mapping[str, str]] = {
     "ok": "answered",
     "rateLimit": "rate limited",
@@ -41,9 +49,13 @@ def stats(call: Call) -> int:
     found = call.visit(lambda backend: backend.stats(since, call.options.by))
     if call.options.json:
         call.terminal.json(found)
+    elif call.options.csv:
+        call.terminal.piece(_csv(call.options.by, found["rows"]))
     elif found["rows"]:
-        rows = [_stats_cells(row) for row in found["rows"]]
-        call.terminal.show(call.terminal.table((call.options.by.upper(), *_HEADINGS), rows))
+        forecast = any("costPerMonth" in row for row in found["rows"])
+        headings = (call.options.by.upper(), *_HEADINGS, *((_A_MONTH,) if forecast else ()))
+        rows = [(*_stats_cells(row), *((_usd(row.get("costPerMonth")),) if forecast else ())) for row in found["rows"]]
+        call.terminal.show(call.terminal.table(headings, rows))
     else:
         call.terminal.say("Nothing was asked in that time.")
     return OK
@@ -62,8 +74,21 @@ def _stats_cells(row: Json) -> Sequence[Cell]:
         *(wait(name) for name in ("median", "p90", "p95", "p99")),
         f"{row['inputTokens']:,}",
         f"{row['outputTokens']:,}",
-        "" if cost is None else f"{cost:.4f}",
+        _usd(cost),
     )
+
+
+def _usd(cost: float | None) -> str:
+    return "" if cost is None else f"{cost:.4f}"
+
+
+def _csv(by: str, rows: Sequence[Json]) -> str:
+    """Every figure of every row, under the names that the protocol gives them; empty where it is not known."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, (by, *_COLUMNS), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({by: row["key"], **{name: row[name] for name in _COLUMNS if name in row}} for row in rows)
+    return text.getvalue()
 
 
 def why(call: Call) -> int:

@@ -111,9 +111,18 @@ def _profile_cells(profile: Json, now: str) -> Sequence[Cell]:
 
 
 def _below(profile: Json) -> str:
-    if profile["state"] not in {"cooldown", "failed"}:
+    told = (profile.get("reason"), profile.get("remedy")) if profile["state"] in {"cooldown", "failed"} else ()
+    return " ".join(text for text in (*told, _health(profile.get("health"))) if text)
+
+
+def _health(health: Json | None) -> str:
+    """What its checks say, where it is checked; ``sends`` names their cost."""
+    if health is None or health["source"] != "check":
         return ""
-    return " ".join(text for text in (profile.get("reason"), profile.get("remedy")) if text)
+    words = {"unknown": "not checked yet"}.get(health["status"], health["status"])
+    wait = f" after {health['latencyMs']:.0f} ms" if health.get("latencyMs") is not None else ""
+    error = f": {health['error'].rstrip('.')}" if health["error"] else ""
+    return f"Health check: {words}{wait if not error else ''}{error}. {health['sends']}"
 
 
 def _figures(stats: Json | None) -> str:

@@ -202,7 +202,7 @@ class ByRequest(Shape):
 
 class Stats(Shape):
     since: Time | None = None
-    group_by: Literal["profile", "model", "day", "tag", "pool"] = "profile"
+    group_by: Literal["profile", "provider", "model", "day", "tag", "pool"] = "profile"
 
 
 class Import(Shape):
@@ -593,10 +593,14 @@ class Why(Shape):
 
 
 class StatsRow(Shape):
+    """``requests`` counts what was asked, ``attempts`` how often; rates leave out what was the caller's own doing. Costs in USD."""
+
     key: str
     requests: int
+    attempts: int | None = None
     successes: int | None = None
     success_rate: float | None = None
+    error_rate: float | None = None
     uptime: float | None = None
     """The share of the minutes with an attempt in which somebody was answered."""
     average_first_token_ms: float | None = None
@@ -606,7 +610,13 @@ class StatsRow(Shape):
     p99_first_token_ms: float | None = None
     input_tokens: int
     output_tokens: int
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
     cost: float | None = None
+    cost_per_month: float | None = None
+    """What 30 days would cost if they went on like this; told of a day or more."""
+    last_at: Time | None = None
 
 
 class StatsRows(Shape):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import os
 import signal
@@ -227,6 +229,11 @@ async def test_why_and_stats_tell_what_was(shell: Shell) -> None:
         ["second", "1", "0%"],
         ["third", "1", "100%"],
     ]
+    rows = list(csv.DictReader(io.StringIO((await shell.well("stats", "--by", "provider", "--csv")).out)))
+    told = ("provider", "requests", "attempts", "successes", "errorRate", "cost")
+    assert [[row[name] for name in told] for row in rows] == [["openai-compatible", "1", "3", "1", str(1 - 1 / 3), ""]]
+    assert rows[0]["lastAt"].endswith("Z")
+    assert (await shell("stats", "--csv", "--json")).code == 2
     assert (await shell.well("stats", "--by", "model", "--json")).json["rows"][0]["key"] == "scripted-large"
     assert (await shell.well("stats", "--since", "2000-01-01", "--by", "day")).out.count("\n") == 2
     assert (await shell.well("stats", "--since", "2999-01-01")).out == "Nothing was asked in that time.\n"

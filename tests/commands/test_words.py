@@ -50,7 +50,7 @@ def test_every_command_has_a_function_a_help_and_config(parser: Words, capsys: p
         ),
         (["profiles", "remove"], "rooroute profiles remove: PROFILE is missing; see rooroute profiles remove --help."),
         (["status", "now"], "rooroute: there is a word too many; see rooroute --help."),
-        (["stats", "--by", "week"], "rooroute stats: --by is one of profile, model, day, tag, pool."),
+        (["stats", "--by", "week"], "rooroute stats: --by is one of profile, provider, model, day, tag, pool."),
         (["chat", "--pool"], "rooroute chat: --pool needs a value; see rooroute chat --help."),
         (["pools", "add", "work"], "rooroute pools add: PROFILE is missing; see rooroute pools add --help."),
     ],
