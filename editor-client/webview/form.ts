@@ -142,15 +142,20 @@ function catalogue(draft: Draft): TemplateResult {
 
 function set(draft: Draft, path: string, value: unknown): void {
   draft.profile = withValue(draft.profile, path, value);
-  draft.wrong.delete(path);
-  draft.test = undefined;
-  draft.ask = undefined;
+  stale(draft, path);
 }
 
 function setKey(draft: Draft, value: string): void {
   draft.apiKey = value.trim();
-  draft.wrong.delete("apiKey");
+  stale(draft, "apiKey");
+}
+
+/** What was said of the draft before this change does not hold any more. */
+function stale(draft: Draft, path: string): void {
+  const said = draft.wrong.delete(path) || draft.test || draft.ask;
   draft.test = undefined;
+  draft.ask = undefined;
+  if (said) draw();
 }
 
 function setMapping(draft: Draft, path: string, text: string): void {

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { equal, ok, Suite } from "./runner.mjs";
-import { hasKeyring, Session, until } from "./session.mjs";
+import { hasKeyring, Session, sleep, until } from "./session.mjs";
 import { startProvider } from "./provider.mjs";
 import { CLIENT } from "./workbench.mjs";
 
@@ -363,6 +363,8 @@ export async function journey(python) {
 
     await test("after a reload of the window everything is still there", async () => {
       await openPanel();
+      // The workbench writes down every few seconds which editors are open.
+      await sleep(7000);
       await session.reload();
       await session.statusBar(/Gemini1|default/);
       const frame = await session.panel();
