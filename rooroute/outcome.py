@@ -47,7 +47,8 @@ class Failure:
     waiting time in seconds from now (None when it gave none or a senseless one). ``per_model`` narrows the scope to the model asked.
     ``status`` is the HTTP status, ``code`` the provider's typed code. ``confirm`` asks for one more try before a key is called dead.
     ``daily`` marks a provider's day quota whose hint may be shorter than the day. ``max_tokens_allowed`` is the window a context
-    failure named, in tokens. ``retired`` says that the provider no longer offers the model at all.
+    failure named, in tokens. ``retired`` says that the provider no longer offers the model at all, ``seals_refused`` that the history
+    holds signed thinking which this provider does not accept: without it the same request may be answered.
     """
 
     fault: Fault
@@ -61,6 +62,7 @@ class Failure:
     daily: bool = False
     max_tokens_allowed: int | None = None
     retired: bool = False
+    seals_refused: bool = False
 
 
 class Unreachable(Exception):

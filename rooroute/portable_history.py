@@ -9,10 +9,12 @@ parts it made are unwrapped and everybody else's are dropped: a foreign signatur
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Final
 
-from rooroute.chat import ChatRequest, Message, Part, TextPart, ThinkingPart, ToolCall
+from rooroute.chat import ChatRequest, Message, Part, TextPart, ThinkingPart
 
 _KEPT_CALLS: Final = 4096
 
@@ -33,11 +35,28 @@ class SignatureMemory:
 
     Bounded: the oldest of 4,096 calls is forgotten first. Lives in one process; a conversation continued in another one goes on without
     signatures, which both vendors accept for turns that are over.
+
+    It also keeps which signatures a profile refused: two servers may speak one dialect and not know each other's seals.
     """
 
     def __init__(self) -> None:
         self._thinking: OrderedDict[str, tuple[ThinkingPart, ...]] = OrderedDict()
         self._signatures: dict[str, str] = {}
+        self._refused: OrderedDict[bytes, None] = OrderedDict()
+
+    def distrust(self, profile_id: str, request: ChatRequest, maker: str) -> bool:
+        """Leave out from now on, for this profile, what ``maker`` signed in this request. Whether anything of it was there."""
+        sent = for_dialect(request, maker, self, profile_id)
+        refused = [_mark(profile_id, each) for message in sent.messages for each in _signatures_of(message)]
+        for each in refused:
+            self._refused[each] = None
+        while len(self._refused) > _KEPT_CALLS:
+            self._refused.popitem(last=False)
+        return bool(refused)
+
+    def distrusted(self, profile_id: str, signature: str) -> bool:
+        """Whether this profile refused it; ``signature`` is bare."""
+        return bool(self._refused) and _mark(profile_id, signature) in self._refused
 
     def remember(self, message: Message) -> None:
         """Note the signed parts of a delivered answer; its signatures are sealed already."""
@@ -72,12 +91,23 @@ def _parts(message: Message) -> tuple[Part, ...]:
     return message.content
 
 
-def _call_for(call: ToolCall, maker: str) -> ToolCall:
-    return replace(call, signature=unsealed(call.signature, maker))
+def _mark(profile_id: str, signature: str) -> bytes:
+    """Signatures may be long; a digest stands for one."""
+    return blake2b(f"{profile_id}\0{signature}".encode("utf-8", "replace"), digest_size=16).digest()
 
 
-def for_dialect(request: ChatRequest, maker: str, memory: SignatureMemory) -> ChatRequest:
-    """The request as the dialect named ``maker`` may see it: its own signatures bare, foreign thinking gone, dropped parts restored."""
+def _signatures_of(message: Message) -> Iterator[str]:
+    yield from (part.signature for part in _parts(message) if isinstance(part, ThinkingPart) and part.signature)
+    yield from (call.signature for call in message.tool_calls if call.signature)
+
+
+def for_dialect(request: ChatRequest, maker: str, memory: SignatureMemory, profile_id: str = "") -> ChatRequest:
+    """The request as the dialect named ``maker`` may see it: its own signatures bare, foreign thinking gone, dropped parts restored.
+    What the profile ``profile_id`` refused before counts as foreign."""
+
+    def opened(signature: str | None) -> str | None:
+        bare = unsealed(signature, maker)
+        return None if bare is None or memory.distrusted(profile_id, bare) else bare
 
     def fit(message: Message) -> Message:
         if message.role != "assistant":
@@ -88,8 +118,9 @@ def for_dialect(request: ChatRequest, maker: str, memory: SignatureMemory) -> Ch
         kept = tuple(
             replace(part, signature=bare) if isinstance(part, ThinkingPart) else part
             for part in message.content
-            if (bare := unsealed(part.signature, maker) if isinstance(part, ThinkingPart) else "") is not None
+            if (bare := opened(part.signature) if isinstance(part, ThinkingPart) else "") is not None
         )
-        return replace(message, content=kept, tool_calls=tuple(_call_for(call, maker) for call in message.tool_calls))
+        calls = tuple(replace(call, signature=opened(call.signature)) for call in message.tool_calls)
+        return replace(message, content=kept, tool_calls=calls)
 
     return replace(request, messages=tuple(fit(message) for message in request.messages))

@@ -78,6 +78,13 @@ ROWS: Final = (
         text=pattern(r"input length and `max_tokens` exceed context limit"),
         window=pattern(r"> ([\d,]+)"),
     ),
+    # Thinking that another server of this dialect signed: https://github.com/NousResearch/hermes-agent/issues/24401
+    Row(
+        Fault.BAD_ANSWER,
+        codes=frozenset({"invalid_request_error"}),
+        text=pattern(r"invalid `?signature`? in `?(?:redacted_)?thinking`? block"),
+        seals_refused=True,
+    ),
     # https://github.com/anthropics/claude-code/issues/58367
     Row(
         Fault.POLICY,

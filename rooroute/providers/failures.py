@@ -183,7 +183,7 @@ class Row:
 
     ``codes`` are typed codes in lower case, any of which fits; ``text`` is searched in the lower-case sentence; ``header`` is a header that
     must be there. ``hint`` replaces the usual reading of the provider's waiting time. ``window`` finds the number of tokens a context
-    failure allows, in the sentence. ``retired`` says that the vendor no longer offers the model at all. ``if_`` is a condition no other field can say.
+    failure allows, in the sentence. ``retired`` and ``seals_refused`` are as in ``Failure``. ``if_`` is a condition no other field can say.
     """
 
     fault: Fault
@@ -197,6 +197,7 @@ class Row:
     confirm: bool = False
     daily: bool = False
     retired: bool = False
+    seals_refused: bool = False
     hint: Callable[[Evidence], float | None] = field(default=lambda evidence: evidence.hint)
     window: re.Pattern[str] | None = None
 
@@ -224,6 +225,7 @@ class Row:
             confirm=self.confirm,
             daily=self.daily,
             retired=self.retired,
+            seals_refused=self.seals_refused,
             max_tokens_allowed=_tokens(allowed.group(1)) if allowed else None,
         )
 

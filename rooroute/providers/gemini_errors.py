@@ -118,6 +118,13 @@ ROWS: Final = (
         text=pattern(r"token count.{0,40}exceeds the maximum number of (?:input )?tokens"),
         window=pattern(r"number of (?:input )?tokens allowed \(?([\d,]+)"),
     ),
+    # "Corrupted thought signature.": https://github.com/google-gemini/gemini-cli/issues/13467
+    Row(
+        Fault.BAD_ANSWER,
+        codes=frozenset({"invalid_argument"}),
+        text=pattern(r"(?:corrupted|invalid) thought.?signature|thought.?signature is not valid"),
+        seals_refused=True,
+    ),
     Row(Fault.PERMISSION, codes=frozenset({"failed_precondition"}), scope=Scope.DOMAIN),
     Row(Fault.REQUEST, codes=frozenset({"invalid_argument", "out_of_range"})),
     Row(Fault.CREDENTIAL, codes=frozenset({"unauthenticated"}), confirm=True),

@@ -21,11 +21,12 @@ _CUT_SHORT: Final = {"max_output_tokens": FinishReason.LENGTH, "content_filter":
 
 ROWS: Final = (
     # Sealed reasoning opens for the organisation alone that it was made for: another profile may have no trouble with this history.
-    Row(Fault.BAD_ANSWER, codes=frozenset({"invalid_encrypted_content"})),
+    Row(Fault.BAD_ANSWER, codes=frozenset({"invalid_encrypted_content"}), seals_refused=True),
     Row(
         Fault.BAD_ANSWER,
         status=statuses(400),
         text=pattern(r"encrypted content .{0,2000}could not be (?:verified|decrypted)"),
+        seals_refused=True,
     ),
     *openai_errors.ROWS,
 )
