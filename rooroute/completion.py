@@ -7,14 +7,14 @@ and does what they say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from rooroute.attempt import Attempt, Delivery, Sink
 from rooroute.books import Books, reasons, unreachable
 from rooroute.chat import ChatRequest, CompletionOptions, Message
+from rooroute.errand import EVERYBODY, Progress, errand
 from rooroute.errors import (
     Cancelled,
     ContentFiltered,
@@ -31,29 +31,26 @@ from rooroute.errors import (
 from rooroute.ledger import AttemptRecord
 from rooroute.limiter import NOTHING_RESERVED, Amounts, Limiter, Reservation
 from rooroute.outcome import Failure, Fault
+from rooroute.picking import Picking
 from rooroute.portable_history import SignatureMemory, for_dialect
 from rooroute.ports import Ports
-from rooroute.profiles import Configuration, OnInterrupt, Profile, Strategy
+from rooroute.profiles import OnInterrupt, Profile, Strategy
 from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for, target_for
-from rooroute.roster import Lineup, Roster, cost_estimate, most_cost, pool_of
+from rooroute.roster import Roster, cost_estimate, most_cost
 from rooroute.routing.candidate import Candidate
-from rooroute.routing.costs import switch_cost
-from rooroute.routing.crowd import choose
 from rooroute.routing.figures import FIGURES, Policy
 from rooroute.routing.limits import Measure, Refused
-from rooroute.routing.marks import Change, ProbeLease, Snapshot
-from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, ready_at
-from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
+from rooroute.routing.marks import ProbeLease
+from rooroute.routing.pool import Decision, Nobody, Use, Wait
 from rooroute.routing.rules import told as rules_told
 from rooroute.routing.settling import Ending, another_ready, ask_again, renew
-from rooroute.routing.shown import sentence, shown_state
-from rooroute.routing.strategies import BLANK, Reading, unknown
+from rooroute.routing.shown import sentence
 from rooroute.routing.window import Window
-from rooroute.session import facts_of, in_tool_loop, revert_for, session_of
 from rooroute.unanswered import titles_of, unanswered
+from rooroute.waiting_line import WaitingLine
 
 MAX_REQUESTS: Final = 1_000
 _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
@@ -62,9 +59,6 @@ _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
     Fault.POLICY: ContentFiltered,
 }
 _REQUESTS_REMEMBERED: Final = 20
-_EVERYBODY: Final = ""
-"""Instead of a profile's id: a limit that holds for the whole request."""
-_BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 _CANCELLED: Final = Failure(Fault.CANCELLED, "The request was cancelled.")
 
 
@@ -116,13 +110,13 @@ class Completions:
     def look_again(self) -> None:
         """Tell waiting requests that somebody may have come back."""
         for story in self._live.values():
-            story.nudge.set()
+            story.line.nudge()
 
-    def _waiting(self, request_id: str) -> _Story:
+    def _waiting(self, request_id: str) -> WaitingLine:
         story = self._live.get(request_id)
-        if story is None or story.waiting_for is None:
+        if story is None or not story.line.standing:
             raise NotFound(f"No request {request_id!r} is waiting now.", field="requestId")
-        return story
+        return story.line
 
 
 class _Story:
@@ -139,46 +133,28 @@ class _Story:
         options: CompletionOptions,
         sink: Sink,
     ) -> None:
-        self._ports, self._window, self._memory = ports, window, memory
-        self._roster, self._limiter = roster, limiter
-        self._request, self._options, self._sink = request, options, sink
+        self._ports, self._window, self._memory, self._limiter = ports, window, memory, limiter
+        self._sink = sink
         self._delivery = Delivery(sink)
-        self._configuration = ports.configuration()
-        self._pool = pool_of(self._configuration, options.pool, options.profile, options.fallback, options.model)
-        self._session = session_of(request, options.session)
-        self._facts = facts_of(request, options)
-        self._made: tuple[Configuration, int, Lineup] | None = None
-        self._strategy = self._lineup().way.strategy
-        self._alone = not (self._pool.enabled and self._pool.failover.enabled) or options.fallback is False
-        self._only: str | None = None
+        configuration = ports.configuration()
+        self._errand = errand(ports, configuration, request, options)
+        self._progress = Progress()
+        self._picking = Picking(ports, window, roster, self._errand, self._progress, configuration)
+        self.line = WaitingLine(ports, sink, self._progress)
+        self._books = Books(ports, request, options, self._errand.pool, self._errand.session, window.noticed)
         self._refused_by_policy = False
-        self._books = Books(ports, request, options, self._pool, self._session, window.noticed)
-        self._owner = f"{ports.owner}/{options.request_id}"
-        self._began = ports.monotonic()
-        self._waited = 0.0
-        self._tried: set[tuple[str, str]] = set()
-        self._asked: dict[str, int] = {}
         self._renewed: set[str] = set()
-        self._unfit: dict[str, str] = {}
-        self._limited: dict[str, Refused] = {}
-        self._unfit_errors: list[RoorouteError] = []
         self._faults: list[Fault] = []
         self._settling: set[asyncio.Future[None]] = set()
-        self._early: str | None = None
-        self._first: Decision | None = None
-        self._switched_for: float | None = None
-        self._continued = ""
         self._requests: dict[str, list[HttpRequest]] = {}
-        self.nudge = asyncio.Event()
-        self.waiting_for: Wait | None = None
 
     def remember_requests(self, kept: dict[str, list[HttpRequest]]) -> None:
         """Where the exact requests are kept for a while, by request id."""
         self._requests = kept
 
     async def tell(self) -> dict[str, Any]:
-        if self._options.consent == "session":
-            self._window.consents.add(self._pool.id)
+        if self._errand.options.consent == "session":
+            self._window.consents.add(self._errand.pool.id)
         try:
             while True:
                 decision = await self._pick()
@@ -187,7 +163,8 @@ class _Story:
                         if (answer := await self._ask(decision)) is not None:
                             return answer
                     case Wait():
-                        await self._wait_in_line(decision)
+                        await self.line.stand(decision)
+                        self._picking.start_over()
                     case Nobody():
                         raise self._give_up(decision)
                     case _:
@@ -199,15 +176,19 @@ class _Story:
 
     def rehearse(self) -> dict[str, Any]:
         """The first decision, told instead of done."""
-        decision = self._choose()
-        way = self._lineup().way
+        decision = self._picking.choose()
+        way = self._picking.lineup().way
         told = reasons(decision, way)
         told.pop("moreCandidates", None)
-        found = {**told, "rules": rules_told(self._pool.rules, self._facts), "estimatedTokens": self._facts.tokens}
+        found = {
+            **told,
+            "rules": rules_told(self._errand.pool.rules, self._errand.facts),
+            "estimatedTokens": self._errand.facts.tokens,
+        }
         if isinstance(decision, Use):
-            profile = self._configuration.profiles[decision.candidate.profile_id]
+            profile = self._picking.configuration.profiles[decision.candidate.profile_id]
             found["profileId"] = profile.id
-            price = cost_estimate(profile, self._facts, self._window.measurements.output_tokens())
+            price = cost_estimate(profile, self._errand.facts, self._window.measurements.output_tokens())
             found |= {} if price is None else {"estimatedCost": price}
         return found
 
@@ -216,157 +197,22 @@ class _Story:
             await asyncio.wait(self._settling)
         await self._books.blame_unreachable()
         await self._books.written()
-        self._books.record_why(self._first, self._waited, self._lineup().way, self._switched_for)
-
-    # --- pick ---
-
-    def _lineup(self) -> Lineup:
-        known = (self._configuration, self._ports.credentials.version)
-        if self._made is None or self._made[0] is not known[0] or self._made[1] != known[1]:
-            found = self._roster.lineup(self._configuration, self._pool, self._facts, self._session)
-            self._made = (*known, found)
-        return self._made[2]
-
-    def _candidates(self) -> Sequence[Candidate]:
-        found = self._lineup().candidates
-        if not (self._unfit or self._limited or self._measured):
-            return found
-        return tuple(self._seen(each) for each in found)
-
-    @property
-    def _measured(self) -> bool:
-        """Whether the pool puts profiles behind the others by what was measured."""
-        return self._pool.latency.too_slow is not None or self._pool.leave_below is not None
-
-    def _seen(self, candidate: Candidate) -> Candidate:
-        """The candidate with what this request and this window have learnt of it."""
-        if candidate.profile_id in self._unfit:
-            return replace(candidate, excluded=self._unfit[candidate.profile_id])
-        limited = self._limited.get(candidate.profile_id) or self._limited.get(_EVERYBODY)
-        if limited is not None and limited.until > self._ports.now():
-            candidate = replace(candidate, limited_until=limited.until, limit=limited.gauge.words)
-        how = self._pool.latency
-        if how.too_slow is not None:
-            seconds = self._window.measurements.first_token(candidate.profile_id, how, self._ports.now())
-            if seconds is not None and seconds > how.too_slow:
-                return replace(candidate, group=candidate.group + SPOKEN_AGAINST)
-        least = self._pool.leave_below
-        if least is not None and self._window.measurements.share_left(candidate.profile_id, self._ports.now()) <= least:
-            return replace(candidate, group=candidate.group + NEARLY_USED_UP)
-        return candidate
+        self._books.record_why(
+            self._picking.first, self._progress.waited, self._picking.lineup().way, self._picking.switched_for
+        )
 
     async def _pick(self) -> Decision:
-        """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update."""
-        ask = self._wish()
-        short = self._short_list(ask)
-        decision = choose(ask, short, self._candidates, self._ports.state.snapshot(), self._ports.now())
-        if isinstance(decision, Use) and decision.probe:
-
-            def take(snapshot: Snapshot) -> tuple[Change, Decision]:
-                sure = choose(ask, short, self._candidates, snapshot, self._ports.now())
-                return (sure.change if isinstance(sure, Use) else Change()), sure
-
-            decision = await self._ports.state.update(take)
-        if self._first is None:
-            self._first = decision
-            self._switched_for = self._switch_cost(decision.candidate.profile_id) if isinstance(decision, Use) else None
-        if isinstance(decision, Use):
-            self._only = decision.candidate.profile_id if self._alone else None
-            if decision.pointer_lost:
-                self._window.lose_pointer(self._pool.id, self._session)
-            if len(self._books.attempts) >= self._most_attempts():
-                await self._let_go(decision)
-                return self._spent(self._candidates())
+        decision = await self._picking.pick()
+        if isinstance(decision, Use) and self._picking.exhausted:
+            await self._let_go(decision)
+            return self._picking.spent()
         return decision
-
-    def _short_list(self, ask: Ask) -> list[Candidate] | None:
-        """In a large pool, those among whom the choice lies unless none of them can answer."""
-        crowd = self._lineup().crowd
-        if crowd is None:
-            return None
-        return [self._seen(each) for each in crowd.near(ask, self._ports.state.snapshot(), self._ports.now())]
-
-    def _choose(self) -> Decision:
-        """What would be decided now; nothing is done."""
-        ask = self._wish()
-        return choose(ask, self._short_list(ask), self._candidates, self._ports.state.snapshot(), self._ports.now())
-
-    def _wish(self) -> Ask:
-        stay = self._window.stay(self._pool.id, self._session)
-        most = self._pool.max_wait if self._pool.max_wait is not None else self._configuration.defaults.max_wait
-        late = self._late() and bool(self._books.attempts)
-        return Ask(
-            owner=self._owner,
-            pool_id=self._pool.id,
-            strategy=self._strategy,
-            revert=revert_for(self._pool, self._request),
-            max_wait=0.0 if late else max(0.0, most - self._waited),
-            tried=frozenset(self._tried),
-            pinned=self._only,
-            pointer=self._options.profile or self._window.pointer(self._pool.id, self._session),
-            sticky=stay.profile_id if stay else None,
-            sticky_since=stay.since if stay else 0.0,
-            in_tool_loop=in_tool_loop(self._request),
-            retry_now=self._early,
-            reading=self._reading(),
-            last_resort=self._pool.last_resort,
-            consented=self._options.consent is not None or self._pool.id in self._window.consents,
-            switch_cost=self._switch_cost,
-            max_switch_cost=self._pool.max_switch_cost,
-            safety_net=self._pool.safety_net,
-            resets_at=self._resets_at if self._pool.reset_first else unknown,
-        )
-
-    def _resets_at(self, profile_id: str) -> float | None:
-        return self._window.measurements.resets_at(profile_id, self._ports.now())
-
-    def _reading(self) -> Reading:
-        """What the strategy may know of the profiles; nothing where it goes by order and turns alone."""
-        if self._strategy in _BLIND:
-            return BLANK
-        pool, seen, now = self._pool, self._window.measurements, self._ports.now()
-        turns, turn = seen.turns(pool.id)
-        profiles, facts, output = self._configuration.profiles, self._facts, seen.output_tokens()
-        return Reading(
-            cost=lambda each: cost_estimate(profiles[each], facts, output),
-            first_token=lambda each: seen.first_token(each, pool.latency, now),
-            measured_at=seen.asked_at,
-            explore=seen.explores(pool.id, pool.latency),
-            busy=seen.busy,
-            weights=pool.weights,
-            turns=turns,
-            turn=turn,
-        )
-
-    def _switch_cost(self, profile_id: str) -> float | None:
-        """USD that leaving the session's warm prompt cache for this profile costs; None where nobody knows."""
-        stay = self._window.stay(self._pool.id, self._session)
-        if stay is None or stay.profile_id == profile_id or not stay.warm_tokens:
-            return None
-        profiles = self._configuration.profiles
-        here, there = profiles.get(stay.profile_id), profiles.get(profile_id)
-        return switch_cost(stay.warm_tokens, here.price, there.price) if here and there else None
-
-    def _most_attempts(self) -> int:
-        return self._pool.max_attempts or len(self._lineup().candidates) + 1
-
-    def _late(self) -> bool:
-        """Whether so much time has passed that nothing but a profile never asked yet is worth another attempt."""
-        return self._ports.monotonic() - self._began - self._waited > self._pool.max_elapsed
-
-    def _spent(self, everybody: Sequence[Candidate]) -> Nobody:
-        """The budget of attempts is spent; somebody resting may still have a time of return."""
-        snapshot, now = self._ports.state.snapshot(), self._ports.now()
-        soonest = ready_at([each for each in everybody if each.profile_id in self._asked], snapshot, now)
-        shown = tuple(shown_state(each, snapshot, now) for each in everybody)
-        returning = soonest if soonest is not None and soonest > now else None
-        return Nobody(NobodyKind.ATTEMPTS_EXHAUSTED, returning, shown)
 
     # --- ask ---
 
     async def _ask(self, use: Use) -> dict[str, Any] | None:
         """One attempt at ``use.candidate``; the result, or None when another one may be made."""
-        profile = self._configuration.profiles[use.candidate.profile_id]
+        profile = self._picking.configuration.profiles[use.candidate.profile_id]
         held = await self._reserve(use, profile)
         message = await self._prepare(use, profile, held) if held is not None else None
         if message is None or held is None:
@@ -376,9 +222,11 @@ class _Story:
         self._sink.attempt(len(self._books.attempts) + 1, profile.id, use.candidate.model, use.why)
         self._ports.state.note_selected(profile.id, sent_at)
         self._sent(message)
-        self._asked[profile.id] = self._asked.get(profile.id, 0) + 1
+        self._progress.asked[profile.id] = self._progress.asked.get(profile.id, 0) + 1
         self._window.measurements.chosen(
-            self._pool.id, profile.id, self._pool.weights if self._strategy is Strategy.WEIGHTED else None
+            self._errand.pool.id,
+            profile.id,
+            self._errand.pool.weights if self._picking.strategy is Strategy.WEIGHTED else None,
         )
         self._window.measurements.begun(profile.id)
         keeper = asyncio.ensure_future(self._keep(use.probe)) if use.probe else None
@@ -397,7 +245,7 @@ class _Story:
             self._limiter.settle(held, Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0))
             if failure is _CANCELLED:
                 await asyncio.shield(self._let_go(use))
-        self._early = None
+        self._progress.early = None
         if failure is not None:
             await self._after(use, failure, attempt, sent_at)
             return None
@@ -407,7 +255,7 @@ class _Story:
     def _sent(self, message: HttpRequest) -> None:
         """Keep the exact request for whoever asks why, in memory only and not for long."""
         kept = self._requests
-        kept.setdefault(self._options.request_id, []).append(message)
+        kept.setdefault(self._errand.options.request_id, []).append(message)
         while len(kept) > _REQUESTS_REMEMBERED:
             del kept[next(iter(kept))]
 
@@ -420,12 +268,14 @@ class _Story:
 
     async def _reserve(self, use: Use, profile: Profile) -> Reservation | None:
         """What the attempt takes of the user's limits; None when one of them has no room: the request goes on, and nothing is marked."""
-        gauges = self._limiter.gauges(self._configuration, self._pool, profile, self._options.tags)
+        gauges = self._limiter.gauges(
+            self._picking.configuration, self._errand.pool, profile, self._errand.options.tags
+        )
         if not gauges:
             return NOTHING_RESERVED
         usual = self._window.measurements.output_tokens()
-        output = usual if self._facts.output_tokens is None else self._facts.output_tokens
-        amounts = Amounts(self._facts.tokens + output, most_cost(profile, self._facts, output) or 0.0)
+        output = usual if self._errand.facts.output_tokens is None else self._errand.facts.output_tokens
+        amounts = Amounts(self._errand.facts.tokens + output, most_cost(profile, self._errand.facts, output) or 0.0)
         try:
             held = await self._limiter.reserve(gauges, amounts)
         except BaseException:
@@ -433,14 +283,14 @@ class _Story:
             raise
         if isinstance(held, Reservation):
             return held
-        self._limited[_EVERYBODY if self._for_everybody(held, profile) else profile.id] = held
+        self._progress.limited[EVERYBODY if self._for_everybody(held, profile) else profile.id] = held
         await self._let_go(use)
         return None
 
     def _for_everybody(self, refused: Refused, profile: Profile) -> bool:
         """Whether no other profile would be let through either. Where money is short, a cheaper one may be."""
-        gauge, tags = refused.gauge, {f"tag:{each}" for each in self._options.tags if each not in profile.tags}
-        return gauge.measure is not Measure.COST and gauge.holder in {f"pool:{self._pool.id}", *tags}
+        gauge, tags = refused.gauge, {f"tag:{each}" for each in self._errand.options.tags if each not in profile.tags}
+        return gauge.measure is not Measure.COST and gauge.holder in {f"pool:{self._errand.pool.id}", *tags}
 
     async def _prepare(self, use: Use, profile: Profile, held: Reservation) -> HttpRequest | None:
         """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
@@ -454,8 +304,8 @@ class _Story:
             target = target_for(profile, use.candidate.model, secrets)
             return dialect.build(target, for_dialect(self._wanted(), dialect.name, self._memory, profile.id))
         except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
-            self._unfit[profile.id] = _as_reason(wrong, profile)
-            self._unfit_errors.append(wrong)
+            self._progress.unfit[profile.id] = _as_reason(wrong, profile)
+            self._progress.wrong.append(wrong)
             self._limiter.release(held)
             await self._let_go(use)
             return None
@@ -466,9 +316,12 @@ class _Story:
 
     def _wanted(self) -> ChatRequest:
         """What to send: the request and, in the middle of a continued answer, what was delivered of it."""
-        if not self._continued:
-            return self._request
-        return replace(self._request, messages=(*self._request.messages, Message("assistant", self._continued)))
+        if not self._progress.continued:
+            return self._errand.request
+        return replace(
+            self._errand.request,
+            messages=(*self._errand.request.messages, Message("assistant", self._progress.continued)),
+        )
 
     def _committer(self, use: Use, sent_at: float) -> Callable[[], None]:
         """At the first token: whoever waits for this probe may go ahead. A task of its own, off the delivery's path."""
@@ -497,12 +350,12 @@ class _Story:
             outcome,
             sent_at=sent_at,
             policy=self._policy(use.candidate),
-            everybody=self._candidates() if isinstance(outcome, Failure) else (),
+            everybody=self._picking.candidates() if isinstance(outcome, Failure) else (),
             leases=use.probe,
         )
 
     def _policy(self, candidate: Candidate) -> Policy:
-        return self._books.policy(self._configuration, candidate, lone=self._lineup().enabled == 1)
+        return self._books.policy(self._picking.configuration, candidate, lone=self._picking.lineup().enabled == 1)
 
     # --- judge ---
 
@@ -517,14 +370,14 @@ class _Story:
         if failure.seals_refused and self._goes_without_seals(use, attempt):
             await self._let_go(use)
             return
-        self._tried.add((use.candidate.profile_id, use.candidate.model))
+        self._progress.tried.add((use.candidate.profile_id, use.candidate.model))
         self._faults.append(failure.fault)
         if unreachable(failure):
             self._books.keep_back(use.candidate, failure, sent_at, self._policy(use.candidate))
             await self._let_go(use)
         else:
             await self._settle(use, failure, sent_at)
-        if failure.fault in _REJECTED and failure.status not in self._pool.failover.retry_codes:
+        if failure.fault in _REJECTED and failure.status not in self._errand.pool.failover.retry_codes:
             self._rejected(use, failure)
         elif attempt.committed:
             self._go_on_or_stop(use, failure)
@@ -537,75 +390,68 @@ class _Story:
             raise self._broken_off(use, failure)
         if failure.fault is Fault.CONTEXT and self._only_larger(use.candidate, failure):
             return
-        if failure.fault is Fault.POLICY and self._pool.policy_fallback and not self._refused_by_policy:
+        if failure.fault is Fault.POLICY and self._errand.pool.policy_fallback and not self._refused_by_policy:
             self._refused_by_policy = True
-            if self._next() is not None:
+            if self._picking.next() is not None:
                 return
-        title = self._configuration.profiles[use.candidate.profile_id].title
+        title = self._picking.configuration.profiles[use.candidate.profile_id].title
         raise _REJECTED[failure.fault](f"{title} refused the request: {failure.message}", **self._so_far())
 
     def _renews(self, use: Use, attempt: Attempt, sent_at: float) -> bool:
         """A short-lived token that is refused is nobody's fault yet: once per request another is made, and the profile asked again."""
-        profile = self._configuration.profiles[use.candidate.profile_id]
+        profile = self._picking.configuration.profiles[use.candidate.profile_id]
         if attempt.committed or not self._ports.credentials.renew(profile, sent_at):
             return False
         self._renewed.add(profile.id)
-        return self._room_to_ask_again()
+        return self._picking.room_to_ask_again()
 
     def _goes_without_seals(self, use: Use, attempt: Attempt) -> bool:
         """Thinking that another server signed: the same profile is asked again, without what it refused."""
         refused = self._memory.distrust(use.candidate.profile_id, self._wanted(), attempt.dialect.name)
-        return refused and not attempt.committed and self._room_to_ask_again()
+        return refused and not attempt.committed and self._picking.room_to_ask_again()
 
     async def _once_more(self, candidate: Candidate, failure: Failure) -> None:
         """Clear the way for a second call to the same profile where that may help and costs no untried one its attempt."""
         others = another_ready(
             failure,
             candidate,
-            [each for each in self._candidates() if each.profile_id not in self._asked],
+            [each for each in self._picking.candidates() if each.profile_id not in self._progress.asked],
             self._ports.state.snapshot(),
             self._ports.now(),
             self._policy(candidate),
         )
-        pause = ask_again(failure, self._asked[candidate.profile_id], others, self._policy(candidate))
-        if pause is None or self._late() or not self._room_to_ask_again():
+        pause = ask_again(failure, self._progress.asked[candidate.profile_id], others, self._policy(candidate))
+        if pause is None or self._picking.late or not self._picking.room_to_ask_again():
             return
-        if not await self._limiter.retry(self._configuration):
+        if not await self._limiter.retry(self._picking.configuration):
             return
         if failure.fault is Fault.CREDENTIAL:
             self._ports.credentials.forget(candidate.profile_id)
-        self._tried.discard((candidate.profile_id, candidate.model))
+        self._progress.tried.discard((candidate.profile_id, candidate.model))
         if pause:
             await asyncio.sleep(pause * (0.5 + self._ports.jitter()))
 
-    def _room_to_ask_again(self) -> bool:
-        everybody = self._candidates()
-        untried = sum(
-            each.enabled and each.excluded is None and each.profile_id not in self._asked for each in everybody
-        )
-        return len(self._books.attempts) + untried < self._most_attempts()
-
     def _only_larger(self, candidate: Candidate, failure: Failure) -> bool:
         """Leave out whoever is not known to have a larger window. Whether anybody is left."""
-        profiles = self._configuration.profiles
+        profiles = self._picking.configuration.profiles
         refused = profiles[candidate.profile_id].context_window or failure.max_tokens_allowed or 0
-        needed = max(self._facts.tokens, refused)
-        for each in self._candidates():
+        needed = max(self._errand.facts.tokens, refused)
+        for each in self._picking.candidates():
             window = profiles[each.profile_id].context_window
             if window is None or window <= needed:
-                self._unfit.setdefault(each.profile_id, "is not known to have a window large enough")
-        return any(each.excluded is None and each.enabled for each in self._candidates())
+                self._progress.unfit.setdefault(each.profile_id, "is not known to have a window large enough")
+        return any(each.excluded is None and each.enabled for each in self._picking.candidates())
 
     def _go_on_or_stop(self, use: Use, failure: Failure) -> None:
         """The answer broke off in the middle. Never a second attempt once a tool call went out: it may have been run."""
-        wish = self._options.on_interrupt or self._pool.on_interrupt
-        if self._delivery.has_calls or (following := self._next()) is None:
+        wish = self._errand.options.on_interrupt or self._errand.pool.on_interrupt
+        if self._delivery.has_calls or (following := self._picking.next()) is None:
             raise self._broken_off(use, failure)
         if wish is OnInterrupt.RESTART:
-            self._continued = ""
+            self._progress.continued = ""
             self._delivery.reset(len(self._books.attempts) + 1)
         elif wish is OnInterrupt.CONTINUE and self._may_continue(following):
-            self._continued = self._delivery.text_so_far()
+            self._progress.continued = self._delivery.text_so_far()
         else:
             raise self._broken_off(use, failure)
 
@@ -614,46 +460,9 @@ class _Story:
         text = self._delivery.text_so_far()
         if self._delivery.has_thinking or text != text.rstrip():
             return False
-        profile = self._configuration.profiles[profile_id]
-        model = next((each.model for each in self._candidates() if each.profile_id == profile_id), "")
+        profile = self._picking.configuration.profiles[profile_id]
+        model = next((each.model for each in self._picking.candidates() if each.profile_id == profile_id), "")
         return dialect_for(profile, model).continues
-
-    def _next(self) -> str | None:
-        """Who would be asked next."""
-        if len(self._books.attempts) >= self._most_attempts():
-            return None
-        decision = self._choose()
-        return decision.candidate.profile_id if isinstance(decision, Use) else None
-
-    # --- wait ---
-
-    async def _wait_in_line(self, wait: Wait) -> None:
-        """Wait until somebody may be back, the user is impatient, or another window's doing changes the picture."""
-        began = self._ports.monotonic()
-        self.waiting_for = wait
-        self.nudge.clear()
-        self._sink.waiting(wait.until, self._ports.now(), wait.profile_ids)
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, wait.until - self._ports.now())):
-                    await self.nudge.wait()
-        finally:
-            self.waiting_for = None
-            self._waited += self._ports.monotonic() - began
-        self._configuration = self._ports.configuration()
-        self._tried.clear()
-
-    def retry_now(self) -> None:
-        """The user wants the first in line tried before its time."""
-        if self.waiting_for is not None:
-            self._early = self.waiting_for.profile_ids[0]
-        self.nudge.set()
-
-    def skip(self) -> None:
-        """The user does not want to wait for the first in line."""
-        if self.waiting_for is not None:
-            self._unfit[self.waiting_for.profile_ids[0]] = "was skipped by hand"
-        self.nudge.set()
 
     # --- end ---
 
@@ -662,14 +471,16 @@ class _Story:
         self._memory.remember(message)
         last = self._books.attempts[-1]
         warm = last.cached_input_tokens + last.cache_write_tokens
-        self._window.answered(self._pool.id, self._session, profile.id, self._ports.now(), self._strategy, warm)
-        if self._options.pin:
-            self._window.pin(self._pool.id, self._session, profile.id)
-        self._ports.state.note_working(self._pool.id, profile.id)
+        self._window.answered(
+            self._errand.pool.id, self._errand.session, profile.id, self._ports.now(), self._picking.strategy, warm
+        )
+        if self._errand.options.pin:
+            self._window.pin(self._errand.pool.id, self._errand.session, profile.id)
+        self._ports.state.note_working(self._errand.pool.id, profile.id)
         usage, cost = self._books.total_usage(), self._books.total_cost()
         self._sink.usage(usage)
         return {
-            "requestId": self._options.request_id,
+            "requestId": self._errand.options.request_id,
             "profileId": profile.id,
             "model": candidate.model,
             "finishReason": attempt.finish,
@@ -680,23 +491,27 @@ class _Story:
         }
 
     def _give_up(self, nobody: Nobody) -> RoorouteError:
-        if self._unfit_errors and not self._books.attempts and len(self._unfit_errors) == len(self._candidates()):
-            nobody_could_say_it = all(isinstance(each, InvalidInput) for each in self._unfit_errors)
-            if nobody_could_say_it or len(self._unfit_errors) == 1:
-                return self._unfit_errors[0]
+        if (
+            self._progress.wrong
+            and not self._books.attempts
+            and len(self._progress.wrong) == len(self._picking.candidates())
+        ):
+            nobody_could_say_it = all(isinstance(each, InvalidInput) for each in self._progress.wrong)
+            if nobody_could_say_it or len(self._progress.wrong) == 1:
+                return self._progress.wrong[0]
         return unanswered(
             nobody,
             now=self._ports.now(),
-            request_id=self._options.request_id,
-            titles=titles_of(self._configuration.profiles.values()),
+            request_id=self._errand.options.request_id,
+            titles=titles_of(self._picking.configuration.profiles.values()),
             attempts=self._books.attempts,
             faults=self._faults,
             hosts_lost=self._books.hosts_lost(),
         )
 
     def _broken_off(self, use: Use, failure: Failure) -> StreamInterrupted:
-        profiles = self._configuration.profiles
-        following = self._next()
+        profiles = self._picking.configuration.profiles
+        following = self._picking.next()
         hint = f" Ask again to have {profiles[following].title} answer." if following else ""
         why = sentence(failure.fault, failure.message).rstrip(".")
         return StreamInterrupted(
@@ -709,7 +524,7 @@ class _Story:
     def _so_far(self) -> dict[str, Any]:
         """What an error owes the caller: the attempts, what they used, and the part of the answer that was delivered."""
         data: dict[str, Any] = {
-            "requestId": self._options.request_id,
+            "requestId": self._errand.options.request_id,
             "attempts": self._books.attempts_json(),
             "usage": self._books.total_usage(),
         }

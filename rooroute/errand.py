@@ -1,0 +1,73 @@
+"""One request: what was given, which stays, and how far it has come, which grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from rooroute.chat import ChatRequest, CompletionOptions
+from rooroute.errors import RoorouteError
+from rooroute.ports import Ports
+from rooroute.profiles import Configuration, Pool
+from rooroute.roster import pool_of
+from rooroute.routing.limits import Refused
+from rooroute.routing.rules import Facts
+from rooroute.session import facts_of, session_of
+
+EVERYBODY: Final = ""
+"""Instead of a profile's id: a limit that holds for the whole request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What is known of a request before anything is done for it. ``owner`` names it on this machine; ``began`` is in seconds of the
+    monotonic clock; ``alone``: it stays with the first profile it comes to."""
+
+    request: ChatRequest
+    options: CompletionOptions
+    pool: Pool
+    session: str
+    facts: Facts
+    owner: str
+    began: float
+    alone: bool
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a request has met so far.
+
+    ``tried`` are the (profile id, model) pairs not to be asked again, ``asked`` says how often each profile was. ``unfit`` ends a sentence
+    about each profile that cannot take it after all, ``wrong`` are the errors that said so; ``limited`` are the limits it found without
+    room, by profile id or ``EVERYBODY``. ``early`` is the profile the user wants tried before its time, ``waited`` how many seconds it has
+    stood in line, ``continued`` the delivered text that the next answer goes on from.
+    """
+
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    asked: dict[str, int] = field(default_factory=dict)
+    unfit: dict[str, str] = field(default_factory=dict)
+    wrong: list[RoorouteError] = field(default_factory=list)
+    limited: dict[str, Refused] = field(default_factory=dict)
+    early: str | None = None
+    waited: float = 0.0
+    continued: str = ""
+
+    @property
+    def attempts(self) -> int:
+        """How often anybody was asked."""
+        return sum(self.asked.values())
+
+
+def errand(ports: Ports, configuration: Configuration, request: ChatRequest, options: CompletionOptions) -> Errand:
+    """The errand of this request. Raises NotFound for a pool or profile that is not there."""
+    pool = pool_of(configuration, options.pool, options.profile, options.fallback, options.model)
+    return Errand(
+        request=request,
+        options=options,
+        pool=pool,
+        session=session_of(request, options.session),
+        facts=facts_of(request, options),
+        owner=f"{ports.owner}/{options.request_id}",
+        began=ports.monotonic(),
+        alone=not (pool.enabled and pool.failover.enabled) or options.fallback is False,
+    )

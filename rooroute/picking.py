@@ -1,0 +1,228 @@
+"""Who is asked next: the request's wish, the candidates as it and its window know them, and what ``routing`` decides of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from rooroute.errand import EVERYBODY, Errand, Progress
+from rooroute.ports import Ports
+from rooroute.profiles import Configuration, Strategy
+from rooroute.roster import Lineup, Roster, cost_estimate
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.costs import switch_cost
+from rooroute.routing.crowd import choose
+from rooroute.routing.marks import Change, Snapshot
+from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, ready_at
+from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
+from rooroute.routing.shown import shown_state
+from rooroute.routing.strategies import BLANK, Reading, unknown
+from rooroute.routing.window import Window
+from rooroute.session import in_tool_loop, revert_for
+
+_BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
+
+
+class Picking:
+    """One request's choices. ``configuration`` is the one it goes by until it has waited, ``strategy`` the one it keeps; ``first`` is its
+    first decision, and ``switched_for`` what that one cost of the session's warm cache, in USD."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        window: Window,
+        roster: Roster,
+        errand: Errand,
+        progress: Progress,
+        configuration: Configuration,
+    ) -> None:
+        self._ports, self._window, self._roster = ports, window, roster
+        self._errand, self._progress = errand, progress
+        self.configuration = configuration
+        self._made: tuple[Configuration, int, Lineup] | None = None
+        self._only: str | None = None
+        self.strategy = self.lineup().way.strategy
+        self.first: Decision | None = None
+        self.switched_for: float | None = None
+
+    def lineup(self) -> Lineup:
+        """The pool's profiles for this request, by the configuration and the keys that are known now."""
+        known = (self.configuration, self._ports.credentials.version)
+        if self._made is None or self._made[0] is not known[0] or self._made[1] != known[1]:
+            found = self._roster.lineup(self.configuration, self._errand.pool, self._errand.facts, self._errand.session)
+            self._made = (*known, found)
+        return self._made[2]
+
+    def candidates(self) -> Sequence[Candidate]:
+        """The lineup with what this request and this window have learnt of it."""
+        found = self.lineup().candidates
+        if not (self._progress.unfit or self._progress.limited or self._measured):
+            return found
+        return tuple(self._seen(each) for each in found)
+
+    @property
+    def _measured(self) -> bool:
+        """Whether the pool puts profiles behind the others by what was measured."""
+        return self._errand.pool.latency.too_slow is not None or self._errand.pool.leave_below is not None
+
+    def _seen(self, candidate: Candidate) -> Candidate:
+        """The candidate with what this request and this window have learnt of it."""
+        progress, measurements, now = self._progress, self._window.measurements, self._ports.now()
+        if candidate.profile_id in progress.unfit:
+            return replace(candidate, excluded=progress.unfit[candidate.profile_id])
+        limited = progress.limited.get(candidate.profile_id) or progress.limited.get(EVERYBODY)
+        if limited is not None and limited.until > now:
+            candidate = replace(candidate, limited_until=limited.until, limit=limited.gauge.words)
+        how = self._errand.pool.latency
+        if how.too_slow is not None:
+            seconds = measurements.first_token(candidate.profile_id, how, now)
+            if seconds is not None and seconds > how.too_slow:
+                return replace(candidate, group=candidate.group + SPOKEN_AGAINST)
+        least = self._errand.pool.leave_below
+        if least is not None and measurements.share_left(candidate.profile_id, now) <= least:
+            return replace(candidate, group=candidate.group + NEARLY_USED_UP)
+        return candidate
+
+    async def pick(self) -> Decision:
+        """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update."""
+        ask = self._wish()
+        short = self._short_list(ask)
+        decision = choose(ask, short, self.candidates, self._ports.state.snapshot(), self._ports.now())
+        if isinstance(decision, Use) and decision.probe:
+
+            def take(snapshot: Snapshot) -> tuple[Change, Decision]:
+                sure = choose(ask, short, self.candidates, snapshot, self._ports.now())
+                return (sure.change if isinstance(sure, Use) else Change()), sure
+
+            decision = await self._ports.state.update(take)
+        self._remember(decision)
+        return decision
+
+    def _remember(self, decision: Decision) -> None:
+        self.first = self.first or decision
+        if not isinstance(decision, Use):
+            return
+        if self.first is decision:
+            self.switched_for = self._switch_cost(decision.candidate.profile_id)
+        self._only = decision.candidate.profile_id if self._errand.alone else None
+        if decision.pointer_lost:
+            self._window.lose_pointer(self._errand.pool.id, self._errand.session)
+
+    def choose(self) -> Decision:
+        """What would be decided now; nothing is done."""
+        ask = self._wish()
+        return choose(ask, self._short_list(ask), self.candidates, self._ports.state.snapshot(), self._ports.now())
+
+    def next(self) -> str | None:
+        """The id of the profile that would be asked next."""
+        if self.exhausted:
+            return None
+        decision = self.choose()
+        return decision.candidate.profile_id if isinstance(decision, Use) else None
+
+    def start_over(self) -> None:
+        """After a wait: by the configuration as it is now, with nobody counted as tried."""
+        self.configuration = self._ports.configuration()
+        self._progress.tried.clear()
+
+    def _short_list(self, ask: Ask) -> list[Candidate] | None:
+        """In a large pool, those among whom the choice lies unless none of them can answer."""
+        crowd = self.lineup().crowd
+        if crowd is None:
+            return None
+        return [self._seen(each) for each in crowd.near(ask, self._ports.state.snapshot(), self._ports.now())]
+
+    def _wish(self) -> Ask:
+        pool, session, options, progress = (
+            self._errand.pool,
+            self._errand.session,
+            self._errand.options,
+            self._progress,
+        )
+        stay = self._window.stay(pool.id, session)
+        most = pool.max_wait if pool.max_wait is not None else self.configuration.defaults.max_wait
+        late = self.late and progress.attempts > 0
+        return Ask(
+            owner=self._errand.owner,
+            pool_id=pool.id,
+            strategy=self.strategy,
+            revert=revert_for(pool, self._errand.request),
+            max_wait=0.0 if late else max(0.0, most - progress.waited),
+            tried=frozenset(progress.tried),
+            pinned=self._only,
+            pointer=options.profile or self._window.pointer(pool.id, session),
+            sticky=stay.profile_id if stay else None,
+            sticky_since=stay.since if stay else 0.0,
+            in_tool_loop=in_tool_loop(self._errand.request),
+            retry_now=progress.early,
+            reading=self._reading(),
+            last_resort=pool.last_resort,
+            consented=options.consent is not None or pool.id in self._window.consents,
+            switch_cost=self._switch_cost,
+            max_switch_cost=pool.max_switch_cost,
+            safety_net=pool.safety_net,
+            resets_at=self._resets_at if pool.reset_first else unknown,
+        )
+
+    def _resets_at(self, profile_id: str) -> float | None:
+        return self._window.measurements.resets_at(profile_id, self._ports.now())
+
+    def _reading(self) -> Reading:
+        """What the strategy may know of the profiles; nothing where it goes by order and turns alone."""
+        if self.strategy in _BLIND:
+            return BLANK
+        pool, seen, now = self._errand.pool, self._window.measurements, self._ports.now()
+        turns, turn = seen.turns(pool.id)
+        profiles, facts, output = self.configuration.profiles, self._errand.facts, seen.output_tokens()
+        return Reading(
+            cost=lambda each: cost_estimate(profiles[each], facts, output),
+            first_token=lambda each: seen.first_token(each, pool.latency, now),
+            measured_at=seen.asked_at,
+            explore=seen.explores(pool.id, pool.latency),
+            busy=seen.busy,
+            weights=pool.weights,
+            turns=turns,
+            turn=turn,
+        )
+
+    def _switch_cost(self, profile_id: str) -> float | None:
+        """USD that leaving the session's warm prompt cache for this profile costs; None where nobody knows."""
+        stay = self._window.stay(self._errand.pool.id, self._errand.session)
+        if stay is None or stay.profile_id == profile_id or not stay.warm_tokens:
+            return None
+        profiles = self.configuration.profiles
+        here, there = profiles.get(stay.profile_id), profiles.get(profile_id)
+        return switch_cost(stay.warm_tokens, here.price, there.price) if here and there else None
+
+    # --- what is left of the request's patience ---
+
+    @property
+    def late(self) -> bool:
+        """Whether so much time has passed that nothing but a profile never asked yet is worth another attempt."""
+        elapsed = self._ports.monotonic() - self._errand.began - self._progress.waited
+        return elapsed > self._errand.pool.max_elapsed
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget of attempts is spent."""
+        return self._progress.attempts >= self._most_attempts()
+
+    def _most_attempts(self) -> int:
+        return self._errand.pool.max_attempts or len(self.lineup().candidates) + 1
+
+    def room_to_ask_again(self) -> bool:
+        """Whether a second attempt at one profile would cost no untried one its first."""
+        asked = self._progress.asked
+        untried = sum(
+            each.enabled and each.excluded is None and each.profile_id not in asked for each in self.candidates()
+        )
+        return self._progress.attempts + untried < self._most_attempts()
+
+    def spent(self) -> Nobody:
+        """The budget of attempts is spent; somebody resting may still have a time of return."""
+        everybody, snapshot, now = self.candidates(), self._ports.state.snapshot(), self._ports.now()
+        soonest = ready_at([each for each in everybody if each.profile_id in self._progress.asked], snapshot, now)
+        shown = tuple(shown_state(each, snapshot, now) for each in everybody)
+        returning = soonest if soonest is not None and soonest > now else None
+        return Nobody(NobodyKind.ATTEMPTS_EXHAUSTED, returning, shown)
