@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from rooroute.errors import AllFailed, NoProfiles
 from rooroute.profiles import Configuration, Pool, Profile
 from rooroute.roster import addressee, pool_of
+from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, Step
 from tests.house import Heard, house
 
@@ -72,3 +74,14 @@ def test_an_address_is_one_where_no_model_has_that_name(
 
 def test_an_address_within_the_default_pool_keeps_that_pool_s_settings_and_limits() -> None:
     assert pool_of(configuration(a={}, b={}), None, None, None, "b/m").id == "default"
+
+
+async def test_two_models_behind_one_key_are_targets_of_their_own(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail("rate-limit", retry_delay=60), Answer("B.")]}) as h:
+        profiles = cast(dict[str, Profile], h.configuration.profiles)
+        profiles["B"] = replace(profiles["A"], id="B", model="another")
+        h.keys.keys["B"] = h.keys.keys["A"]
+        pools = cast(dict[str, Pool], h.configuration.pools)
+        pools["default"] = replace(pools["default"], profiles=("A", "B"))
+        assert (await h.ask())["profileId"] == "B"
+        assert (h.shown("A").state, h.shown("B").state) == (ShownState.COOLDOWN, ShownState.ACTIVE)
