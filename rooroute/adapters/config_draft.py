@@ -63,10 +63,10 @@ class Draft:
         if not isinstance(entry, dict):
             raise InvalidInput(f"{profile_id} needs attention before it can be switched.", field="id")
         self.before[f"profiles.{profile_id}"], self.after[f"profiles.{profile_id}"] = dict(entry), entry
-        if enabled and "enabled" in entry:
-            entry["enabled"] = True
-        elif not enabled:
+        if not enabled:
             entry["enabled"] = False
+        elif entry.get("enabled") is not True:
+            entry.pop("enabled", None)
 
     def place(self, profile_id: str) -> tuple[dict[str, Any], int, dict[str, int]]:
         """A profile's entry as it stands, its index, and its place in each pool by the pool's id. NotFound when there is none."""
@@ -78,8 +78,10 @@ class Draft:
         return (entry if isinstance(entry, dict) else {}), index, places
 
     def remove_pool(self, pool_id: str) -> None:
-        """Remove the pool. NotFound when there is none."""
+        """Remove the pool, and the section with the last. NotFound when there is none."""
         self._remove("pools", pool_id)
+        if not self.data["pools"]:
+            del self.data["pools"]
 
     def rename_profile(self, old: str, new: str) -> None:
         """Give a profile another id, in the pools too. NotFound, or InvalidInput when the new id is taken."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 
 _OPTIONS: Final = {"name": "name", "model": "model", "base_url": "baseUrl"}
+_GIVEN_BY: Final = {"baseUrl": "--base-url URL", "model": "--model MODEL"}
 _HOMES: Final = {"keyring": "is in the keyring", "environment": "comes from the environment", "missing": "is missing"}
 
 
@@ -137,7 +138,10 @@ def _with_options(call: Call, fields: Json) -> Json:
 def _checked(draft: Profile) -> Profile:
     """Raises InvalidInput before a key is asked for in vain."""
     for problem in (*check_profile(draft), *check(draft)):
-        raise InvalidInput(f"{problem.message} {problem.remedy or ''}".strip(), field=problem.field)
+        remedy = problem.remedy or ""
+        if remedy == f"Set {problem.field}.":
+            remedy = f"Use {_GIVEN_BY.get(problem.field or '', f'--set {problem.field}=VALUE')}."
+        raise InvalidInput(f"{problem.message} {remedy}".strip(), field=problem.field)
     return draft
 
 

@@ -471,6 +471,19 @@ def test_any_layout_can_be_added_to(file: ConfigFile, text: str) -> None:
         assert list(removed.profiles) == ["Gemini1"]
 
 
+def test_a_profile_switched_off_and_on_again_leaves_no_trace(sample: ConfigFile) -> None:
+    off = text_after(sample, lambda draft: draft.set_enabled("Gemini1", False))
+    assert "    enabled: false\n" in off
+    assert text_after(sample, lambda draft: draft.set_enabled("Gemini1", True)) == SAMPLE
+    assert text_after(sample, lambda draft: draft.set_enabled("Gemini2", True)) == SAMPLE  # as a person wrote it
+
+
+def test_the_last_pool_takes_its_section_along(sample: ConfigFile) -> None:
+    sample.save(lambda draft: draft.put_pool(Pool(id="work", profiles=("Gemini1",))))
+    assert "pools:" in text_after(sample, lambda draft: draft.remove_pool("work"))
+    assert "pools" not in text_after(sample, lambda draft: draft.remove_pool("default"))
+
+
 @pytest.mark.parametrize(
     "edit",
     [

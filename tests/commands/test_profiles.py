@@ -138,6 +138,16 @@ BAD = {
         1,
         "rooroute: cooldown must be a number.\n",
     ),
+    "no base URL": (
+        ("profiles", "add", "x", "--provider", "openai-compatible", "--model", "m"),
+        1,
+        "needs Base URL. Use --base-url URL.\n",
+    ),
+    "no field of the vendor's": (
+        ("profiles", "add", "x", "--provider", "vertex", "--model", "m"),
+        1,
+        "Use --set options.project=VALUE.\n",
+    ),
     "a base URL with credentials": (
         ("profiles", "add", "x", *GEMINI, "--key-env", "K", "--base-url", "https://me:canary@host/v1"),
         1,
