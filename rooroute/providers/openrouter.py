@@ -62,6 +62,16 @@ OPENROUTER_ROWS: Final = (
     Row(Fault.BILLING, codes=frozenset({"openrouter_credits"}), scope=Scope.DOMAIN),
     Row(Fault.BILLING, status=statuses(403), text=pattern(r"key limit exceeded")),
     Row(Fault.POLICY, status=statuses(403), text=pattern(r"moderation|flagged")),
+    # Reasoning that another of its providers signed; the sentence is the upstream's own.
+    Row(
+        Fault.BAD_ANSWER,
+        status=statuses(400),
+        text=pattern(
+            r"invalid `?signature`? in `?(?:redacted_)?thinking|(?:corrupted|invalid) thought.?signature"
+            r"|thought.?signature is not valid|encrypted content .{0,2000}could not be (?:verified|decrypted)"
+        ),
+        seals_refused=True,
+    ),
     # https://github.com/Avarok-Cybersecurity/atlas/pull/543, https://github.com/Gitlawb/openclaude/issues/936
     Row(Fault.QUOTA, codes=_FREE_DAY, scope=Scope.DOMAIN, per_model=True, hint=_reset),
     Row(

@@ -433,6 +433,13 @@ ERRORS: dict[str, Case] = {
         {"type": "error", "error": {"type": "invalid_request_error", "message": "messages.1.content.0: Invalid `signature` in `thinking` block"}},
         {"fault": Fault.BAD_ANSWER, "seals_refused": True},
     ),
+    "a-seal-that-an-upstream-of-openrouter-refuses": (
+        "openrouter",
+        400,
+        {},
+        routed(400, "Provider returned error", raw='{"error":{"message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}', provider_name="Anthropic"),
+        {"fault": Fault.BAD_ANSWER, "seals_refused": True},
+    ),
     "gemini-s-broken-seal": ("gemini", 400, {}, google(400, "INVALID_ARGUMENT", "Corrupted thought signature."), {"fault": Fault.BAD_ANSWER, "seals_refused": True}),
     "vertex-s-broken-seal": ("vertex", 400, {}, google(400, "INVALID_ARGUMENT", "Unable to submit request because Thought signature is not valid."), {"fault": Fault.BAD_ANSWER, "seals_refused": True}),
     "a-seal-that-is-missing-is-the-request-s-own-fault": (
