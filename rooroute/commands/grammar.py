@@ -91,7 +91,10 @@ def grammar() -> Words:
     root = Words(top=True, prog="rooroute", description=_ABOUT, epilog=_MORE)
     root.add_argument("--version", action="version", version=f"rooroute {VERSION}")
     commands = _group(root)
-    _add(commands, "serve", "rooroute.cli:serve", "speak JSON-RPC on standard input and output, for an editor")
+    serving = _add(
+        commands, "serve", "rooroute.cli:serve", "speak JSON-RPC on standard input and output, for an editor"
+    )
+    serving.add_argument("--stdio", action="store_true", help="the only way there is; many editors say so")
     told = "watch a request get past a rate-limited and an overloaded profile"
     demo = _add(commands, "demo", "rooroute.cli:demonstrate", told)
     demo.add_argument("--fast", action="store_true", help="in about a second")

@@ -117,7 +117,6 @@ ROWS: Final = (
                 False,
                 "https://lmstudio.ai/docs/developer/openai-compat",
             ),
-            Preset("xroute", "XRoute.AI", "https://api.xroute.ai/openai/v1", True, "https://xroute.ai"),
             Preset("deepseek", "DeepSeek", "https://api.deepseek.com/v1", True, "https://api-docs.deepseek.com"),
             Preset("groq", "Groq", "https://api.groq.com/openai/v1", True, "https://console.groq.com/docs/openai"),
             Preset(

@@ -106,3 +106,7 @@ def test_the_door_is_light_since_serve_comes_through_it() -> None:
     allowed = ("cli", "errors", "version", "commands", "commands.grammar", "commands.words")
     assert ours == {f"rooroute.{name}" for name in allowed}
     assert "asyncio" not in loaded
+
+
+def test_serve_takes_the_flag_that_many_editors_send() -> None:
+    assert grammar().parse_args(["serve", "--stdio"]).stdio
