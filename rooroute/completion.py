@@ -7,48 +7,46 @@ and does what they say.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from rooroute.attempt import Attempt, Delivery, Sink
 from rooroute.books import Books, reasons, unreachable
-from rooroute.chat import ChatRequest, CompletionOptions, Message
-from rooroute.errand import EVERYBODY, Progress, errand
+from rooroute.chat import ChatRequest, CompletionOptions
+from rooroute.errand import Means, Progress, errand_of, wanted
 from rooroute.errors import (
     Cancelled,
     ContentFiltered,
     ContextTooLong,
     InvalidInput,
     NotFound,
-    OriginNotApproved,
     Overloaded,
     RequestRejected,
     RoorouteError,
-    SecretUnavailable,
     StreamInterrupted,
 )
 from rooroute.ledger import AttemptRecord
-from rooroute.limiter import NOTHING_RESERVED, Amounts, Limiter, Reservation
+from rooroute.lessons import Lessons
+from rooroute.limiter import Amounts, Limiter
 from rooroute.outcome import Failure, Fault
 from rooroute.picking import Picking
-from rooroute.portable_history import SignatureMemory, for_dialect
+from rooroute.portable_history import SignatureMemory
 from rooroute.ports import Ports
+from rooroute.preparation import Preparation
 from rooroute.profiles import OnInterrupt, Profile, Strategy
 from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
-from rooroute.providers.table import dialect_for, target_for
-from rooroute.roster import Roster, cost_estimate, most_cost
+from rooroute.providers.table import dialect_for
+from rooroute.roster import Roster, cost_estimate
 from rooroute.routing.candidate import Candidate
-from rooroute.routing.figures import FIGURES, Policy
-from rooroute.routing.limits import Measure, Refused
-from rooroute.routing.marks import ProbeLease
 from rooroute.routing.pool import Decision, Nobody, Use, Wait
 from rooroute.routing.rules import told as rules_told
-from rooroute.routing.settling import Ending, another_ready, ask_again, renew
+from rooroute.routing.settling import Ending, another_ready, ask_again
 from rooroute.routing.shown import sentence
 from rooroute.routing.window import Window
+from rooroute.sent_requests import SentRequests
 from rooroute.unanswered import titles_of, unanswered
 from rooroute.waiting_line import WaitingLine
 
@@ -58,7 +56,6 @@ _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {
     Fault.CONTEXT: ContextTooLong,
     Fault.POLICY: ContentFiltered,
 }
-_REQUESTS_REMEMBERED: Final = 20
 _CANCELLED: Final = Failure(Fault.CANCELLED, "The request was cancelled.")
 
 
@@ -66,12 +63,15 @@ class Completions:
     """Every request of this window. ``complete`` is one coroutine per request; nothing here outlives it but the window's memory."""
 
     def __init__(self, ports: Ports, window: Window) -> None:
-        self._ports = ports
-        self._window = window
-        self._memory = SignatureMemory()
-        self._roster = Roster(ports.credentials)
         self.limiter = Limiter(ports.state, ports.now)
-        self._requests: dict[str, list[HttpRequest]] = {}
+        self._means = Means(
+            ports=ports,
+            window=window,
+            memory=SignatureMemory(),
+            roster=Roster(ports.credentials),
+            limiter=self.limiter,
+            sent=SentRequests(),
+        )
         self._live: dict[str, _Story] = {}
 
     async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
@@ -82,8 +82,7 @@ class Completions:
         """
         if len(self._live) >= MAX_REQUESTS:
             raise Overloaded(f"More than {MAX_REQUESTS:,} requests are under way; ask again when some have ended.")
-        story = _Story(self._ports, self._window, self._memory, self._roster, self.limiter, request, options, sink)
-        story.remember_requests(self._requests)
+        story = _Story(self._means, request, options, sink)
         self._live[options.request_id] = story
         try:
             return await story.tell()
@@ -92,12 +91,11 @@ class Completions:
 
     def dry_run(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
         """Who would answer ``request`` now, in protocol spelling; nothing is sent, nothing is kept, ``sink`` hears nothing."""
-        story = _Story(self._ports, self._window, self._memory, self._roster, self.limiter, request, options, sink)
-        return story.rehearse()
+        return _Story(self._means, request, options, sink).rehearse()
 
     def curl(self, request_id: str) -> list[str]:
         """The exact requests that were sent for one of the latest requests of this window, as commands without keys."""
-        return [curl_command(each) for each in self._requests.get(request_id, ())]
+        return [curl_command(each) for each in self._means.sent.of(request_id)]
 
     def retry_now(self, request_id: str) -> None:
         """Try now what the waiting request waits for. Raises NotFound when it does not wait."""
@@ -122,39 +120,25 @@ class Completions:
 class _Story:
     """One request from its first candidate to its answer or its error."""
 
-    def __init__(
-        self,
-        ports: Ports,
-        window: Window,
-        memory: SignatureMemory,
-        roster: Roster,
-        limiter: Limiter,
-        request: ChatRequest,
-        options: CompletionOptions,
-        sink: Sink,
-    ) -> None:
-        self._ports, self._window, self._memory, self._limiter = ports, window, memory, limiter
-        self._sink = sink
-        self._delivery = Delivery(sink)
+    def __init__(self, means: Means, request: ChatRequest, options: CompletionOptions, sink: Sink) -> None:
+        ports, window = means.ports, means.window
         configuration = ports.configuration()
-        self._errand = errand(ports, configuration, request, options)
+        errand = errand_of(ports, configuration, request, options)
+        self._means, self._errand, self._sink = means, errand, sink
         self._progress = Progress()
-        self._picking = Picking(ports, window, roster, self._errand, self._progress, configuration)
+        self._delivery = Delivery(sink)
+        self._picking = Picking(means, errand, self._progress, configuration)
+        self._books = Books(ports, request, options, errand.pool, errand.session, window.noticed)
+        self._lessons = Lessons(ports, self._books, self._picking)
+        self._preparation = Preparation(means, errand, self._progress, self._picking, self._lessons)
         self.line = WaitingLine(ports, sink, self._progress)
-        self._books = Books(ports, request, options, self._errand.pool, self._errand.session, window.noticed)
         self._refused_by_policy = False
         self._renewed: set[str] = set()
         self._faults: list[Fault] = []
-        self._settling: set[asyncio.Future[None]] = set()
-        self._requests: dict[str, list[HttpRequest]] = {}
-
-    def remember_requests(self, kept: dict[str, list[HttpRequest]]) -> None:
-        """Where the exact requests are kept for a while, by request id."""
-        self._requests = kept
 
     async def tell(self) -> dict[str, Any]:
         if self._errand.options.consent == "session":
-            self._window.consents.add(self._errand.pool.id)
+            self._means.window.consents.add(self._errand.pool.id)
         try:
             while True:
                 decision = await self._pick()
@@ -188,13 +172,12 @@ class _Story:
         if isinstance(decision, Use):
             profile = self._picking.configuration.profiles[decision.candidate.profile_id]
             found["profileId"] = profile.id
-            price = cost_estimate(profile, self._errand.facts, self._window.measurements.output_tokens())
+            price = cost_estimate(profile, self._errand.facts, self._means.window.measurements.output_tokens())
             found |= {} if price is None else {"estimatedCost": price}
         return found
 
     async def _close_books(self) -> None:
-        if self._settling:
-            await asyncio.wait(self._settling)
+        await self._lessons.told()
         await self._books.blame_unreachable()
         await self._books.written()
         self._books.record_why(
@@ -204,7 +187,7 @@ class _Story:
     async def _pick(self) -> Decision:
         decision = await self._picking.pick()
         if isinstance(decision, Use) and self._picking.exhausted:
-            await self._let_go(decision)
+            await self._lessons.let_go(decision)
             return self._picking.spent()
         return decision
 
@@ -213,149 +196,54 @@ class _Story:
     async def _ask(self, use: Use) -> dict[str, Any] | None:
         """One attempt at ``use.candidate``; the result, or None when another one may be made."""
         profile = self._picking.configuration.profiles[use.candidate.profile_id]
-        held = await self._reserve(use, profile)
-        message = await self._prepare(use, profile, held) if held is not None else None
-        if message is None or held is None:
+        ready = await self._preparation.ready(use, profile)
+        if ready is None:
             return None
-        dialect, sent_at = dialect_for(profile, use.candidate.model), self._ports.now()
-        attempt = Attempt(dialect, self._delivery, self._ports.monotonic, self._committer(use, sent_at))
+        dialect, sent_at = dialect_for(profile, use.candidate.model), self._means.ports.now()
+        attempt = Attempt(
+            dialect, self._delivery, self._means.ports.monotonic, self._lessons.at_first_token(use, sent_at)
+        )
         self._sink.attempt(len(self._books.attempts) + 1, profile.id, use.candidate.model, use.why)
-        self._ports.state.note_selected(profile.id, sent_at)
-        self._sent(message)
+        self._means.ports.state.note_selected(profile.id, sent_at)
+        self._means.sent.keep(self._errand.options.request_id, ready.message)
         self._progress.asked[profile.id] = self._progress.asked.get(profile.id, 0) + 1
-        self._window.measurements.chosen(
+        self._means.window.measurements.chosen(
             self._errand.pool.id,
             profile.id,
             self._errand.pool.weights if self._picking.strategy is Strategy.WEIGHTED else None,
         )
-        self._window.measurements.begun(profile.id)
-        keeper = asyncio.ensure_future(self._keep(use.probe)) if use.probe else None
+        self._means.window.measurements.begun(profile.id)
+        keeper = asyncio.ensure_future(self._lessons.keep_leases(use)) if use.probe else None
         failure: Failure | None = _CANCELLED
         try:
             failure = _without_keys(
-                await attempt.run(self._ports.upstream, message, profile.timeouts, profile.proxy, sent_at),
-                message,
+                await attempt.run(self._means.ports.upstream, ready.message, profile.timeouts, profile.proxy, sent_at),
+                ready.message,
             )
         finally:
-            self._window.measurements.ended(profile.id)
+            self._means.window.measurements.ended(profile.id)
             if keeper is not None:
                 keeper.cancel()
             record = self._books.note(profile, use.candidate, attempt, failure, sent_at)
             self._measure(record)
-            self._limiter.settle(held, Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0))
+            self._means.limiter.settle(
+                ready.held, Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0)
+            )
             if failure is _CANCELLED:
-                await asyncio.shield(self._let_go(use))
+                await asyncio.shield(self._lessons.let_go(use))
         self._progress.early = None
         if failure is not None:
             await self._after(use, failure, attempt, sent_at)
             return None
-        await self._settle(use, Ending.CLEAN_END, sent_at)
+        await self._lessons.settle(use, Ending.CLEAN_END, sent_at)
         return self._answer(profile, use.candidate, attempt)
-
-    def _sent(self, message: HttpRequest) -> None:
-        """Keep the exact request for whoever asks why, in memory only and not for long."""
-        kept = self._requests
-        kept.setdefault(self._errand.options.request_id, []).append(message)
-        while len(kept) > _REQUESTS_REMEMBERED:
-            del kept[next(iter(kept))]
 
     def _measure(self, record: AttemptRecord) -> None:
         """How quick the profile was; a timeout counts as at least as long as was waited."""
         late = record.duration_s if record.verdict == Fault.TIMEOUT else None
         seconds = late if record.first_token_s is None else record.first_token_s
-        self._window.measurements.observe(record.profile_id, record.at, seconds, record.output_tokens)
-        self._window.measurements.told(record.profile_id, record.at, record.quotas)
-
-    async def _reserve(self, use: Use, profile: Profile) -> Reservation | None:
-        """What the attempt takes of the user's limits; None when one of them has no room: the request goes on, and nothing is marked."""
-        gauges = self._limiter.gauges(
-            self._picking.configuration, self._errand.pool, profile, self._errand.options.tags
-        )
-        if not gauges:
-            return NOTHING_RESERVED
-        usual = self._window.measurements.output_tokens()
-        output = usual if self._errand.facts.output_tokens is None else self._errand.facts.output_tokens
-        amounts = Amounts(self._errand.facts.tokens + output, most_cost(profile, self._errand.facts, output) or 0.0)
-        try:
-            held = await self._limiter.reserve(gauges, amounts)
-        except BaseException:
-            await asyncio.shield(self._let_go(use))
-            raise
-        if isinstance(held, Reservation):
-            return held
-        self._progress.limited[EVERYBODY if self._for_everybody(held, profile) else profile.id] = held
-        await self._let_go(use)
-        return None
-
-    def _for_everybody(self, refused: Refused, profile: Profile) -> bool:
-        """Whether no other profile would be let through either. Where money is short, a cheaper one may be."""
-        gauge, tags = refused.gauge, {f"tag:{each}" for each in self._errand.options.tags if each not in profile.tags}
-        return gauge.measure is not Measure.COST and gauge.holder in {f"pool:{self._errand.pool.id}", *tags}
-
-    async def _prepare(self, use: Use, profile: Profile, held: Reservation) -> HttpRequest | None:
-        """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
-        try:
-            secrets = await self._ports.credentials.resolve(profile)
-            if self._ports.credentials.domain(profile) != use.candidate.domain:  # learnt just now: marks may lie there
-                self._limiter.release(held)
-                await self._let_go(use)
-                return None
-            dialect = dialect_for(profile, use.candidate.model)
-            target = target_for(profile, use.candidate.model, secrets)
-            return dialect.build(target, for_dialect(self._wanted(), dialect.name, self._memory, profile.id))
-        except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
-            self._progress.unfit[profile.id] = _as_reason(wrong, profile)
-            self._progress.wrong.append(wrong)
-            self._limiter.release(held)
-            await self._let_go(use)
-            return None
-        except BaseException:
-            self._limiter.release(held)
-            await asyncio.shield(self._let_go(use))
-            raise
-
-    def _wanted(self) -> ChatRequest:
-        """What to send: the request and, in the middle of a continued answer, what was delivered of it."""
-        if not self._progress.continued:
-            return self._errand.request
-        return replace(
-            self._errand.request,
-            messages=(*self._errand.request.messages, Message("assistant", self._progress.continued)),
-        )
-
-    def _committer(self, use: Use, sent_at: float) -> Callable[[], None]:
-        """At the first token: whoever waits for this probe may go ahead. A task of its own, off the delivery's path."""
-
-        def committed() -> None:
-            if use.probe:
-                task = asyncio.ensure_future(self._settle(use, Ending.FIRST_TOKEN, sent_at))
-                self._settling.add(task)
-                task.add_done_callback(self._settling.discard)
-
-        return committed
-
-    async def _keep(self, leases: tuple[ProbeLease, ...]) -> None:
-        """Renew the leases while their request lives."""
-        while True:
-            await asyncio.sleep(FIGURES.lease / 3)
-            await self._ports.state.update(lambda snapshot: (renew(leases, snapshot, self._ports.now()), None))
-
-    async def _let_go(self, use: Use) -> None:
-        if use.probe:
-            await self._settle(use, Ending.ABORTED, self._ports.now())
-
-    async def _settle(self, use: Use, outcome: Failure | Ending, sent_at: float) -> None:
-        await self._books.settle(
-            use.candidate,
-            outcome,
-            sent_at=sent_at,
-            policy=self._policy(use.candidate),
-            everybody=self._picking.candidates() if isinstance(outcome, Failure) else (),
-            leases=use.probe,
-        )
-
-    def _policy(self, candidate: Candidate) -> Policy:
-        return self._books.policy(self._picking.configuration, candidate, lone=self._picking.lineup().enabled == 1)
+        self._means.window.measurements.observe(record.profile_id, record.at, seconds, record.output_tokens)
+        self._means.window.measurements.told(record.profile_id, record.at, record.quotas)
 
     # --- judge ---
 
@@ -365,18 +253,18 @@ class _Story:
             if use.candidate.profile_id in self._renewed:
                 failure = replace(failure, confirm=False)
             elif self._renews(use, attempt, sent_at):
-                await self._let_go(use)
+                await self._lessons.let_go(use)
                 return
         if failure.seals_refused and self._goes_without_seals(use, attempt):
-            await self._let_go(use)
+            await self._lessons.let_go(use)
             return
         self._progress.tried.add((use.candidate.profile_id, use.candidate.model))
         self._faults.append(failure.fault)
         if unreachable(failure):
-            self._books.keep_back(use.candidate, failure, sent_at, self._policy(use.candidate))
-            await self._let_go(use)
+            self._books.keep_back(use.candidate, failure, sent_at, self._lessons.policy(use.candidate))
+            await self._lessons.let_go(use)
         else:
-            await self._settle(use, failure, sent_at)
+            await self._lessons.settle(use, failure, sent_at)
         if failure.fault in _REJECTED and failure.status not in self._errand.pool.failover.retry_codes:
             self._rejected(use, failure)
         elif attempt.committed:
@@ -400,14 +288,16 @@ class _Story:
     def _renews(self, use: Use, attempt: Attempt, sent_at: float) -> bool:
         """A short-lived token that is refused is nobody's fault yet: once per request another is made, and the profile asked again."""
         profile = self._picking.configuration.profiles[use.candidate.profile_id]
-        if attempt.committed or not self._ports.credentials.renew(profile, sent_at):
+        if attempt.committed or not self._means.ports.credentials.renew(profile, sent_at):
             return False
         self._renewed.add(profile.id)
         return self._picking.room_to_ask_again()
 
     def _goes_without_seals(self, use: Use, attempt: Attempt) -> bool:
         """Thinking that another server signed: the same profile is asked again, without what it refused."""
-        refused = self._memory.distrust(use.candidate.profile_id, self._wanted(), attempt.dialect.name)
+        refused = self._means.memory.distrust(
+            use.candidate.profile_id, wanted(self._errand, self._progress), attempt.dialect.name
+        )
         return refused and not attempt.committed and self._picking.room_to_ask_again()
 
     async def _once_more(self, candidate: Candidate, failure: Failure) -> None:
@@ -416,20 +306,20 @@ class _Story:
             failure,
             candidate,
             [each for each in self._picking.candidates() if each.profile_id not in self._progress.asked],
-            self._ports.state.snapshot(),
-            self._ports.now(),
-            self._policy(candidate),
+            self._means.ports.state.snapshot(),
+            self._means.ports.now(),
+            self._lessons.policy(candidate),
         )
-        pause = ask_again(failure, self._progress.asked[candidate.profile_id], others, self._policy(candidate))
+        pause = ask_again(failure, self._progress.asked[candidate.profile_id], others, self._lessons.policy(candidate))
         if pause is None or self._picking.late or not self._picking.room_to_ask_again():
             return
-        if not await self._limiter.retry(self._picking.configuration):
+        if not await self._means.limiter.retry(self._picking.configuration):
             return
         if failure.fault is Fault.CREDENTIAL:
-            self._ports.credentials.forget(candidate.profile_id)
+            self._means.ports.credentials.forget(candidate.profile_id)
         self._progress.tried.discard((candidate.profile_id, candidate.model))
         if pause:
-            await asyncio.sleep(pause * (0.5 + self._ports.jitter()))
+            await asyncio.sleep(pause * (0.5 + self._means.ports.jitter()))
 
     def _only_larger(self, candidate: Candidate, failure: Failure) -> bool:
         """Leave out whoever is not known to have a larger window. Whether anybody is left."""
@@ -468,15 +358,20 @@ class _Story:
 
     def _answer(self, profile: Profile, candidate: Candidate, attempt: Attempt) -> dict[str, Any]:
         message = self._delivery.message(complete=True)
-        self._memory.remember(message)
+        self._means.memory.remember(message)
         last = self._books.attempts[-1]
         warm = last.cached_input_tokens + last.cache_write_tokens
-        self._window.answered(
-            self._errand.pool.id, self._errand.session, profile.id, self._ports.now(), self._picking.strategy, warm
+        self._means.window.answered(
+            self._errand.pool.id,
+            self._errand.session,
+            profile.id,
+            self._means.ports.now(),
+            self._picking.strategy,
+            warm,
         )
         if self._errand.options.pin:
-            self._window.pin(self._errand.pool.id, self._errand.session, profile.id)
-        self._ports.state.note_working(self._errand.pool.id, profile.id)
+            self._means.window.pin(self._errand.pool.id, self._errand.session, profile.id)
+        self._means.ports.state.note_working(self._errand.pool.id, profile.id)
         usage, cost = self._books.total_usage(), self._books.total_cost()
         self._sink.usage(usage)
         return {
@@ -501,7 +396,7 @@ class _Story:
                 return self._progress.wrong[0]
         return unanswered(
             nobody,
-            now=self._ports.now(),
+            now=self._means.ports.now(),
             request_id=self._errand.options.request_id,
             titles=titles_of(self._picking.configuration.profiles.values()),
             attempts=self._books.attempts,
@@ -531,13 +426,6 @@ class _Story:
         if not self._delivery.empty:
             data["message"] = self._delivery.message(complete=False)
         return data
-
-
-def _as_reason(wrong: RoorouteError, profile: Profile) -> str:
-    """An error's sentence as the end of a sentence about the profile."""
-    told = wrong.message.rstrip(".")
-    title = f"{profile.title} "
-    return told.removeprefix(title) if told.startswith(title) else f"cannot take it: {told}"
 
 
 def _without_keys(failure: Failure | None, sent: HttpRequest) -> Failure | None:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from rooroute.chat import ChatRequest, CompletionOptions
+from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.errors import RoorouteError
+from rooroute.limiter import Limiter
+from rooroute.portable_history import SignatureMemory
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool
-from rooroute.roster import pool_of
+from rooroute.roster import Roster, pool_of
 from rooroute.routing.limits import Refused
 from rooroute.routing.rules import Facts
+from rooroute.routing.window import Window
+from rooroute.sent_requests import SentRequests
 from rooroute.session import facts_of, session_of
 
 EVERYBODY: Final = ""
 """Instead of a profile's id: a limit that holds for the whole request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all requests of a window are answered with: the outside, and what the window remembers from one to the next."""
+
+    ports: Ports
+    window: Window
+    memory: SignatureMemory
+    roster: Roster
+    limiter: Limiter
+    sent: SentRequests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +74,7 @@ class Progress:
         return sum(self.asked.values())
 
 
-def errand(ports: Ports, configuration: Configuration, request: ChatRequest, options: CompletionOptions) -> Errand:
+def errand_of(ports: Ports, configuration: Configuration, request: ChatRequest, options: CompletionOptions) -> Errand:
     """The errand of this request. Raises NotFound for a pool or profile that is not there."""
     pool = pool_of(configuration, options.pool, options.profile, options.fallback, options.model)
     return Errand(
@@ -71,3 +87,10 @@ def errand(ports: Ports, configuration: Configuration, request: ChatRequest, opt
         began=ports.monotonic(),
         alone=not (pool.enabled and pool.failover.enabled) or options.fallback is False,
     )
+
+
+def wanted(errand: Errand, progress: Progress) -> ChatRequest:
+    """What to send: the request and, in the middle of a continued answer, what was delivered of it."""
+    if not progress.continued:
+        return errand.request
+    return replace(errand.request, messages=(*errand.request.messages, Message("assistant", progress.continued)))

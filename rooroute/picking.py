@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from rooroute.errand import EVERYBODY, Errand, Progress
-from rooroute.ports import Ports
+from rooroute.errand import EVERYBODY, Errand, Means, Progress
 from rooroute.profiles import Configuration, Strategy
-from rooroute.roster import Lineup, Roster, cost_estimate
+from rooroute.roster import Lineup, cost_estimate
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
 from rooroute.routing.crowd import choose
@@ -18,7 +17,6 @@ from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, ready_
 from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
 from rooroute.routing.shown import shown_state
 from rooroute.routing.strategies import BLANK, Reading, unknown
-from rooroute.routing.window import Window
 from rooroute.session import in_tool_loop, revert_for
 
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
@@ -28,16 +26,8 @@ class Picking:
     """One request's choices. ``configuration`` is the one it goes by until it has waited, ``strategy`` the one it keeps; ``first`` is its
     first decision, and ``switched_for`` what that one cost of the session's warm cache, in USD."""
 
-    def __init__(
-        self,
-        ports: Ports,
-        window: Window,
-        roster: Roster,
-        errand: Errand,
-        progress: Progress,
-        configuration: Configuration,
-    ) -> None:
-        self._ports, self._window, self._roster = ports, window, roster
+    def __init__(self, means: Means, errand: Errand, progress: Progress, configuration: Configuration) -> None:
+        self._ports, self._window, self._roster = means.ports, means.window, means.roster
         self._errand, self._progress = errand, progress
         self.configuration = configuration
         self._made: tuple[Configuration, int, Lineup] | None = None

@@ -1,0 +1,68 @@
+"""What an attempt teaches the shared state while it goes and when it ends, and the leases it holds meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rooroute.books import Books
+from rooroute.outcome import Failure
+from rooroute.picking import Picking
+from rooroute.ports import Ports
+from rooroute.routing.candidate import Candidate
+from rooroute.routing.figures import FIGURES, Policy
+from rooroute.routing.pool import Use
+from rooroute.routing.settling import Ending, renew
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """One request's."""
+
+    ports: Ports
+    books: Books
+    picking: Picking
+    _under_way: set[asyncio.Future[None]] = field(default_factory=set)
+
+    async def settle(self, use: Use, outcome: Failure | Ending, sent_at: float) -> None:
+        """Tell how the attempt at ``use`` went."""
+        await self.books.settle(
+            use.candidate,
+            outcome,
+            sent_at=sent_at,
+            policy=self.policy(use.candidate),
+            everybody=self.picking.candidates() if isinstance(outcome, Failure) else (),
+            leases=use.probe,
+        )
+
+    async def let_go(self, use: Use) -> None:
+        """Nothing came of it: whoever waits for its leases may have them."""
+        if use.probe:
+            await self.settle(use, Ending.ABORTED, self.ports.now())
+
+    def at_first_token(self, use: Use, sent_at: float) -> Callable[[], None]:
+        """What to call at the first token: whoever waits for this probe may go ahead. A task of its own, off the delivery's path."""
+
+        def committed() -> None:
+            if use.probe:
+                task = asyncio.ensure_future(self.settle(use, Ending.FIRST_TOKEN, sent_at))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+
+        return committed
+
+    async def told(self) -> None:
+        """Wait until every first token has been told of."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def keep_leases(self, use: Use) -> None:
+        """Renew the leases while their attempt lives; ends by being cancelled."""
+        while True:
+            await asyncio.sleep(FIGURES.lease / 3)
+            await self.ports.state.update(lambda snapshot: (renew(use.probe, snapshot, self.ports.now()), None))
+
+    def policy(self, candidate: Candidate) -> Policy:
+        """How this candidate's failure is to be punished."""
+        return self.books.policy(self.picking.configuration, candidate, lone=self.picking.lineup().enabled == 1)

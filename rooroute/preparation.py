@@ -1,0 +1,100 @@
+"""What an attempt needs before anything is sent: room in the user's limits, the profile's secrets, and the request for the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from rooroute.errand import EVERYBODY, Errand, Means, Progress, wanted
+from rooroute.errors import InvalidInput, OriginNotApproved, RoorouteError, SecretUnavailable
+from rooroute.lessons import Lessons
+from rooroute.limiter import NOTHING_RESERVED, Amounts, Reservation
+from rooroute.picking import Picking
+from rooroute.portable_history import for_dialect
+from rooroute.profiles import Profile
+from rooroute.providers.dialect import HttpRequest
+from rooroute.providers.table import dialect_for, target_for
+from rooroute.roster import most_cost
+from rooroute.routing.limits import Measure, Refused
+from rooroute.routing.pool import Use
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An attempt may start: ``message`` is to be sent, ``held`` is what it takes of the limits."""
+
+    message: HttpRequest
+    held: Reservation
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """One request's."""
+
+    means: Means
+    errand: Errand
+    progress: Progress
+    picking: Picking
+    lessons: Lessons
+
+    async def ready(self, use: Use, profile: Profile) -> Ready | None:
+        """None when this profile cannot be asked after all, or has to be looked at again; why is in the progress, and nothing is held."""
+        held = await self._reserve(use, profile)
+        message = await self._message(use, profile, held) if held is not None else None
+        return None if message is None or held is None else Ready(message, held)
+
+    async def _reserve(self, use: Use, profile: Profile) -> Reservation | None:
+        """What the attempt takes of the user's limits; None when one of them has no room: the request goes on, and nothing is marked."""
+        pool, facts, limiter = self.errand.pool, self.errand.facts, self.means.limiter
+        gauges = limiter.gauges(self.picking.configuration, pool, profile, self.errand.options.tags)
+        if not gauges:
+            return NOTHING_RESERVED
+        usual = self.means.window.measurements.output_tokens()
+        output = usual if facts.output_tokens is None else facts.output_tokens
+        amounts = Amounts(facts.tokens + output, most_cost(profile, facts, output) or 0.0)
+        try:
+            held = await limiter.reserve(gauges, amounts)
+        except BaseException:
+            await asyncio.shield(self.lessons.let_go(use))
+            raise
+        if isinstance(held, Reservation):
+            return held
+        self.progress.limited[EVERYBODY if self._for_everybody(held, profile) else profile.id] = held
+        await self.lessons.let_go(use)
+        return None
+
+    def _for_everybody(self, refused: Refused, profile: Profile) -> bool:
+        """Whether no other profile would be let through either. Where money is short, a cheaper one may be."""
+        gauge, tags = refused.gauge, {f"tag:{each}" for each in self.errand.options.tags if each not in profile.tags}
+        return gauge.measure is not Measure.COST and gauge.holder in {f"pool:{self.errand.pool.id}", *tags}
+
+    async def _message(self, use: Use, profile: Profile, held: Reservation) -> HttpRequest | None:
+        """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
+        credentials, limiter = self.means.ports.credentials, self.means.limiter
+        try:
+            secrets = await credentials.resolve(profile)
+            if credentials.domain(profile) != use.candidate.domain:  # learnt just now: marks may lie there
+                limiter.release(held)
+                await self.lessons.let_go(use)
+                return None
+            dialect = dialect_for(profile, use.candidate.model)
+            target = target_for(profile, use.candidate.model, secrets)
+            request = wanted(self.errand, self.progress)
+            return dialect.build(target, for_dialect(request, dialect.name, self.means.memory, profile.id))
+        except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
+            self.progress.unfit[profile.id] = _as_reason(wrong, profile)
+            self.progress.wrong.append(wrong)
+            limiter.release(held)
+            await self.lessons.let_go(use)
+            return None
+        except BaseException:
+            limiter.release(held)
+            await asyncio.shield(self.lessons.let_go(use))
+            raise
+
+
+def _as_reason(wrong: RoorouteError, profile: Profile) -> str:
+    """An error's sentence as the end of a sentence about the profile."""
+    told = wrong.message.rstrip(".")
+    title = f"{profile.title} "
+    return told.removeprefix(title) if told.startswith(title) else f"cannot take it: {told}"
