@@ -124,7 +124,8 @@ class Moving:
             made = snippet(configuration)
             above = "".join(f"# Set {name} where the proxy runs.\n" for name in made.variables)
             return {"text": above + self._spelling.as_yaml(made.data), "leftOut": list(made.left_out)}
-        left = [f"{label} is left out: it cannot be read." for label in configuration.unreadable]
+        unreadable = configuration.unreadable.keys() - configuration.profiles.keys()
+        left = [f"{label} is left out: it cannot be read." for label in configuration.unreadable if label in unreadable]
         data = _bare(self._spelling.spelled(configuration), left)
         text = self._spelling.as_yaml(data) if form == "yaml" else f"{json.dumps(data, indent=2, ensure_ascii=False)}\n"
         return {"text": text, "leftOut": left}

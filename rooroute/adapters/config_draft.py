@@ -63,8 +63,8 @@ class Draft:
         if not isinstance(entry, dict):
             raise InvalidInput(f"{profile_id} needs attention before it can be switched.", field="id")
         self.before[f"profiles.{profile_id}"], self.after[f"profiles.{profile_id}"] = dict(entry), entry
-        if not enabled:
-            entry["enabled"] = False
+        if not enabled or parsed(PROFILE, entry)[0] is None:  # what is in force of such an entry may be switched off
+            entry["enabled"] = enabled
         elif entry.get("enabled") is not True:
             entry.pop("enabled", None)
 

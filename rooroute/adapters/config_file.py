@@ -16,7 +16,7 @@ from rooroute.adapters import machine
 from rooroute.adapters.config_draft import Draft
 from rooroute.adapters.config_history import ConfigHistory, Kept
 from rooroute.adapters.config_patch import patched
-from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of
+from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of, with_last_good
 from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, read
 from rooroute.errors import Conflict, InvalidInput, RoorouteError
 from rooroute.profiles import Configuration, Problem
@@ -161,11 +161,16 @@ class ConfigFile:
         return self.current
 
     def _adopt(self, document: Document, fresh: Configuration, raw: bytes) -> None:
-        """The copies first: whoever sees what is new finds them there."""
-        self._keep_copy(raw)
+        """The copies first: whoever sees what is new finds them there. A last good entry stays in the copy while it is in force."""
+        if fresh.unreadable:
+            standing = with_last_good(fresh, document, (self._last_good or self._copied()).profiles, self._check)
+        else:
+            standing = fresh
+        if standing is fresh:
+            self._keep_copy(raw)
         if self._history is not None and raw and not _holds_key(fresh):
             self._history.keep(raw, fresh.revision)
-        self._document, self._last_good, self.current = document, fresh, fresh
+        self._document, self._last_good, self.current = document, standing, standing
 
     def _keep_broken(self) -> None:
         if self._history is not None and self._document is None:
@@ -183,9 +188,7 @@ class ConfigFile:
         return replace(self._last_good or Configuration(), revision="", problems=(problem,))
 
     def _broken(self, wrong: Unreadable | OSError, revision: str) -> Configuration:
-        copied = self._copy() if self._last_good is None else None
-        good = configuration(copied, "", self._check) if copied else self._last_good or Configuration()
-        self._last_good = good
+        good = self._last_good = self._last_good or self._copied()
         line = wrong.line if isinstance(wrong, Unreadable) else None
         reason = str(wrong) if isinstance(wrong, Unreadable) else f"It cannot be read: {_reason(wrong)}."
         where = f", line {line}" if line else ""
@@ -195,6 +198,10 @@ class ConfigFile:
             line=line,
         )
         return replace(good, revision=revision, problems=(problem,))
+
+    def _copied(self) -> Configuration:
+        copied = self._copy()
+        return configuration(copied, "", self._check) if copied else Configuration()
 
     def _copy(self) -> Document | None:
         try:

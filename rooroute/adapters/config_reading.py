@@ -63,6 +63,33 @@ def configuration(document: Document, revision: str, check: Check) -> Configurat
     )
 
 
+def with_last_good(
+    fresh: Configuration, document: Document, good: Mapping[str, Profile], check: Check
+) -> Configuration:
+    """``fresh`` with the ``good`` version of each profile whose entry cannot be read now, where nothing is wrong with that version.
+
+    One typing error takes nobody out of service. The entry's own switch holds as far as it can be read.
+    """
+    entries, profiles, told = document.data.get("profiles") or [], dict[str, Profile](), dict[str, Problem]()
+    for label, entry in zip(labels(entries, "profiles"), entries, strict=True):
+        profile = fresh.profiles.get(label)
+        kept = good.get(label) if profile is None and isinstance(entry, Mapping) and entry.get("id") == label else None
+        if kept is not None and not (*check_profile(kept), *check(kept)):
+            problem = fresh.unreadable[label]
+            told[label] = replace(
+                problem, message=f"{problem.message} The last good version of {label} stays in force."
+            )
+            switch = entry.get("enabled")
+            profile = replace(kept, enabled=switch) if isinstance(switch, bool) else kept
+        if profile is not None:
+            profiles[label] = profile
+    if not told:
+        return fresh
+    first = {fresh.unreadable[label]: problem for label, problem in told.items()}
+    problems = tuple(first.get(each, each) for each in fresh.problems)
+    return replace(fresh, profiles=profiles, problems=problems, unreadable={**fresh.unreadable, **told})
+
+
 def version_of(data: Mapping[str, Any]) -> object:
     """The file format's version; a file without one is of the first."""
     return data.get("version", VERSION)

@@ -58,7 +58,7 @@ def edit(call: Call) -> int:
     """Change a saved profile."""
     house, profile_id = _look(call), call.options.id
     profile = house.configuration.profiles.get(profile_id)
-    if profile is None:
+    if profile is None or profile_id in house.configuration.unreadable:
         raise _unknown(house.configuration, profile_id)
     if not _says_something(call):
         if not call.terminal.interactive:

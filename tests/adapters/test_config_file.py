@@ -237,6 +237,45 @@ def test_a_broken_edit_leaves_the_last_good_configuration_in_force(
     assert sample.current == good
 
 
+def mistyped(file: ConfigFile, switch: str = "") -> None:
+    file.path.write_text(file.path.read_text().replace("    cooldown: 30\n", f"    cooldwn: 45\n{switch}"))
+
+
+def test_a_typing_error_in_one_entry_leaves_its_last_good_version_in_force(sample: ConfigFile) -> None:
+    before = sample.current.profiles["Gemini1"]
+    mistyped(sample)
+    assert sample.poll()
+    assert sample.current.profiles["Gemini1"] == before
+    assert list(sample.current.profiles) == ["Gemini1", "Gemini2", "default"]
+    line = SAMPLE.splitlines().index("    cooldown: 30") + 1
+    (problem,) = (each for each in sample.current.problems if each.profile_id == "Gemini1")
+    assert (problem.field, problem.line) == ("cooldwn", line)
+    assert problem == sample.current.unreadable["Gemini1"]
+    assert "stays in force" in problem.message
+    sample.save(lambda draft: draft.set_defaults(Defaults(cooldown=5)))  # what else is saved leaves it as it is
+    assert "cooldwn: 45" in sample.path.read_text()
+    assert sample.current.profiles["Gemini1"] == before
+    sample.path.write_text(sample.path.read_text().replace("cooldwn", "cooldown"))
+    assert sample.poll()
+    assert sample.current.profiles["Gemini1"] == replace(before, cooldown=45)
+    assert "Gemini1" not in sample.current.unreadable
+
+
+def test_the_last_good_version_of_an_entry_outlives_a_restart(sample: ConfigFile) -> None:
+    mistyped(sample)
+    assert sample.load().profiles["Gemini1"].cooldown == 30
+    for _ in range(2):
+        assert ConfigFile(sample.path).load().profiles["Gemini1"].cooldown == 30
+
+
+def test_an_entry_that_cannot_be_read_is_still_switched_and_removed(sample: ConfigFile) -> None:
+    mistyped(sample, "    enabled: false\n")
+    assert not sample.load().profiles["Gemini1"].enabled
+    assert sample.save(lambda draft: draft.set_enabled("Gemini1", True)).profiles["Gemini1"].enabled
+    removed = sample.save(lambda draft: draft.remove_profile("Gemini1"))
+    assert "Gemini1" not in {**removed.profiles, **removed.unreadable}
+
+
 def test_an_edit_by_hand_is_noticed_and_a_look_at_nothing_costs_no_reading(
     sample: ConfigFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
