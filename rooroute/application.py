@@ -274,9 +274,10 @@ class Backend:
         parts = self._parts
         store = (Problem(self._store_problem),) if self._store_problem else ()
         near = views.limit_warnings(self._limits)
+        aged = views.old_keys(parts.config.current, parts.ports.now())
         unhealthy = unwell(parts.config.current, parts.ports.state.snapshot().checks)
         noticed = views.noticed_problems(parts.window.noticed, parts.config.current, parts.credentials)
-        return [*parts.config.current.problems, *parts.state.problems, *store, *near, *unhealthy, *noticed]
+        return [*parts.config.current.problems, *parts.state.problems, *store, *near, *unhealthy, *aged, *noticed]
 
     async def status(self) -> Json:
         """The whole picture; whoever listens is told what changed since the last one."""

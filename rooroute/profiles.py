@@ -418,7 +418,8 @@ class Defaults:
     """What holds where neither profile nor pool says otherwise. ``cooldown`` None means each class's own default.
 
     ``budgets`` are by tag, of a profile or of a request. ``retries_per_minute`` is how often this machine, all windows together, asks a
-    profile again that has just failed. ``ledger_days`` is how long attempts are kept.
+    profile again that has just failed. ``ledger_days`` is how long attempts are kept. A key saved more than ``key_days`` ago is a problem to
+    be told (None: never).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
@@ -429,6 +430,7 @@ class Defaults:
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     retries_per_minute: int = 60
     ledger_days: int = 90
+    key_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -615,6 +617,8 @@ def check_defaults(defaults: Defaults) -> list[Problem]:
         found.append(("retriesPerMinute", "retriesPerMinute is less than 0.", "Use 0 for no retries at all."))
     if not 1 <= defaults.ledger_days <= 3_660:
         found.append(("ledgerDays", "ledgerDays is 1 to 3,660.", "Choose a number of days in that range."))
+    if defaults.key_days is not None and not 1 <= defaults.key_days <= 3_660:
+        found.append(("keyDays", "keyDays is 1 to 3,660.", "Choose a number of days in that range."))
     return [Problem(f"defaults.{sentence}", field=field, remedy=remedy) for field, sentence, remedy in found]
 
 

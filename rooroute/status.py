@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from rooroute.errors import RoorouteError
@@ -95,6 +96,34 @@ def limit_rows(gauges: Sequence[Gauge], counters: Counters, now: float) -> dict[
         }
         found.setdefault(gauge.holder, []).append(row | ({"resetsAt": timestamp(full)} if full > now else {}))
     return found
+
+
+def old_keys(configuration: Configuration, now: float) -> list[Problem]:
+    """A problem for each key that is older than the user wants keys to be."""
+    most = configuration.defaults.key_days
+    ages = {each.id: _key_days(each, now) for each in configuration.profiles.values() if each.enabled and most}
+    return [
+        Problem(
+            f"The key of {configuration.profiles[name].title} was saved {days} days ago; defaults.keyDays is {most}.",
+            field="apiKey",
+            remedy="Make a new key at the provider and save it with the profile.",
+            profile_id=name,
+        )
+        for name, days in ages.items()
+        if most and days is not None and days >= most
+    ]
+
+
+def _key_days(profile: Profile, now: float) -> int | None:
+    """How many days ago its key was saved; None where no key was, or nobody can read when."""
+    try:
+        saved = datetime.fromisoformat(profile.key_saved_at or "")
+    except ValueError:
+        return None
+    return int((now - (saved if saved.tzinfo else saved.replace(tzinfo=UTC)).timestamp()) // _DAY)
+
+
+_DAY: Final = 86_400.0
 
 
 def limit_warnings(limits: Mapping[str, Sequence[Json]]) -> list[Problem]:

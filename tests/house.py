@@ -116,6 +116,7 @@ class House:
     keys: Keys
     completions: Completions
     window: Window
+    ports: Ports
     asked: int = 0
 
     async def ask(self, sink: Heard | None = None, request: ChatRequest = HELLO, **options: Any) -> dict[str, Any]:
@@ -184,7 +185,9 @@ async def house(
             owner=machine.identity(),
             changed=lambda: None,
         )
-        built = House(provider, clock, state, configuration, credentials, keys, Completions(ports, window), window)
+        built = House(
+            provider, clock, state, configuration, credentials, keys, Completions(ports, window), window, ports
+        )
         try:
             yield built
         finally:

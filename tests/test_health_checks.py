@@ -78,7 +78,7 @@ async def checking(
     profiles = {"A": {"health_check": check, **profile}}
     async with house(folder, {"A": steps, **(others or {})}, dialect="openai", profiles=profiles) as built:
         found: Checking
-        ports = replace(built.completions._ports, configuration=lambda: found.configuration)
+        ports = replace(built.ports, configuration=lambda: found.configuration)
         checks = HealthChecks(ports, ports.upstream, built.completions.limiter, built.window.measurements)  # type: ignore[arg-type]
         found = Checking(built, checks, built.configuration)
         try:

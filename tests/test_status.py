@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from rooroute.status import difference
+from rooroute.profiles import Configuration, Defaults, Profile
+from rooroute.status import difference, old_keys
 
 BEFORE: dict[str, Any] = {
     "now": "2026-01-01T00:00:00Z",
@@ -56,3 +59,24 @@ def test_a_problem_that_is_gone_is_told_as_gone() -> None:
     found = difference(worried, BEFORE)
     assert found is not None
     assert (found["problems"], found["limits"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("saved_at", "days"),
+    [
+        ("2026-01-01T00:00:00Z", 91),
+        ("2026-01-02T00:00:00", 90),
+        ("2026-01-02T00:00:01Z", None),
+        ("some day", None),
+        (None, None),
+    ],
+)
+def test_a_key_that_is_older_than_the_user_wants_is_told(saved_at: str | None, days: int | None) -> None:
+    profile = Profile(id="A", provider="openai", key_saved_at=saved_at)
+    now = datetime(2026, 4, 2, tzinfo=UTC).timestamp()
+    configuration = Configuration(profiles={"A": profile}, defaults=Defaults(key_days=90))
+    problems = old_keys(configuration, now)
+    assert [each.profile_id for each in problems] == ([] if days is None else ["A"])
+    assert all(f"{days} days ago" in each.message for each in problems)
+    assert old_keys(replace(configuration, defaults=Defaults()), now) == []
+    assert old_keys(replace(configuration, profiles={"A": replace(profile, enabled=False)}), now) == []
