@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from rooroute.adapters import machine
+from rooroute.adapters.state_counters import StateCounters
 from rooroute.adapters.state_database import Database, Trouble, attempt_records
 from rooroute.adapters.state_file import StateFile
-from rooroute.adapters.state_picture import Batch, Picture, Window, applied, counted, summed, what_still_holds
+from rooroute.adapters.state_picture import Batch, Picture, Window, applied, summed, what_still_holds
 from rooroute.adapters.writer_thread import WriterThread
 from rooroute.errors import RoorouteError
 from rooroute.ledger import AttemptRecord
@@ -63,6 +64,7 @@ class StateStore:
         self._identity = identity
         self._window = Window(identity, version, clock(), clock())
         self._file = StateFile(path, clock, self._adopt)
+        self._counters = StateCounters(self._file, identity, clock, alive)
         self._guard = threading.Lock()  # held for moments only; what follows belongs to it
         self._reader: Database | None = None
         self._picture = Picture()
@@ -79,7 +81,6 @@ class StateStore:
         self._flush_due = False
         self._flushes = 0
         self.ledger_days = _ATTEMPT_DAYS
-        self._own_counters = Counters()  # where the file cannot be used
         self._polls = 0
         self._looked = False
         self._told: tuple[Snapshot, frozenset[tuple[str, str, str]]] | None = None
@@ -179,9 +180,7 @@ class StateStore:
         """
         with self._guard:
             change, _ = decide(self._view)
-            if change:
-                self._unsaved = [*self._unsaved, (self._view, change)]
-                self._show(self._picture)
+            self._defer(self._view, change)
         if change:
             asyncio.get_running_loop().call_later(_SOON_SECONDS, self._save_soon)
         return bool(change)
@@ -241,7 +240,7 @@ class StateStore:
 
     async def counters(self) -> Counters:
         """What all windows have taken."""
-        return self._of_the_living(await self._read(lambda db: db.counters(())))
+        return self._counters.of_the_living(await self._read(lambda db: db.counters(())))
 
     def heartbeat(self) -> None:
         """Say that this window lives; call every ten seconds or so."""
@@ -356,42 +355,20 @@ class StateStore:
         except Trouble:
             base = self._view
             change, value = decide(base)
-            if change:
-                with self._guard:
-                    self._unsaved = [*self._unsaved, (base, change)]
-                    self._show(self._picture)
+            with self._guard:
+                self._defer(base, change)
             return value
+
+    def _defer(self, base: Snapshot, change: Change) -> None:
+        """Show now what is written later. The caller holds the guard."""
+        if change:
+            self._unsaved = [*self._unsaved, (base, change)]
+            self._show(self._picture)
 
     def _count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
         with self._guard:
             late, self._pending.count = self._pending.count, Count()
-
-        def work(database: Database) -> T:
-            database.write_count(late, self._identity)
-            known = database.counters(holders)
-            living = self._of_the_living(known)
-            if len(living.slots) < len(known.slots):
-                database.forget_counters(
-                    self._clock(), {owner for _, owner in known.slots.keys() - living.slots.keys()}
-                )
-            count, value = decide(living)
-            database.write_count(count, self._identity)
-            return value
-
-        try:
-            return self._file.transact(work)
-        except Trouble:
-            count, value = decide(counted(self._own_counters, late, self._identity))
-            self._own_counters = counted(self._own_counters, summed(late, count), self._identity)
-            return value
-
-    def _of_the_living(self, counters: Counters) -> Counters:
-        slots = {
-            (holder, owner): held
-            for (holder, owner), held in counters.slots.items()
-            if owner == self._identity or self._alive(owner)
-        }
-        return Counters(counters.used, slots)
+        return self._counters.take(holders, late, decide)
 
     def _decide(self, database: Database, decide: Callable[[Snapshot], tuple[Change, T]]) -> tuple[Picture, T]:
         picture = database.picture(self._picture)
