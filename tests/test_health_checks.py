@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from rooroute.health_checks import TAG, HealthChecks
-from rooroute.health_status import INPUT_TOKENS, OUTPUT_TOKENS, cost_words, health_json
+from rooroute.health_status import INPUT_TOKENS, OUTPUT_TOKENS, cost_words, health_json, latest, unwell
+from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Budget, CheckKind, Configuration, HealthCheck, Limits, Price, Profile
 from rooroute.routing.marks import Checked
 from rooroute.routing.shown import ShownState
@@ -320,6 +321,57 @@ def test_the_cost_told_is_that_of_the_question() -> None:
     assert "at the provider's price" in cost_words(profile)
     own = replace(profile, health_check=HealthCheck(endpoint="/health"))
     assert cost_words(own) == "Sends GET /health every 60 seconds, which costs no tokens."
+
+
+def test_without_checks_health_is_what_the_last_request_met() -> None:
+    def attempt(at: float, verdict: str, **more: Any) -> AttemptRecord:
+        return AttemptRecord(
+            request_id="r", n=1, at=at, pool_id=None, profile_id="A", model="m", verdict=verdict, **more
+        )
+
+    profile = Profile(id="A", provider="openai")
+    good = attempt(0.0, "ok", first_token_s=0.1451)
+    bad = attempt(60.0, "overload", detail="Try later.")
+    told = {"source": "request", "status": "healthy", "lastCheck": "1970-01-01T00:00:00.000Z", "error": None}
+    assert health_json(profile, None, latest([bad, good])["A"], "") == {**told, "latencyMs": 145.1}
+    found = health_json(profile, None, latest([good, bad, attempt(90.0, "cancelled")])["A"], "")
+    assert found == {
+        "source": "request",
+        "status": "unhealthy",
+        "lastCheck": "1970-01-01T00:01:00.000Z",
+        "error": "Try later.",
+    }
+    assert health_json(profile, None, None, "") is None
+
+
+def test_only_who_is_checked_and_failed_often_enough_is_a_problem() -> None:
+    profile = Profile(id="A", provider="openai", health_check=ON)
+    checked = Checked(profile_id="A", at=0.0, endpoint="", fingerprint="key", failures=2, error="Down.")
+    configuration = Configuration(profiles={"A": profile})
+    (problem,) = unwell(configuration, {"A": checked})
+    assert problem.message == "A has failed 2 health checks in a row: Down."
+    assert not list(unwell(configuration, {"A": replace(checked, failures=1)}))
+    for changed in (replace(profile, enabled=False), replace(profile, health_check=HealthCheck())):
+        assert not list(unwell(Configuration(profiles={"A": changed}), {"A": checked}))
+    assert not list(unwell(Configuration(), {"A": checked}))
+    unknown = health_json(profile, checked, None, "another key")
+    assert unknown is not None
+    assert unknown["status"] == "unknown"
+
+
+async def test_a_request_that_cannot_be_built_gives_back_what_it_held(tmp_path: Path) -> None:
+    check = replace(ON, sends=CheckKind.COMPLETION)
+    async with checking(tmp_path, UP, check=check, limits=Limits(requests_per_day=1)) as it:
+        it.change(options={"requestFields": {"set": {"x": float("nan")}}})
+        await it.round()
+        assert it.checked is not None
+        assert it.checked.error
+        assert it.checked.failures == 0
+        it.change(options={})
+        await it.round()
+        assert it.checked is not None
+        assert it.checked.error is None
+        assert len(it.house.provider.requests) == 1
 
 
 # --- through the protocol ---------------------------------------------------------------------------------------------------------
