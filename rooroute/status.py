@@ -297,8 +297,8 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
     )
 
 
-def unreadable_status(profile_id: str, problem: Problem) -> Json:
-    """An entry of the file that does not parse: kept, shown, and not asked."""
+def unreadable_status(profile_id: str, problem: Problem, secret_store: str) -> Json:
+    """An entry of the file that does not parse: kept, shown, and not asked. Its key is kept; nobody looks whether there is one."""
     return {
         "id": profile_id,
         "name": profile_id,
@@ -306,7 +306,7 @@ def unreadable_status(profile_id: str, problem: Problem) -> Json:
         "state": "failed",
         "reason": problem.message,
         "remedy": problem.remedy or "Mend the entry in the configuration file.",
-        "secret": "missing",
+        "secret": secret_store,
         "marks": [],
     }
 
@@ -363,7 +363,11 @@ def status(picture: Picture, secret_store: str, problems: Sequence[Problem]) -> 
     """The whole of ``rooroute/status``."""
     configuration = picture.configuration
     profiles = [profile_status(picture, each) for each in configuration.profiles.values()]
-    profiles += [unreadable_status(each, problem) for each, problem in configuration.unreadable.items()]
+    profiles += [
+        unreadable_status(each, problem, secret_store)
+        for each, problem in configuration.unreadable.items()
+        if each not in configuration.profiles  # in its last good version
+    ]
     return {
         "now": timestamp(picture.now),
         "configRevision": configuration.revision,

@@ -293,6 +293,22 @@ async def test_a_broken_configuration_is_named_with_its_line_and_nothing_is_writ
     assert shown.count(": This is not YAML") == shown.count("line ") == 1
 
 
+async def test_a_typing_error_in_one_entry_is_told_and_takes_nobody_out_of_service(shell: Shell) -> None:
+    await shell.save("one", Answer("Still here."))
+    text = shell.config.read_text().replace("model:", "modell:")
+    shell.config.write_text(f"{text}  - id: two\n    provider: gemini\n    colour: blue\n")
+    found = (await shell.well("status", "--json")).json
+    assert [(each["id"], each["state"], each["secret"]) for each in found["profiles"]] == [
+        ("one", "active", "environment"),
+        ("two", "failed", "session"),
+    ]
+    problems = [(each["profileId"], each["field"]) for each in found["problems"] if "profileId" in each]
+    assert problems == [("one", "modell"), ("two", "colour")]
+    assert (await shell.well("chat", "hi")).out == "Still here.\n"
+    said = await shell("profiles", "edit", "one", "--name", "n")
+    assert "one has to be mended in the configuration file first: modell is not a field" in said.err
+
+
 @pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
 async def test_whoever_sits_there_is_asked_for_what_is_missing(shell: Shell) -> None:
     answers = {
