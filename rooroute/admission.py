@@ -11,17 +11,8 @@ from datetime import UTC, datetime
 
 from rooroute.credentials import is_made, references_of, slots_of
 from rooroute.errors import InvalidInput, OriginNotApproved
-from rooroute.profiles import (
-    Configuration,
-    Pool,
-    Problem,
-    Profile,
-    check_pool,
-    check_profile,
-    check_secret,
-    needs_plain_http_approval,
-    reference_name,
-)
+from rooroute.profile_checks import check_pool, check_profile, check_secret
+from rooroute.profiles import Configuration, Pool, Problem, Profile, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
 from rooroute.routing.checks import check_routing

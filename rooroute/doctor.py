@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rooroute.checkup import Finding, Network, Visit, call_on, of_sentence
-from rooroute.profiles import Configuration, Problem, check_profile
+from rooroute.profile_checks import check_profile
+from rooroute.profiles import Configuration, Problem
 from rooroute.providers.table import check
 
 SKEW: Final = 60.0

@@ -26,14 +26,8 @@ from rooroute.admission import (
 )
 from rooroute.credentials import references_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
-from rooroute.profiles import (
-    Configuration,
-    Pool,
-    Problem,
-    Profile,
-    check_pool,
-    check_profile,
-)
+from rooroute.profile_checks import check_pool, check_profile
+from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.settling import edited

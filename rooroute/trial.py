@@ -26,7 +26,8 @@ from rooroute.diagnosis import (
 )
 from rooroute.errors import RoorouteError
 from rooroute.outcome import Failure, Unreachable
-from rooroute.profiles import Profile, check_profile
+from rooroute.profile_checks import check_profile
+from rooroute.profiles import Profile
 from rooroute.providers.authentication import tls_of
 from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target, Tls

@@ -449,7 +449,7 @@ async def test_one_window_checks_for_all_and_another_goes_on_when_it_is_gone(hom
 )
 def test_a_senseless_check_is_refused_with_its_field(check: dict[str, Any], field: str) -> None:
     from rooroute.adapters.config_reading import PROFILE
-    from rooroute.profiles import check_profile
+    from rooroute.profile_checks import check_profile
 
     profile = PROFILE.validate_python({"id": "a", "provider": "openai", "healthCheck": check})
     (problem,) = check_profile(profile)

@@ -6,17 +6,8 @@ from typing import Any
 
 import pytest
 
-from rooroute.profiles import (
-    Defaults,
-    Pool,
-    Profile,
-    Timeouts,
-    check_base_url,
-    check_defaults,
-    check_pool,
-    check_profile,
-    check_secret,
-)
+from rooroute.profile_checks import check_base_url, check_defaults, check_pool, check_profile, check_secret
+from rooroute.profiles import Defaults, Pool, Profile, Timeouts
 
 NAN = float("nan")
 

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from rooroute.adapters.config_text import Document, Place, Unreadable
-from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, check_defaults, check_pool, check_profile
+from rooroute.profile_checks import check_defaults, check_pool, check_profile
+from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile
 from rooroute.routing.checks import check_routing
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from rooroute.commands.asking import choose_model, choose_provider, fill_in
 from rooroute.commands.call import OK, Call, WrongUse
 from rooroute.commands.typed import key, parsed, refuse_forgetful_store, variable, with_settings
 from rooroute.errors import InvalidInput, NotFound
-from rooroute.profiles import Configuration, Pool, Profile, check_profile, needs_plain_http_approval, reference_name
+from rooroute.profile_checks import check_profile
+from rooroute.profiles import Configuration, Pool, Profile, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import USUAL_SLOT, needs_no_key, stored
 from rooroute.providers.table import PROVIDERS, KeyNeed, Vendor, base_url_of, check
 from rooroute.secret import origin_of

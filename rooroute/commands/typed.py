@@ -13,7 +13,8 @@ from pydantic import BaseModel, create_model
 
 from rooroute.commands.call import Call, WrongUse
 from rooroute.errors import InvalidInput, SecretUnavailable
-from rooroute.profiles import Pool, Profile, camel, check_secret, reference_name
+from rooroute.profile_checks import check_secret
+from rooroute.profiles import Pool, Profile, camel, reference_name
 from rooroute.rpc.validation import validated
 
 Json: TypeAlias = dict[str, Any]

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from rooroute.importers.account import Account, LeftOut, Place, Section, Taken, dotted
 from rooroute.importers.values import key, reference
-from rooroute.profiles import ID_PATTERN, Configuration, Pool, Profile, camel, check_pool, check_profile
+from rooroute.profile_checks import check_pool, check_profile
+from rooroute.profiles import ID_PATTERN, Configuration, Pool, Profile, camel
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import check
 

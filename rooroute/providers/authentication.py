@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rooroute.errors import SecretUnavailable
-from rooroute.profiles import Auth, AuthKind, Problem, Profile, check_base_url, needs_plain_http_approval
+from rooroute.profile_checks import check_base_url
+from rooroute.profiles import Auth, AuthKind, Problem, Profile, needs_plain_http_approval
 from rooroute.providers.dialect import Target, Tls
 from rooroute.secret import Secret, origin_of
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from rooroute.profiles import Need, Pool, Problem, Profile, Rule, Strategy, When, check_amounts
+from rooroute.profile_checks import check_amounts
+from rooroute.profiles import Need, Pool, Problem, Profile, Rule, Strategy, When
 from rooroute.routing.rules import conditions
 
 Finding = tuple[str, str, str]

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rooroute.chat import ChatRequest, Failed, Finished, ToolChoiceName
 from rooroute.errors import InvalidInput, RoorouteError, SecretUnavailable
 from rooroute.outcome import Fault, Scope
-from rooroute.profiles import Profile, check_base_url
+from rooroute.profile_checks import check_base_url
+from rooroute.profiles import Profile
 from rooroute.providers.dialect import ErrorAnswer
 from rooroute.providers.sse import MAX_EVENT
 from rooroute.providers.table import (

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rooroute.profile_checks import check_defaults, check_profile
 from rooroute.profiles import (
     Budget,
     Ceiling,
@@ -22,8 +23,6 @@ from rooroute.profiles import (
     Rule,
     Strategy,
     When,
-    check_defaults,
-    check_profile,
 )
 from rooroute.routing.checks import check_routing
 
