@@ -14,16 +14,12 @@ from typing import Any, Final, assert_never
 from rooroute.attempt import Attempt, Delivery, Sink
 from rooroute.books import Books, reasons
 from rooroute.chat import ChatRequest, CompletionOptions
-from rooroute.errand import Means, Progress, errand_of
 from rooroute.errors import NotFound, Overloaded
 from rooroute.ledger import AttemptRecord
-from rooroute.lessons import Lessons
 from rooroute.limiter import Amounts, Limiter
 from rooroute.outcome import Failure, Fault
-from rooroute.picking import Picking
 from rooroute.portable_history import SignatureMemory
 from rooroute.ports import Ports
-from rooroute.preparation import Preparation, Ready
 from rooroute.profiles import Profile, Strategy
 from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
@@ -35,9 +31,13 @@ from rooroute.routing.pool import Decision, Nobody, Use, Wait
 from rooroute.routing.rules import told as rules_told
 from rooroute.routing.settling import Ending
 from rooroute.routing.window import Window
-from rooroute.sent_requests import SentRequests
-from rooroute.verdicts import CANCELLED, Verdicts
-from rooroute.waiting_line import WaitingLine
+from rooroute.story.errand import Means, Progress, errand_of
+from rooroute.story.lessons import Lessons
+from rooroute.story.picking import Picking
+from rooroute.story.preparation import Preparation, Ready
+from rooroute.story.sent_requests import SentRequests
+from rooroute.story.verdicts import CANCELLED, Verdicts
+from rooroute.story.waiting_line import WaitingLine
 
 MAX_REQUESTS: Final = 1_000
 

@@ -37,6 +37,12 @@ def test_every_import_goes_the_way_that_pyproject_allows() -> None:
             id="the-story-reaches-outside",
         ),
         pytest.param(
+            "status.py",
+            "import rooroute.story.picking",
+            "rooroute.status -> rooroute.story.picking",
+            id="a-step-of-the-story-taken-by-another",
+        ),
+        pytest.param(
             "rpc/tables.py", "import sqlite3", "rooroute.rpc.tables -> sqlite3", id="a-library-outside-of-its-room"
         ),
     ],

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from rooroute.books import Books
 from rooroute.outcome import Failure
-from rooroute.picking import Picking
 from rooroute.ports import Ports
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.figures import FIGURES, Policy
 from rooroute.routing.pool import Use
 from rooroute.routing.settling import Ending, renew
+from rooroute.story.picking import Picking
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from rooroute.errand import EVERYBODY, Errand, Means, Progress
 from rooroute.profiles import Configuration, Strategy
 from rooroute.roster import Lineup, cost_estimate
 from rooroute.routing.candidate import Candidate
@@ -17,7 +16,8 @@ from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, ready_
 from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
 from rooroute.routing.shown import shown_state
 from rooroute.routing.strategies import BLANK, Reading, unknown
-from rooroute.session import in_tool_loop, revert_for
+from rooroute.story.errand import EVERYBODY, Errand, Means, Progress
+from rooroute.story.session import in_tool_loop, revert_for
 
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 

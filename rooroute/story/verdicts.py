@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from rooroute.attempt import Attempt, Delivery
 from rooroute.books import Books, unreachable
-from rooroute.errand import Errand, Means, Progress, wanted
 from rooroute.errors import (
     Cancelled,
     ContentFiltered,
@@ -19,15 +18,16 @@ from rooroute.errors import (
     RoorouteError,
     StreamInterrupted,
 )
-from rooroute.lessons import Lessons
 from rooroute.outcome import Failure, Fault
-from rooroute.picking import Picking
 from rooroute.profiles import OnInterrupt
 from rooroute.providers.table import dialect_for
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.pool import Nobody, Use
 from rooroute.routing.settling import another_ready, ask_again
 from rooroute.routing.shown import sentence
+from rooroute.story.errand import Errand, Means, Progress, wanted
+from rooroute.story.lessons import Lessons
+from rooroute.story.picking import Picking
 from rooroute.unanswered import titles_of, unanswered
 
 _REJECTED: Final[Mapping[Fault, type[RequestRejected]]] = {

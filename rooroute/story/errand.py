@@ -15,8 +15,8 @@ from rooroute.roster import Roster, pool_of
 from rooroute.routing.limits import Refused
 from rooroute.routing.rules import Facts
 from rooroute.routing.window import Window
-from rooroute.sent_requests import SentRequests
-from rooroute.session import facts_of, session_of
+from rooroute.story.sent_requests import SentRequests
+from rooroute.story.session import facts_of, session_of
 
 EVERYBODY: Final = ""
 """Instead of a profile's id: a limit that holds for the whole request."""

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from rooroute.errand import EVERYBODY, Errand, Means, Progress, wanted
 from rooroute.errors import InvalidInput, OriginNotApproved, RoorouteError, SecretUnavailable
-from rooroute.lessons import Lessons
 from rooroute.limiter import NOTHING_RESERVED, Amounts, Reservation
-from rooroute.picking import Picking
 from rooroute.portable_history import for_dialect
 from rooroute.profiles import Profile
 from rooroute.providers.dialect import HttpRequest
@@ -17,6 +14,9 @@ from rooroute.providers.table import dialect_for, target_for
 from rooroute.roster import most_cost
 from rooroute.routing.limits import Measure, Refused
 from rooroute.routing.pool import Use
+from rooroute.story.errand import EVERYBODY, Errand, Means, Progress, wanted
+from rooroute.story.lessons import Lessons
+from rooroute.story.picking import Picking
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rooroute.attempt import Sink
-from rooroute.errand import Progress
 from rooroute.ports import Ports
 from rooroute.routing.pool import Wait
+from rooroute.story.errand import Progress
 
 
 @dataclass(slots=True)
