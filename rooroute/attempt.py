@@ -1,7 +1,7 @@
 """One attempt at one profile: send, decode, deliver, and say what it came to.
 
 The first piece of content handed to the client is the commit point. Before it a failure is silent; after it the delivered part stays
-delivered, and what happens next is decided by the story in ``completion``.
+delivered, and what happens next is decided by the story's ``verdicts``.
 """
 
 from __future__ import annotations

@@ -124,12 +124,8 @@ class Picking:
         return [self._seen(each) for each in crowd.near(ask, self._ports.state.snapshot(), self._ports.now())]
 
     def _wish(self) -> Ask:
-        pool, session, options, progress = (
-            self._errand.pool,
-            self._errand.session,
-            self._errand.options,
-            self._progress,
-        )
+        pool, session = self._errand.pool, self._errand.session
+        options, progress = self._errand.options, self._progress
         stay = self._window.stay(pool.id, session)
         most = pool.max_wait if pool.max_wait is not None else self.configuration.defaults.max_wait
         late = self.late and progress.attempts > 0
