@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,19 +17,27 @@ import platformdirs
 from rooroute.version import VERSION
 
 if TYPE_CHECKING:
+    from rooroute.adapters.config_file import ConfigFile
     from rooroute.adapters.http import Upstream
-    from rooroute.adapters.keychain import ClientStore
+    from rooroute.adapters.keychain import ClientStore, Keychain
     from rooroute.adapters.keychain_vaults import Vault
-    from rooroute.adapters.state_picture import Window
+    from rooroute.adapters.state_picture import Window as OtherWindow
+    from rooroute.adapters.state_store import StateStore
     from rooroute.adapters.token_source import TokenSource
     from rooroute.application import Backend
+    from rooroute.completion import Completions
     from rooroute.connection_test import ConnectionTest
+    from rooroute.credentials import Credentials
     from rooroute.discovery import Discovery
     from rooroute.doctor import Surroundings
     from rooroute.health_checks import HealthChecks
+    from rooroute.moving import Moving
+    from rooroute.ports import Ports
     from rooroute.profiles import Problem, Profile
     from rooroute.providers.vendor import PriceRange
+    from rooroute.routing.window import Window
     from rooroute.rpc.reverse import ClientSecrets
+    from rooroute.saved_profiles import SavedProfiles
 
 APP: Final = "rooroute"
 SECRET_STORE: Final = "ROOROUTE_SECRET_STORE"
@@ -55,6 +63,57 @@ def _own(directory: Callable[..., Path]) -> Path:
     return directory(APP, appauthor=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cellar:
+    """What touches the outside, and the credentials that stand right on it."""
+
+    owner: str
+    check: Callable[[Profile], list[Problem]]
+    config: ConfigFile
+    state: StateStore
+    keychain: Keychain
+    upstream: Upstream
+    credentials: Credentials
+
+
+async def _cellar(
+    where: Places,
+    environment: Mapping[str, str],
+    client: ClientStore | None = None,
+    redact: Callable[[str], None] = lambda text: None,
+    *,
+    keeps_history: bool = True,
+) -> _Cellar:
+    """Configuration read, state open, nothing asked of the keyring yet."""
+    from rooroute.adapters import machine
+    from rooroute.adapters.config_file import ConfigFile
+    from rooroute.adapters.config_history import ConfigHistory, folder_for
+    from rooroute.adapters.credential_files import CredentialFiles
+    from rooroute.adapters.http import Upstream
+    from rooroute.adapters.keychain import Keychain
+    from rooroute.adapters.state_store import StateStore
+    from rooroute.credentials import Credentials
+    from rooroute.providers.table import check as by_vendor
+
+    owner, files = machine.identity(), CredentialFiles()
+
+    def check(profile: Profile) -> list[Problem]:
+        return [*by_vendor(profile), *files.check(profile)]
+
+    if keeps_history:
+        history = ConfigHistory(folder_for(where.config, where.state), time.time)
+        config = ConfigFile(where.config, check, history, config_schema, files.changed)
+    else:
+        config = ConfigFile(where.config, check)
+    state = StateStore(where.state, owner, clock=time.time, version=VERSION)
+    await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
+    keychain = Keychain(open_vault=_vault_opener(environment), client=client, redact=redact)
+    upstream = Upstream(environment)
+    tokens = _token_source(upstream, environment, redact)
+    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, redact, tokens)
+    return _Cellar(owner, check, config, state, keychain, upstream, credentials)
+
+
 async def make_backend(
     where: Places,
     environment: Mapping[str, str],
@@ -63,163 +122,138 @@ async def make_backend(
 ) -> Backend:
     """The house, open: configuration read, state shared, nothing asked of the keyring yet. ``client_secrets`` is the editor's own store;
     ``redact`` is told of every secret before anything is done with it."""
-    from rooroute.adapters import config_exchange, machine
-    from rooroute.adapters.config_file import ConfigFile
-    from rooroute.adapters.config_history import ConfigHistory, folder_for
-    from rooroute.adapters.credential_files import CredentialFiles
-    from rooroute.adapters.http import Upstream
-    from rooroute.adapters.keychain import Keychain
-    from rooroute.adapters.state_store import StateStore
     from rooroute.application import Backend, Parts
     from rooroute.completion import Completions
-    from rooroute.credentials import Credentials
-    from rooroute.moving import Moving, Spelling
     from rooroute.ports import Ports
-    from rooroute.providers.table import check as by_vendor
     from rooroute.routing.window import Window
     from rooroute.saved_profiles import SavedProfiles
 
-    @cache
-    def discovery() -> Discovery:
-        from rooroute.adapters.model_cache import ModelCache
-        from rooroute.adapters.price_table import known_prices
-        from rooroute.discovery import Discovery
-
-        return Discovery(
-            upstream.request,
-            credentials.resolve,
-            time.time,
-            digest=state.fingerprint,
-            shelf=ModelCache(where.state.with_name("models.json")),
-            prices=known_prices,
-            complete=credentials.complete,
-        )
-
-    async def price_range(base_url: str, now: float) -> PriceRange | None:
-        from rooroute.adapters.price_table import known_range
-
-        return await known_range(base_url, now)
-
-    @cache
-    def connection_test() -> ConnectionTest:
-        from rooroute.adapters.dial import Dialer
-        from rooroute.connection_test import ConnectionTest
-
-        return ConnectionTest(
-            upstream, Dialer(environment), credentials.resolve, time.time, time.monotonic, credentials.complete
-        )
-
-    @cache
-    def health_checks() -> HealthChecks:
-        from rooroute.health_checks import HealthChecks
-
-        return HealthChecks(ports, upstream, completions.limiter, window.measurements)
-
-    owner = machine.identity()
-    files = CredentialFiles()
-
-    def check(profile: Profile) -> list[Problem]:
-        return [*by_vendor(profile), *files.check(profile)]
-
-    history = ConfigHistory(folder_for(where.config, where.state), time.time)
-    config = ConfigFile(where.config, check, history, config_schema, files.changed)
-    state = StateStore(where.state, owner, clock=time.time, version=VERSION)
-    await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
-    keychain = Keychain(open_vault=_vault_opener(environment), client=_client_store(client_secrets), redact=redact)
-    upstream = Upstream(environment)
-    tokens = _token_source(upstream, environment, redact)
-    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, redact, tokens)
-    changed = asyncio.Event()
+    below = await _cellar(where, environment, _client_store(client_secrets), redact)
+    changed, window = asyncio.Event(), Window()
     ports = Ports(
         now=time.time,
         monotonic=time.monotonic,
         jitter=random.random,
-        configuration=lambda: config.current,
-        state=state,
-        credentials=credentials,
-        upstream=upstream,
-        owner=owner,
+        configuration=lambda: below.config.current,
+        state=below.state,
+        credentials=below.credentials,
+        upstream=below.upstream,
+        owner=below.owner,
         changed=changed.set,
     )
-    window = Window()
     completions = Completions(ports, window)
-    saved = SavedProfiles(config, keychain, state, check=check, now=time.time)
-    spelling = Spelling(
-        config_exchange.plain_data,
-        lambda text: config_exchange.as_configuration(text, check),
-        config_exchange.spelled,
-        config_exchange.as_yaml,
-    )
+    saved = SavedProfiles(below.config, below.keychain, below.state, check=below.check, now=time.time)
     backend = Backend(
         Parts(
             ports=ports,
             window=window,
             completions=completions,
-            config=config,
-            state=state,
-            store=keychain,
-            credentials=credentials,
+            config=below.config,
+            state=below.state,
+            store=below.keychain,
+            credentials=below.credentials,
             saved=saved,
-            moving=Moving(saved, config, spelling),
-            discovery=discovery,
-            connection_test=connection_test,
-            health_checks=health_checks,
-            network=upstream,
-            open_store=keychain.open,
+            moving=_moving(saved, below),
+            discovery=cache(partial(_discovery, below, where)),
+            connection_test=cache(partial(_connection_test, below, environment)),
+            health_checks=cache(partial(_health_checks, ports, below, completions, window)),
+            network=below.upstream,
+            open_store=below.keychain.open,
             changed=changed,
-            price_range=price_range,
+            price_range=_price_range,
         )
     )
     backend.open()
     return backend
 
 
+# --- rooms that are entered late, and loaded then ---
+
+
+def _discovery(below: _Cellar, where: Places) -> Discovery:
+    from rooroute.adapters.model_cache import ModelCache
+    from rooroute.adapters.price_table import known_prices
+    from rooroute.discovery import Discovery
+
+    return Discovery(
+        below.upstream.request,
+        below.credentials.resolve,
+        time.time,
+        digest=below.state.fingerprint,
+        shelf=ModelCache(where.state.with_name("models.json")),
+        prices=known_prices,
+        complete=below.credentials.complete,
+    )
+
+
+def _connection_test(below: _Cellar, environment: Mapping[str, str]) -> ConnectionTest:
+    from rooroute.adapters.dial import Dialer
+    from rooroute.connection_test import ConnectionTest
+
+    secrets = below.credentials
+    return ConnectionTest(
+        below.upstream, Dialer(environment), secrets.resolve, time.time, time.monotonic, secrets.complete
+    )
+
+
+def _health_checks(ports: Ports, below: _Cellar, completions: Completions, window: Window) -> HealthChecks:
+    from rooroute.health_checks import HealthChecks
+
+    return HealthChecks(ports, below.upstream, completions.limiter, window.measurements)
+
+
+async def _price_range(base_url: str, now: float) -> PriceRange | None:
+    from rooroute.adapters.price_table import known_range
+
+    return await known_range(base_url, now)
+
+
+def _moving(saved: SavedProfiles, below: _Cellar) -> Moving:
+    from rooroute.adapters import config_exchange
+    from rooroute.moving import Moving, Spelling
+
+    spelling = Spelling(
+        config_exchange.plain_data,
+        lambda text: config_exchange.as_configuration(text, below.check),
+        config_exchange.spelled,
+        config_exchange.as_yaml,
+    )
+    return Moving(saved, below.config, spelling)
+
+
 @asynccontextmanager
 async def make_surroundings(where: Places, environment: Mapping[str, str]) -> AsyncIterator[Surroundings]:
     """What the doctor looks at: this machine's own parts without the house, since a doctor starts nothing and changes nothing."""
-    from rooroute.adapters import machine
-    from rooroute.adapters.config_file import ConfigFile
-    from rooroute.adapters.credential_files import CredentialFiles
-    from rooroute.adapters.http import Upstream
-    from rooroute.adapters.keychain import Keychain
     from rooroute.adapters.proxies import proxy_for
-    from rooroute.adapters.state_store import StateStore
     from rooroute.checkup import Network
-    from rooroute.credentials import Credentials
     from rooroute.doctor import Surroundings
-    from rooroute.providers.table import check
 
     def proxy_of(url: str, chosen: str | None) -> str | None:
         proxy = proxy_for(url, chosen, {name.lower(): text for name, text in environment.items()})
         return f"{'https' if proxy.secure else 'http'}://{proxy.host}:{proxy.port}" if proxy else None
 
-    async def other_windows() -> list[Window]:
-        return [each for each in await state.windows() if each.identity != owner]
+    async def other_windows() -> list[OtherWindow]:
+        return [each for each in await below.state.windows() if each.identity != below.owner]
 
-    owner = machine.identity()
-    files = CredentialFiles()
-    config = ConfigFile(where.config, lambda profile: [*check(profile), *files.check(profile)])
-    state = StateStore(where.state, owner, clock=time.time, version=VERSION)
-    await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
-    keychain, upstream = Keychain(open_vault=_vault_opener(environment)), Upstream(environment)
-    tokens = _token_source(upstream, environment)
-    credentials = Credentials(keychain, environment, state.approved, state.fingerprint, time.monotonic, tokens=tokens)
-    network = Network(credentials.resolve, lambda request, proxy: upstream.request(request, proxy=proxy), proxy_of)
+    below = await _cellar(where, environment, keeps_history=False)
+    network = Network(
+        below.credentials.resolve, lambda request, proxy: below.upstream.request(request, proxy=proxy), proxy_of
+    )
     try:
         yield Surroundings(
-            configuration=config.current,
-            keyring=keychain.open,
+            configuration=below.config.current,
+            keyring=below.keychain.open,
             network=network,
             windows=other_windows,
             now=time.time,
             version=VERSION,
-            state_problems=state.problems,
+            state_problems=below.state.problems,
         )
     finally:
-        await credentials.close()
-        await upstream.close()
-        await state.close()
-        keychain.close()
+        await below.credentials.close()
+        await below.upstream.close()
+        await below.state.close()
+        below.keychain.close()
 
 
 def _token_source(
