@@ -75,11 +75,11 @@ class Books:
         """
         jitter = self._ports.jitter()
         number = len(self.attempts)
+        failure = outcome if isinstance(outcome, Failure) else None
 
         def decide(snapshot: Snapshot) -> tuple[Change, None]:
             now = self._ports.now()
-            failed = isinstance(outcome, Failure)
-            ready = failed and another_ready(outcome, candidate, everybody, snapshot, now, policy)  # type: ignore[arg-type]
+            ready = failure is not None and another_ready(failure, candidate, everybody, snapshot, now, policy)
             change = settle(
                 candidate,
                 outcome,
@@ -92,11 +92,11 @@ class Books:
                 others_ready=ready,
                 offline=offline,
             )
-            if failed:
+            if failure is not None:
                 self._lessons.setdefault(number, {})["taught"] = [mark_json(mark) for mark in change.put_marks]
             return change, None
 
-        if isinstance(outcome, Failure):
+        if failure is not None:
             if self._ports.state.update_soon(decide):
                 self._behind = True
                 self._ports.changed()
