@@ -11,30 +11,29 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from rooroute.admission import (
     Admission,
     Ready,
     Typed,
     bound_slots,
-    folded,
     refuse,
-    refuse_double,
     refuse_pool,
     secret_slots,
 )
+from rooroute.copied_profiles import CopiedProfiles
 from rooroute.credentials import references_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
-from rooroute.profile_checks import check_pool, check_profile
-from rooroute.profiles import Configuration, Pool, Problem, Profile
+from rooroute.profile_checks import check_pool
+from rooroute.profile_homes import ConfigPort, Draft, SecretsPort, StatePort
+from rooroute.profiles import Pool, Problem, Profile
 from rooroute.providers.authentication import USUAL_SLOT
-from rooroute.routing.marks import Change, Snapshot
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret
+from rooroute.unfinished import UNDO_SECONDS, Unfinished
 
 T = TypeVar("T")
-UNDO_SECONDS: Final = 600.0
 _NEW_JUDGEMENT: Final = (
     "provider",
     "base_url",
@@ -49,66 +48,6 @@ _NEW_JUDGEMENT: Final = (
     "headers",
     "query",
 )
-
-
-class Draft(Protocol):
-    """One edit of the configuration, on what the file says at that moment."""
-
-    def put_profile(self, profile: Profile, index: int | None = None) -> None: ...
-    def remove_profile(self, profile_id: str) -> None: ...
-    def rename_profile(self, old: str, new: str) -> None: ...
-    def restore_profile(self, entry: Mapping[str, Any], index: int, places: Mapping[str, int]) -> None: ...
-    def set_enabled(self, profile_id: str, enabled: bool) -> None: ...
-    def place(self, profile_id: str) -> tuple[dict[str, Any], int, dict[str, int]]: ...
-    def put_pool(self, pool: Pool, index: int | None = None) -> None: ...
-    def remove_pool(self, pool_id: str) -> None: ...
-    def rename_pool(self, old: str, new: str) -> None: ...
-
-
-class ConfigPort(Protocol):
-    """The configuration file. ``load`` and ``save`` block: they are called in a worker thread."""
-
-    @property
-    def current(self) -> Configuration: ...
-
-    def load(self) -> Configuration: ...
-
-    def save(self, edit: Callable[[Draft], None], expected: str | None = None) -> Configuration:
-        """Raises Conflict for a stale ``expected``; on any error nothing was changed."""
-
-    def put_back(self, text: str, expected: str | None = None) -> Configuration:
-        """Make ``text`` the whole file; raises as ``save``, and InvalidInput for a text that is no configuration."""
-
-
-class SecretsPort(Protocol):
-    """Where keys live; every method may raise SecretUnavailable."""
-
-    @property
-    def store_name(self) -> str: ...
-
-    async def get(self, profile_id: str, slot: str) -> Secret | None: ...
-
-    async def set(self, profile_id: str, slot: str, text: str, origin: str, saved_at: float | None = None) -> None: ...
-
-    async def delete(self, profile_id: str, slot: str) -> None: ...
-
-
-class StatePort(Protocol):
-    """What is remembered beside the configuration: approved origins, and what was begun."""
-
-    def approved(self, profile_id: str, slot: str) -> str | None: ...
-
-    async def approve(self, profile_id: str, slot: str, origin: str) -> None: ...
-
-    async def withdraw(self, profile_id: str, slot: str | None = None) -> None: ...
-
-    async def put_intent(self, name: str, document: Mapping[str, Any]) -> None: ...
-
-    async def drop_intent(self, name: str) -> None: ...
-
-    async def intents(self) -> dict[str, dict[str, Any]]: ...
-
-    async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T: ...
 
 
 class SavedProfiles:
@@ -133,6 +72,8 @@ class SavedProfiles:
             check=check, store_name=lambda: secrets.store_name, approved=state.approved, now=now
         )
         self._now = now
+        self._unfinished = Unfinished(config, secrets, state, now)
+        self._copies = CopiedProfiles(config, secrets, state, self._unfinished, stamp=self._admission.stamp, now=now)
         self._turn = asyncio.Lock()
         self._tidying: set[asyncio.Task[None]] = set()
 
@@ -185,11 +126,11 @@ class SavedProfiles:
 
     async def duplicate(self, profile_id: str, new_id: str | None = None) -> str:
         """A copy with its secret; the copy's id."""
-        return await self._alone(lambda: self._duplicate(profile_id, new_id))
+        return await self._alone(lambda: self._copies.duplicate(profile_id, new_id))
 
     async def rename(self, profile_id: str, new_id: str) -> None:
         """Another id, in the pools and for the secret too."""
-        await self._alone(lambda: self._rename(profile_id, new_id))
+        await self._alone(lambda: self._copies.rename(profile_id, new_id))
 
     async def delete(self, profile_id: str, *, revision: str | None = None) -> tuple[str, ...]:
         """Delete a profile; the ids of the pools that used it. ``restore`` brings it back for ten minutes."""
@@ -222,32 +163,7 @@ class SavedProfiles:
 
     async def tidy(self) -> None:
         """Finish what was begun and not finished, and forget what was deleted more than ten minutes ago. Call at every start."""
-        await self._alone(self._tidy)
-
-    async def _tidy(self) -> None:
-        for name, intent in (await self._state.intents()).items():
-            undoable = intent.get("kind") == "delete" and intent.get("at", 0.0) + UNDO_SECONDS > self._now()
-            busy = intent.get("kind") != "delete" and intent.get("ownerLives")
-            if not undoable and not busy:
-                await self._finish_now(name, intent.get("profiles", {}))
-
-    async def _finish_now(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
-        with suppress(SecretUnavailable):  # a keyring that is locked now is asked again at the next start
-            await self._finish(name, profiles)
-
-    async def _finish(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
-        """Remove the secrets that nobody in the configuration uses, then the note of what was begun."""
-        current = await asyncio.to_thread(self._config.load)
-        for profile_id, slots in profiles.items():
-            if profile_id in current.unreadable:
-                continue
-            profile = current.profiles.get(profile_id)
-            for slot in slots:
-                if profile is None or slot in references_of(profile):
-                    await self._secrets.delete(profile_id, slot)
-            if profile is None:
-                await self._state.withdraw(profile_id)
-        await self._state.drop_intent(name)
+        await self._alone(self._unfinished.tidy)
 
     async def _alone(self, work: Callable[[], Awaitable[T]]) -> T:
         async def turn() -> T:
@@ -367,60 +283,7 @@ class SavedProfiles:
         refuse_pool(pool, configuration)
         await self._edit(lambda draft: draft.put_pool(pool), revision)
 
-    # --- copying, moving, deleting ---
-
-    async def _duplicate(self, profile_id: str, new_id: str | None) -> str:
-        configuration = await asyncio.to_thread(self._config.load)
-        profile = _known(configuration, profile_id)
-        copy = replace(profile, id=new_id or _free(profile_id, configuration), key_saved_at=None)
-        copy = replace(copy, name=f"{profile.name} ({copy.id})" if profile.name else None)
-        if copy.id in configuration.profiles or copy.id in configuration.unreadable:
-            raise InvalidInput(f"There is already a profile {copy.id}; choose another id.", field="newId")
-        refuse(check_profile(copy), "newId")
-        refuse_double(copy, configuration, field="newId")
-        intent = f"duplicate:{copy.id}"
-        await self._state.put_intent(
-            intent, {"kind": "duplicate", "profiles": {copy.id: secret_slots(copy)}, "at": self._now()}
-        )
-        try:
-            if await self._copy_secrets(profile, copy.id):
-                copy = replace(copy, key_saved_at=self._admission.stamp())
-            await self._edit(lambda draft: draft.put_profile(copy, draft.place(profile_id)[1] + 1))
-        finally:
-            await self._finish_now(intent, {copy.id: secret_slots(copy)})
-        return copy.id
-
-    async def _rename(self, profile_id: str, new_id: str) -> None:
-        configuration = await asyncio.to_thread(self._config.load)
-        profile = _known(configuration, profile_id)
-        if new_id == profile_id:
-            return
-        renamed = replace(profile, id=new_id)
-        refuse(check_profile(renamed), "newId")
-        refuse_double(renamed, configuration, field="newId", but=profile_id)
-        slots = secret_slots(profile)
-        intent = f"rename:{profile_id}:{new_id}"
-        touched = {profile_id: slots, new_id: slots}
-        await self._state.put_intent(intent, {"kind": "rename", "profiles": touched, "at": self._now()})
-        try:
-            await self._copy_secrets(profile, new_id)
-            await self._edit(lambda draft: draft.rename_profile(profile_id, new_id))
-        finally:
-            await self._finish_now(intent, touched)
-
-    async def _copy_secrets(self, profile: Profile, new_id: str) -> bool:
-        """Whether there was a key to copy."""
-        copied = False
-        for slot in secret_slots(profile):
-            if approved := self._state.approved(profile.id, slot):
-                await self._state.approve(new_id, slot, approved)
-            if slot in references_of(profile) or (slot == USUAL_SLOT and profile.key_saved_at is None):
-                continue
-            secret = await self._secrets.get(profile.id, slot)
-            if secret is not None:
-                await self._secrets.set(new_id, slot, secret.reveal(secret.origin), secret.origin, self._now())
-                copied = True
-        return copied
+    # --- deleting and going back ---
 
     async def _delete(self, profile_id: str, revision: str | None) -> tuple[str, ...]:
         configuration = await asyncio.to_thread(self._config.load)
@@ -489,19 +352,3 @@ class SavedProfiles:
 def _is_another(before: Profile, after: Profile) -> bool:
     """Whether what was learnt of the profile says nothing of it any more."""
     return any(getattr(before, name) != getattr(after, name) for name in _NEW_JUDGEMENT)
-
-
-def _known(configuration: Configuration, profile_id: str) -> Profile:
-    if profile_id in configuration.unreadable:
-        raise InvalidInput(
-            f"{profile_id} needs attention first: {configuration.unreadable[profile_id].message}", field="id"
-        )
-    if profile_id not in configuration.profiles:
-        raise NotFound(f"There is no profile {profile_id}.", field="id")
-    return configuration.profiles[profile_id]
-
-
-def _free(profile_id: str, configuration: Configuration) -> str:
-    taken = folded(*configuration.profiles, *configuration.unreadable)
-    stem = profile_id[:56].rstrip()
-    return next(name for n in range(2, len(taken) + 3) if (name := f"{stem} {n}").casefold() not in taken)

@@ -320,7 +320,7 @@ async def test_killed_between_any_two_steps_no_secret_is_left_alone_and_no_profi
     # The process dies in the step-th call of the keyring: nothing that would run afterwards runs.
     house.keys.fail_at, house.keys.failure = step, Killed()
     monkeypatch.setattr(house.saved, "_put_back", dead)
-    monkeypatch.setattr(house.saved, "_finish_now", dead)
+    monkeypatch.setattr(house.saved._unfinished, "finish_if_possible", dead)
     monkeypatch.setattr(house.state, "drop_intent", dead)
     with pytest.raises(Killed):
         await ACTS[act](house)  # type: ignore[misc]

@@ -1,0 +1,51 @@
+"""What was begun with a profile and its secret and not finished: every change is written down before its first step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from rooroute.credentials import references_of
+from rooroute.errors import SecretUnavailable
+from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
+
+UNDO_SECONDS: Final = 600.0
+
+
+class Unfinished:
+    """Finishes it. ``now`` gives UTC epoch seconds. One call at a time."""
+
+    def __init__(self, config: ConfigPort, secrets: SecretsPort, state: StatePort, now: Callable[[], float]) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._state = state
+        self._now = now
+
+    async def tidy(self) -> None:
+        """Finish what was begun and not finished, and forget what was deleted more than ten minutes ago."""
+        for name, intent in (await self._state.intents()).items():
+            undoable = intent.get("kind") == "delete" and intent.get("at", 0.0) + UNDO_SECONDS > self._now()
+            busy = intent.get("kind") != "delete" and intent.get("ownerLives")
+            if not undoable and not busy:
+                await self.finish_if_possible(name, intent.get("profiles", {}))
+
+    async def finish_if_possible(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
+        """As ``finish``; what the keyring does not allow now waits."""
+        with suppress(SecretUnavailable):  # a keyring that is locked now is asked again at the next start
+            await self.finish(name, profiles)
+
+    async def finish(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
+        """Remove the secrets that nobody in the configuration uses, then the note of what was begun."""
+        current = await asyncio.to_thread(self._config.load)
+        for profile_id, slots in profiles.items():
+            if profile_id in current.unreadable:
+                continue
+            profile = current.profiles.get(profile_id)
+            for slot in slots:
+                if profile is None or slot in references_of(profile):
+                    await self._secrets.delete(profile_id, slot)
+            if profile is None:
+                await self._state.withdraw(profile_id)
+        await self._state.drop_intent(name)
