@@ -11,13 +11,11 @@ from typing import Any, Final
 
 from rooroute.importers.account import Section
 from rooroute.importers.gathered import Gathered
-from rooroute.importers.values import count, flag, names, number, seconds, statuses, text, texts, whole
+from rooroute.importers.values import count, flag, names, number, seconds, statuses, text, whole
 from rooroute.importers.vendors import (
-    place_at,
+    begin,
     price,
     profile_of,
-    provider,
-    spoken,
     take_headers,
     take_health,
     take_limits,
@@ -55,18 +53,10 @@ def read(gateway: Section, gathered: Gathered) -> None:
 
 
 def _provider(entry: Section, gathered: Gathered) -> None:
-    profile_id = entry.take("name", text, "the profile's id")
+    profile_id = begin(entry, gathered)
     if profile_id is None:
-        return entry.account.leave(entry.place, "It has no name.")
-    kind = entry.take("type", provider, f"profile {profile_id}, provider")
-    if kind is None and "type" in entry.data:
-        return entry.account.leave(entry.place, f"{profile_id} is left out: rooroute knows no such type of provider.")
-    if not gathered.begin(profile_id, entry.place, spoken(kind, entry.data.get("base_url"))):
-        return None
+        return
     where = f"profile {profile_id}"
-    place_at(gathered, profile_id, entry.take("base_url", text, f"{where}, baseUrl"))
-    gathered.take_key(entry, "api_key", profile_id)
-    gathered.change(profile_id, models=entry.take("models", texts, f"{where}, models"))
     found: dict[str, Any] = {
         ours: entry.take(theirs, text, f"{where}, options.{ours}")
         for theirs, ours in _OPTIONS.items()
@@ -77,7 +67,6 @@ def _provider(entry: Section, gathered: Gathered) -> None:
     take_limits(gathered, entry.section("rate_limit"), profile_id, _LIMITS)
     take_headers(gathered, entry.section("headers"), profile_id)
     take_health(gathered, entry.section("health_check"), profile_id)
-    return None
 
 
 def _cost(entry: Section, gathered: Gathered) -> None:

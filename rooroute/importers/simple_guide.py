@@ -12,8 +12,8 @@ from typing import Any, Final
 from rooroute.importers.account import Section
 from rooroute.importers.conditions import whens
 from rooroute.importers.gathered import Gathered
-from rooroute.importers.values import flag, interval, number, positive, text, texts, whole
-from rooroute.importers.vendors import LIMITS, place_at, price, profile_of, provider, spoken, take_headers, take_limits
+from rooroute.importers.values import flag, interval, number, positive, text, whole
+from rooroute.importers.vendors import LIMITS, begin, price, profile_of, take_headers, take_limits
 from rooroute.profiles import Rule, Strategy, When
 
 _TOO_SLOW: Final = 10.0
@@ -49,22 +49,12 @@ def read(root: Section, gathered: Gathered) -> None:
 
 
 def _provider(entry: Section, gathered: Gathered, ranked: dict[str, float]) -> None:
-    profile_id = entry.take("name", text, "the profile's id")
+    profile_id = begin(entry, gathered)
     if profile_id is None:
-        return entry.account.leave(entry.place, "It has no name.")
-    kind = entry.take("type", provider, f"profile {profile_id}, provider")
-    if kind is None and "type" in entry.data:
-        return entry.account.leave(entry.place, f"{profile_id} is left out: rooroute knows no such type of provider.")
-    if not gathered.begin(profile_id, entry.place, spoken(kind, entry.data.get("base_url"))):
-        return None
-    where = f"profile {profile_id}"
-    place_at(gathered, profile_id, entry.take("base_url", text, f"{where}, baseUrl"))
-    gathered.take_key(entry, "api_key", profile_id)
-    gathered.change(profile_id, models=entry.take("models", texts, f"{where}, models"))
+        return
     take_headers(gathered, entry.section("headers"), profile_id)
     for fields in (entry, entry.section("config")):
         _details(fields, gathered, profile_id, ranked)
-    return None
 
 
 def _details(fields: Section, gathered: Gathered, profile_id: str, ranked: dict[str, float]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rooroute.importers.account import Section
 from rooroute.importers.gathered import Gathered
-from rooroute.importers.values import count, flag, interval, path, positive, reference, text, wait
+from rooroute.importers.values import count, flag, interval, path, positive, reference, text, texts, wait
 from rooroute.profiles import Limits, Price, Profile
 from rooroute.providers.authentication import TEMPLATE
 from rooroute.providers.table import PROVIDERS
@@ -73,6 +73,25 @@ def place_at(gathered: Gathered, profile_id: str, url: str | None) -> None:
     own = PROVIDERS[gathered.profiles[profile_id].provider].default_base_url
     if url is not None and (own is None or _VERSION.sub("", url.rstrip("/")) != _VERSION.sub("", own)):
         gathered.change(profile_id, base_url=url.rstrip("/"))
+
+
+def begin(entry: Section, gathered: Gathered) -> str | None:
+    """Begin the profile of a provider's entry as the guides spell it: name, type, address, key and models. Its id; None if left out."""
+    profile_id = entry.take("name", text, "the profile's id")
+    if profile_id is None:
+        entry.account.leave(entry.place, "It has no name.")
+        return None
+    kind = entry.take("type", provider, f"profile {profile_id}, provider")
+    if kind is None and "type" in entry.data:
+        entry.account.leave(entry.place, f"{profile_id} is left out: rooroute knows no such type of provider.")
+        return None
+    if not gathered.begin(profile_id, entry.place, spoken(kind, entry.data.get("base_url"))):
+        return None
+    where = f"profile {profile_id}"
+    place_at(gathered, profile_id, entry.take("base_url", text, f"{where}, baseUrl"))
+    gathered.take_key(entry, "api_key", profile_id)
+    gathered.change(profile_id, models=entry.take("models", texts, f"{where}, models"))
+    return profile_id
 
 
 def _same_origin(one: str, other: str | None) -> bool:
