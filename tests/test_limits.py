@@ -68,6 +68,18 @@ async def test_concurrent_requests_are_counted_and_let_go(tmp_path: Path) -> Non
         assert (await h.ask(session="three"))["profileId"] == "A"
 
 
+async def test_a_profile_at_its_limit_is_free_to_be_tried_by_the_next_after_its_rest(tmp_path: Path) -> None:
+    scripts = {"A": [Fail("rate-limit", retry_delay=10), Answer("A.")], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, profiles={"A": {"limits": Limits(requests_per_minute=1)}}) as h:
+        order = []
+        for ahead in (0, 20, 70):
+            h.clock.ahead = ahead
+            order.append((await h.ask(session=str(ahead)))["profileId"])
+            assert not h.state.snapshot().leases, "nobody is being tried when the request is over"
+        assert order == ["B", "B", "A"]
+        assert h.asked_with() == ["A", "B", "B", "A"]
+
+
 async def test_a_cancelled_request_gives_its_place_back(tmp_path: Path) -> None:
     async with house(
         tmp_path, {"A": [Hang(), Answer("A.")]}, profiles={"A": {"limits": Limits(concurrent_requests=1)}}
