@@ -69,7 +69,7 @@ async def test_concurrent_requests_are_counted_and_let_go(tmp_path: Path) -> Non
 
 
 async def test_a_profile_at_its_limit_is_free_to_be_tried_by_the_next_after_its_rest(tmp_path: Path) -> None:
-    scripts = {"A": [Fail("rate-limit", retry_delay=10), Answer("A.")], "B": [Answer("B.")]}
+    scripts: dict[str, Sequence[Step]] = {"A": [Fail("rate-limit", retry_delay=10), Answer("A.")], "B": [Answer("B.")]}
     async with house(tmp_path, scripts, profiles={"A": {"limits": Limits(requests_per_minute=1)}}) as h:
         order = []
         for ahead in (0, 20, 70):
