@@ -24,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code."""
     words = [*arguments[1:], "--help"] if arguments[:1] == ["help"] else list(arguments)
     try:
-        chosen = grammar().parse_args(words)
+        chosen = grammar(serve_alone=words[:1] == ["serve"]).parse_args(words)
     except SystemExit as answered:
         return _flushed(answered.code if isinstance(answered.code, int) else 1)
     module, _, name = chosen.handler.partition(":")

@@ -86,8 +86,8 @@ What changed in the configuration, and when, whoever changed it: a command, an e
 _FIELD: Final = "any field by its name in the configuration file, such as cooldown=300; an empty VALUE takes it away"
 
 
-def grammar() -> Words:
-    """The whole command line."""
+def grammar(*, serve_alone: bool = False) -> Words:
+    """The whole command line; of ``serve`` alone when that is what was said, since an editor waits for it to start."""
     root = Words(top=True, prog="rooroute", description=_ABOUT, epilog=_MORE)
     root.add_argument("--version", action="version", version=f"rooroute {VERSION}")
     commands = _group(root)
@@ -95,6 +95,8 @@ def grammar() -> Words:
         commands, "serve", "rooroute.cli:serve", "speak JSON-RPC on standard input and output, for an editor"
     )
     serving.add_argument("--stdio", action="store_true", help="the only way there is; many editors say so")
+    if serve_alone:
+        return root
     told = "watch a request get past a rate-limited and an overloaded profile"
     demo = _add(commands, "demo", "rooroute.cli:demonstrate", told)
     demo.add_argument("--fast", action="store_true", help="in about a second")
