@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rooroute.commands.grammar import grammar
 from rooroute.errors import RoorouteError
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from rooroute.application import Backend
     from rooroute.commands.call import Call
     from rooroute.rpc.reverse import ClientSecrets
+
+
+_ANSWERED_FIRST: Final = 0.05  # seconds
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,30 +38,41 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def serve(chosen: argparse.Namespace) -> int:
-    """``rooroute serve``."""
-    from rooroute.adapters import machine
-    from rooroute.compose import make_backend, places
+    """``rooroute serve``. What the house needs is imported once ``initialize`` has been answered: an editor waits for that."""
     from rooroute.rpc.server import serve as serve_client
 
-    machine.harden()
     try:
         environment = _environment(chosen)
     except RoorouteError as wrong:
         sys.stderr.write(f"rooroute: {wrong.message}\n")
         return 1
-    where = places(chosen.config)
     opened: list[Logs] = []
 
     async def open_house(client: ClientSecrets | None) -> Backend:
-        from rooroute.adapters import logs
+        from rooroute.adapters import logs, machine
+        from rooroute.compose import make_backend, places
 
+        machine.harden()
+        where = places(chosen.config)
         opened.append(logs.start(folder=where.logs))
         return await make_backend(where, environment, client, opened[0].redactor.register)
 
-    code = serve_client(open_house, watch_parent=machine.watch_parent)
+    code = serve_client(open_house, watch_parent=_watch_parent)
     for log in opened:
         log.close()
     return code
+
+
+def _watch_parent(process_id: int, gone: Callable[[], None]) -> None:
+    """Begin to watch as soon as ``initialize`` is answered."""
+    import asyncio
+
+    def begin() -> None:
+        from rooroute.adapters import machine
+
+        machine.watch_parent(process_id, gone)
+
+    asyncio.get_running_loop().call_later(_ANSWERED_FIRST, begin)
 
 
 def demonstrate(chosen: argparse.Namespace) -> int:
