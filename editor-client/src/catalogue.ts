@@ -5,7 +5,7 @@ export interface AskedField {
   /** Dotted path in the profile: "baseUrl", "options.organization"; "apiKey" is the key itself. */
   name: string;
   label: string;
-  kind: "text" | "secret" | "url" | "model" | "number" | "boolean" | "file" | "object" | "choice";
+  kind: "text" | "secret" | "url" | "model" | "number" | "boolean" | "file" | "object" | "choice" | "list";
   required?: boolean;
   help?: string;
   placeholder?: string;

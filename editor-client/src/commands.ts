@@ -159,8 +159,7 @@ async function showStatus({ backend, panel }: Surroundings): Promise<void> {
 }
 
 async function explain({ backend }: Surroundings, request?: string): Promise<void> {
-  const requestId = request ?? lastRequest();
-  if (!requestId) return void vscode.window.showInformationMessage("No request has run in this window yet.");
+  const requestId = request ?? lastRequest() ?? "latest";
   const [why, snapshot] = [await backend.request("why", { requestId }), await current(backend)];
   const document = await vscode.workspace.openTextDocument({
     language: "markdown",

@@ -2,9 +2,11 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { Backend } from "./backend";
+import { defaultPool } from "./status";
 import type {
   Complete,
   Completed,
+  ErrorData,
   Progress,
   Reset,
   TextArrived,
@@ -59,7 +61,13 @@ export class Completions {
       }
     });
     try {
-      const result = await this.backend.request("complete", { ...params, partialResultToken }, linked.token);
+      const send = (more: Partial<Complete>) =>
+        this.backend.request("complete", { ...params, ...more, partialResultToken }, linked.token);
+      const result = await send({}).catch(async (error: unknown) => {
+        const consent = await this.askForConsent(error, params.pool);
+        if (!consent) throw error;
+        return send({ consent });
+      });
       last = result.requestId;
       this.tellOfFallback(result);
       return result;
@@ -69,6 +77,31 @@ export class Completions {
       follow.dispose();
       linked.dispose();
     }
+  }
+
+  /** Where only the last resort is left and it wants a yes: asks for it. Undefined: there is none. */
+  private async askForConsent(error: unknown, pool: string | null | undefined): Promise<Complete["consent"]> {
+    const data = (error as { data?: ErrorData }).data;
+    if (data?.kind !== "consentNeeded") return undefined;
+    const { profileId } = data["consent"] as { profileId: string };
+    const status = this.backend.status;
+    const name = status?.profiles.find((profile) => profile.id === profileId)?.name ?? profileId;
+    const answer = await vscode.window.showWarningMessage(
+      `Nobody else can answer now. May the last resort, ${plain(name)}, be asked? It may cost money.`,
+      { modal: true },
+      "Allow Once",
+      "Allow for This Session",
+      "Never",
+    );
+    if (answer === "Never") {
+      const asked = pool ? status?.pools.find((one) => one.id === pool) : status && defaultPool(status);
+      const saved = asked?.saved;
+      if (saved?.lastResort)
+        await this.backend.request("pools/save", {
+          pool: { ...saved, lastResort: { ...saved.lastResort, consent: "never" } },
+        });
+    }
+    return answer === "Allow Once" ? "once" : answer === "Allow for This Session" ? "session" : undefined;
   }
 
   /** At most once in ten minutes for the same two profiles, and never when muted. */

@@ -17,11 +17,13 @@ export const PANEL_METHODS = [
   "pools/save",
   "pools/delete",
   "rotate",
+  "dryRun",
 ] as const satisfies readonly (keyof Methods)[];
 export type PanelMethod = (typeof PANEL_METHODS)[number];
 
 export const PANEL_COMMANDS = [
   "rooroute.config",
+  "rooroute.explain",
   "rooroute.log",
   "rooroute.restart",
   "rooroute.install",

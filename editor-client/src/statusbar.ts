@@ -1,6 +1,8 @@
 /** The one item in the status bar: who answers, and when whoever rests is back. */
 import * as vscode from "vscode";
 import type { Backend, BackendState } from "./backend";
+import { limitWords, quotaWords } from "./left";
+import type { ProfileStatus } from "./protocol";
 import type { Snapshot } from "./status";
 import { currentOf, defaultPool, membersOf, secondsLeft } from "./status";
 import { countdown, inMarkdown, plain } from "./words";
@@ -68,14 +70,44 @@ export function statusView(state: BackendState, snapshot: Snapshot | undefined, 
   const text = [lead, back].filter(Boolean).join(" · ");
   return {
     text: `${ready ? "$(arrow-swap)" : "$(warning)"} ${plain(text)}`,
-    tooltip: tooltip(pool.name ?? pool.id, members, snapshot, now),
+    tooltip: tooltip(pool.name ?? pool.id, members, current, snapshot, now),
     warning: !ready,
     ticking: resting.length > 0,
     command: OPEN,
   };
 }
 
-function tooltip(pool: string, members: ReturnType<typeof membersOf>, snapshot: Snapshot, now: number): string {
+/** A time of day, with the day where it is not within one. */
+function moment(at: number, now: number): string {
+  const time = { hour: "2-digit", minute: "2-digit" } as const;
+  return new Date(at).toLocaleString(
+    "en-GB",
+    at - now < 86_400_000 ? time : { day: "numeric", month: "short", ...time },
+  );
+}
+
+/** What is left of one profile's quota: what the provider tells, and what the user allows. */
+function leftOf(profile: ProfileStatus, snapshot: Snapshot, now: number): string {
+  const told = [
+    ...(profile.quotas ?? []).map((quota) => ({ words: quotaWords(quota), at: quota.resetsAt })),
+    ...(profile.limits ?? []).map((limit) => ({ words: limitWords(limit), at: limit.resetsAt })),
+  ];
+  if (told.length === 0) return "";
+  const lines = told.slice(0, 6).map(({ words, at }) => {
+    const local = at ? Date.parse(at) - snapshot.clockOffset : 0;
+    // A time, not a countdown: nothing ticks for the sake of a hover.
+    return `- ${inMarkdown(words)}${local > now ? `, until ${inMarkdown(moment(local, now))}` : ""}`;
+  });
+  return `${inMarkdown(profile.name)} has\n\n${lines.join("\n")}`;
+}
+
+function tooltip(
+  pool: string,
+  members: ProfileStatus[],
+  current: ProfileStatus | undefined,
+  snapshot: Snapshot,
+  now: number,
+): string {
   const lines = members.slice(0, 12).map((profile) => {
     const left = secondsLeft(profile, snapshot, now);
     const state =
@@ -92,7 +124,8 @@ function tooltip(pool: string, members: ReturnType<typeof membersOf>, snapshot: 
   const head = `**rooroute, pool ${inMarkdown(pool)}**`;
   const foot =
     "[Settings](command:rooroute.settings) · [Rotate key now](command:rooroute.rotate) · [Explain last request](command:rooroute.explain)";
-  return [head, lines.join("\n"), foot].join("\n\n");
+  const left = current ? leftOf(current, snapshot, now) : "";
+  return [head, lines.join("\n"), left, foot].filter(Boolean).join("\n\n");
 }
 
 export class StatusBar implements vscode.Disposable {

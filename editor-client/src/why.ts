@@ -1,29 +1,71 @@
 /** "Explain Last Request": the backend's reasons as a page a person reads. */
-import type { Why } from "./protocol";
+import type { AttemptExplained, MarkStatus, Why } from "./protocol";
 import type { Snapshot } from "./status";
-import { inMarkdown } from "./words";
+import { inMarkdown, money } from "./words";
+
+type Named = (id: string) => string;
+
+/** Text from outside as it is, behind a fence that it cannot close. */
+function block(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}\n${text.replace(/\s+$/, "")}\n${fence}`;
+}
+
+function lesson(mark: MarkStatus): string {
+  const until = mark.until ? ` until ${inMarkdown(mark.until)}` : "";
+  const reason = mark.reason ? `: ${inMarkdown(mark.reason)}` : "";
+  return `${inMarkdown(mark.scope)} ${inMarkdown(mark.state)} (${inMarkdown(mark.fault)})${until}${reason}`;
+}
+
+function attempted(attempt: AttemptExplained, name: Named): string {
+  const facts = [
+    `**${name(attempt.profileId)}** (${inMarkdown(attempt.model)}): ${inMarkdown(attempt.verdict)}`,
+    attempt.httpStatus ? `HTTP ${attempt.httpStatus}` : "",
+    attempt.firstTokenMs ? `first token after ${Math.round(attempt.firstTokenMs)} ms` : "",
+    `${Math.round(attempt.durationMs)} ms`,
+  ];
+  const parts = [`### Attempt ${attempt.n}`, facts.filter(Boolean).join(", ")];
+  if (attempt.detail) parts.push(inMarkdown(attempt.detail));
+  if (attempt.notice) parts.push(`Beside the answer: ${inMarkdown(attempt.notice)}`);
+  if (attempt.taught?.length)
+    parts.push("What it taught:\n\n" + attempt.taught.map((mark) => `- ${lesson(mark)}`).join("\n"));
+  if (attempt.rawError) parts.push("The provider's own words:", block(attempt.rawError));
+  if (attempt.curl) parts.push("The request as it was sent, without its key:", block(attempt.curl));
+  return parts.join("\n\n");
+}
+
+function decision(why: Why): string {
+  const lines = [
+    `- Rule: ${why.rule ? inMarkdown(why.rule) : "none fired"}`,
+    `- Strategy: ${inMarkdown(why.strategy)}`,
+    why.because ? `- Chosen because: ${inMarkdown(why.because)}` : "",
+    why.region ? `- Bound to the region ${inMarkdown(why.region)}` : "",
+    typeof why.switchCost === "number" ? `- Leaving the warm prompt cache cost about ${money(why.switchCost)}` : "",
+  ];
+  return lines.filter(Boolean).join("\n");
+}
 
 export function whyDocument(why: Why, snapshot: Snapshot): string {
-  const name = (id: string) => inMarkdown(snapshot.profiles.find((profile) => profile.id === id)?.name ?? id);
+  const name: Named = (id) => inMarkdown(snapshot.profiles.find((profile) => profile.id === id)?.name ?? id);
   const chosen = why.candidates.filter((candidate) => !candidate.excludedBy);
   const excluded = why.candidates.filter((candidate) => candidate.excludedBy);
-  const attempts = why.attempts.map((attempt) => {
-    const http = attempt.httpStatus ? `, HTTP ${attempt.httpStatus}` : "";
-    const first = attempt.firstTokenMs ? `, first token after ${Math.round(attempt.firstTokenMs)} ms` : "";
-    const detail = attempt.detail ? `\n   ${inMarkdown(attempt.detail)}` : "";
-    return `${attempt.n}. **${name(attempt.profileId)}** (${inMarkdown(attempt.model)}): ${inMarkdown(attempt.verdict)}${http}${first}, ${Math.round(attempt.durationMs)} ms${detail}`;
-  });
+  const more = why.moreCandidates ? `\n- and ${why.moreCandidates} more` : "";
   const sections = [
     "# Why this profile answered",
-    `Strategy: ${inMarkdown(why.strategy)}${why.rule ? `; rule: ${inMarkdown(why.rule)}` : ""}`,
-    "## Attempts\n\n" + (attempts.join("\n") || "None was made."),
+    decision(why),
     "## Could have been asked, in this order\n\n" +
-      (chosen.map((candidate) => `- ${name(candidate.profileId)}`).join("\n") || "Nobody."),
+      (chosen.map((candidate) => `- ${name(candidate.profileId)}`).join("\n") || "Nobody.") +
+      more,
   ];
   if (excluded.length)
     sections.push(
       "## Left out\n\n" +
         excluded.map((candidate) => `- ${name(candidate.profileId)}: ${inMarkdown(candidate.excludedBy!)}`).join("\n"),
     );
+  sections.push(
+    "## Attempts",
+    why.attempts.map((attempt) => attempted(attempt, name)).join("\n\n") || "None was made.",
+  );
   return sections.join("\n\n") + "\n";
 }

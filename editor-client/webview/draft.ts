@@ -44,7 +44,8 @@ export function withValue(profile: Profile, path: string, value: unknown): Profi
   const [head = "", ...rest] = path.split(".");
   const copy: Record<string, unknown> = { ...profile };
   const next = rest.length ? withValue((copy[head] ?? {}) as Profile, rest.join("."), value) : value;
-  if (next === undefined || next === "" || next === null) delete copy[head];
+  const emptied = rest.length > 0 && typeof next === "object" && Object.keys(next as object).length === 0;
+  if (next === undefined || next === "" || next === null || emptied) delete copy[head];
   else copy[head] = next;
   return copy as unknown as Profile;
 }

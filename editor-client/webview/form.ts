@@ -4,10 +4,12 @@ import { repeat } from "lit/directives/repeat.js";
 import { type AskedField, offer, type Preset } from "../src/catalogue";
 import type { ProviderInfo, Stage } from "../src/protocol";
 import { ago } from "../src/words";
+import { entriesOf, listed } from "./conditions";
 import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
 import { Refused, request, start } from "./host";
 import { read, written } from "./mapping";
-import { icon, stagesOf } from "./parts";
+import { group, icon, stagesOf } from "./parts";
+import { LIMITING } from "./settings";
 import { act, defaultPoolOf, draw, drawAndFocus, nowThere, saved, say, ui } from "./ui";
 
 const blank = (): Draft => ({
@@ -212,6 +214,17 @@ function control(draft: Draft, field: AskedField): TemplateResult {
         .value=${draft.typed.get(field.name) ?? written(value)}
         @input=${(event: Event) => setMapping(draft, field.name, textIn(event))}
       ></vscode-textarea>`;
+    case "list":
+      return html`<vscode-textfield
+        id=${id}
+        placeholder=${field.placeholder ?? ""}
+        ?invalid=${wrong}
+        .value=${listed((value ?? []) as string[])}
+        @change=${(event: Event) => {
+          const entries = entriesOf(textIn(event));
+          set(draft, field.name, entries.length ? entries : undefined);
+        }}
+      ></vscode-textfield>`;
     default:
       return html`<vscode-textfield
         id=${id}
@@ -326,9 +339,16 @@ function test(draft: Draft): Promise<boolean> {
 function refused(draft: Draft, error: unknown): boolean {
   if (!(error instanceof Refused) || !error.field || !draft.provider) return false;
   const path = error.field.replace(/^profile\./, "");
-  if (!["name", ...MORE.map((one) => one.name), ...fieldsOf(draft.provider).map((field) => field.name)].includes(path))
+  if (
+    ![
+      "name",
+      ...[...MORE, ...LIMITS].map((one) => one.name),
+      ...fieldsOf(draft.provider).map((field) => field.name),
+    ].includes(path)
+  )
     return false;
   draft.wrong.set(path, error.message);
+  if (LIMITS.some((one) => one.name === path)) ui.open.add(`/limits/${FORM}`);
   drawAndFocus(`#${CSS.escape(`field-${path}`)}`);
   return true;
 }
@@ -427,6 +447,32 @@ const MORE: AskedField[] = [
   { name: "region", label: "Region", kind: "text", help: "For requests that must stay in one.", placeholder: "eu" },
   { name: "notes", label: "Notes", kind: "text" },
 ];
+/** What the groups of this form belong to. */
+const FORM = "form";
+/** Behind a heading that opens, since few need them. */
+const LIMITS: AskedField[] = [
+  ...LIMITING.map(({ path, label }): AskedField => ({ name: path.join("."), label, kind: "number" })),
+  { name: "price.input", label: "Price of input, USD per million tokens", kind: "number" },
+  { name: "price.output", label: "Price of output, USD per million tokens", kind: "number" },
+  { name: "tags", label: "Tags", kind: "list", help: "Commas between several. A tag may have a budget." },
+  { name: "maxRetries", label: "Retries within one request", kind: "number", help: "Empty: the pool's." },
+  {
+    name: "healthCheck.enabled",
+    label: "Ask regularly whether it answers",
+    kind: "boolean",
+    help: "Lists the models: costs no tokens.",
+  },
+  {
+    name: "healthCheck.endpoint",
+    label: "Path to ask",
+    kind: "text",
+    placeholder: "/health",
+    help: "Empty: the list of models.",
+  },
+  { name: "healthCheck.timeout", label: "Seconds one check may take", kind: "number", help: "Empty: 5." },
+  { name: "healthCheck.failures", label: "Failed checks in a row that rest it", kind: "number", help: "Empty: 3." },
+  { name: "healthCheck.interval", label: "Seconds between two checks", kind: "number", help: "Empty: 60." },
+];
 
 function field(draft: Draft, asked: AskedField): TemplateResult {
   const wrong = draft.wrong.get(asked.name);
@@ -473,6 +519,19 @@ export function form(draft: Draft): TemplateResult {
       asked,
       (one) => one.name,
       (one) => field(draft, one),
+    )}
+    ${group(
+      "limits",
+      FORM,
+      "Limits, budget, price, checks",
+      () =>
+        html`<div class="columns">
+          ${repeat(
+            LIMITS,
+            (one) => one.name,
+            (one) => field(draft, one),
+          )}
+        </div>`,
     )}
     ${chosenPools(draft)} ${draft.test ? stagesOf(draft.test) : nothing}
     ${

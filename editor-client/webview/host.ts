@@ -68,7 +68,7 @@ export function hear(other: (message: ToPanel) => void): void {
 
 /** What survives a reload of the window: where the user was, nothing of what was typed. */
 export interface Kept {
-  tab: "profiles" | "pools";
+  tab: "profiles" | "pools" | "limits";
   filter: string;
   open: string[];
 }

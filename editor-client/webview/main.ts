@@ -13,6 +13,7 @@ import type { Destination, PanelCommand, ToPanel } from "../src/messages";
 import { countdown } from "../src/words";
 import { form, openWizard } from "./form";
 import { hear, keep, kept, send } from "./host";
+import { limitsView } from "./limits";
 import { icon } from "./parts";
 import { poolsView } from "./pools";
 import { profilesView, rotate } from "./profiles";
@@ -21,14 +22,17 @@ import { act, draw, drawAndFocus, nowThere, paintWith, ui } from "./ui";
 const root = document.getElementById("panel")!;
 const command = (name: PanelCommand) => () => send({ type: "command", command: name });
 
-function tab(id: "profiles" | "pools", label: string): TemplateResult {
+const TABS = ["profiles", "pools", "limits"] as const;
+
+function tab(id: (typeof TABS)[number], label: string): TemplateResult {
   const select = () => {
     ui.tab = id;
     draw();
   };
   const key = (event: KeyboardEvent) => {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-    ui.tab = id === "profiles" ? "pools" : "profiles";
+    const step = event.key === "ArrowRight" ? 1 : TABS.length - 1;
+    ui.tab = TABS[(TABS.indexOf(id) + step) % TABS.length]!;
     drawAndFocus(`#tab-${ui.tab}`);
   };
   const on = ui.tab === id;
@@ -110,6 +114,9 @@ function whole(): TemplateResult {
       <div class="buttons">
         <vscode-button id="add" icon="add" @click=${() => void openWizard()}>Add profile</vscode-button>
         ${snapshot.profiles.length ? html`<vscode-button id="rotate" secondary icon="sync" @click=${() => void rotate(undefined)}>Rotate key now</vscode-button>` : nothing}
+        <vscode-button id="explain" secondary icon="question" @click=${command("rooroute.explain")}
+          >Explain last request</vscode-button
+        >
         <vscode-button secondary icon="go-to-file" @click=${command("rooroute.config")}
           >Configuration file</vscode-button
         >
@@ -117,10 +124,10 @@ function whole(): TemplateResult {
     </header>
     ${trouble()}${undoBar()}${problems()}
     <div role="tablist" class="tabs" aria-label="rooroute">
-      ${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}
+      ${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}${tab("limits", "Limits")}
     </div>
     <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">
-      ${ui.tab === "profiles" ? profilesView() : poolsView()}
+      ${ui.tab === "profiles" ? profilesView() : ui.tab === "pools" ? poolsView() : limitsView()}
     </div>
     <footer>
       <p class="quiet">${STORES[snapshot.secretStore]}</p>
@@ -138,7 +145,7 @@ function tick(): void {
   let soonest = Infinity;
   for (const element of counting) {
     const left = (Date.parse(element.dataset["until"] ?? "") - now) / 1000;
-    const text = left > 0 ? countdown(left) : "ready";
+    const text = left > 0 ? countdown(left) : (element.dataset["over"] ?? "ready");
     if (element.textContent !== text) element.textContent = text;
     if (left > 0) soonest = Math.min(soonest, left % 1 || 1);
   }

@@ -2,6 +2,7 @@
 import { html, nothing, svg, type TemplateResult } from "lit";
 import type { ProfileStatus, Stage } from "../src/protocol";
 import { compact, duration } from "../src/words";
+import { draw, ui } from "./ui";
 
 export const icon = (name: string): TemplateResult =>
   html`<span class="codicon codicon-${name}" aria-hidden="true"></span>`;
@@ -103,6 +104,20 @@ export function stagesOf(run: TestRun): TemplateResult {
     </p>
     ${run.ok === undefined && !run.error ? html`<vscode-button secondary @click=${run.cancel}>Cancel the test</vscode-button>` : nothing}
   </div>`;
+}
+
+/** A heading that opens. What is behind it is made then only: a closed choice could not read the words of its options. */
+export function group(name: string, owner: string, title: string, content: () => TemplateResult): TemplateResult {
+  const key = `/${name}/${owner}`;
+  const toggle = (event: Event) => {
+    if ((event.currentTarget as HTMLDetailsElement).open) ui.open.add(key);
+    else ui.open.delete(key);
+    draw();
+  };
+  return html`<details class="group" data-group=${name} .open=${ui.open.has(key)} @toggle=${toggle}>
+    <summary>${title}</summary>
+    ${ui.open.has(key) ? content() : nothing}
+  </details>`;
 }
 
 export const age = (instant: string | null | undefined, now: number): string =>

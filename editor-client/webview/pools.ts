@@ -8,6 +8,8 @@ import { request } from "./host";
 import { dropOn, handle } from "./order";
 import { icon, stateOf } from "./parts";
 import { rotate } from "./profiles";
+import { rulesOf } from "./rules";
+import { poolSettings, withoutMember } from "./settings";
 import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
 /** Whole by type: a strategy that the backend learns has to be named here. */
@@ -27,8 +29,8 @@ const REVERTS: Record<Revert, string> = {
   never: "never by itself",
 };
 
-const change = (pool: PoolStatus, what: Partial<Pool>) =>
-  act(() => request("pools/save", { pool: { ...saved(pool), ...what }, configRevision: ui.snapshot?.configRevision }));
+const store = (pool: Pool) => request("pools/save", { pool, configRevision: ui.snapshot?.configRevision });
+const change = (pool: PoolStatus, what: Partial<Pool>) => act(() => store({ ...saved(pool), ...what }));
 
 function choice<T extends string>(
   pool: PoolStatus,
@@ -65,7 +67,7 @@ function seconds(pool: PoolStatus, id: "cooldown" | "maxWait", label: string, he
       id="${id}-${pool.id}"
       type="number"
       min="0"
-      .value=${live(typeof value === "number" ? String(value) : "")}
+      .value=${typeof value === "number" ? String(value) : ""}
       @change=${set}
     ></vscode-textfield>
     <div class="help">${help}</div>
@@ -97,7 +99,7 @@ function members(pool: PoolStatus): TemplateResult {
                 icon="close"
                 class="small"
                 aria-label="Take ${profile?.name ?? id} out of ${pool.name}"
-                @click=${() => void change(pool, { profiles: order.filter((one) => one !== id) })}
+                @click=${() => void act(() => store(withoutMember({ ...saved(pool), profiles: order }, id)))}
               ></vscode-button>
             </div>
           </li>`;
@@ -150,7 +152,7 @@ function card(pool: PoolStatus): TemplateResult {
         <vscode-label for="name-${pool.id}">Name</vscode-label>
         <vscode-textfield
           id="name-${pool.id}"
-          .value=${live(pool.name)}
+          .value=${pool.name}
           @change=${(event: Event) => void change(pool, { name: (event.target as HTMLInputElement).value.trim() || pool.id })}
         ></vscode-textfield>
       </div>
@@ -159,6 +161,7 @@ function card(pool: PoolStatus): TemplateResult {
       ${seconds(pool, "cooldown", "Cooldown in seconds", "Where the provider names no time. Empty: by the kind of error.")}
       ${seconds(pool, "maxWait", "Longest wait in seconds", "How long a request may wait for somebody's return. Empty: 60.")}
     </div>
+    ${rulesOf(pool, STRATEGIES, store)} ${poolSettings(pool, (changed) => void act(() => store(changed)))}
     ${
       asking
         ? html`<div class="notice" role="alertdialog" aria-label="Remove the pool ${pool.name}?">

@@ -4,13 +4,14 @@ import type { Pool, PoolStatus, ProviderInfo } from "../src/protocol";
 import type { Snapshot } from "../src/status";
 import type { Draft } from "./draft";
 import type { TestRun } from "./parts";
+import type { RuleDraft } from "./rules";
 
 export interface Ui {
   snapshot: Snapshot | undefined;
   backend: (ToPanel & { type: "state" })["backend"];
-  tab: "profiles" | "pools";
+  tab: "profiles" | "pools" | "limits";
   filter: string;
-  /** Profiles whose details are shown. */
+  /** Profiles whose details are shown, and groups of settings by `/` and what they belong to, which no id holds. */
   open: Set<string>;
   /** The wizard, or a profile being edited. */
   draft: Draft | undefined;
@@ -27,6 +28,10 @@ export interface Ui {
   order: Map<string, string[]>;
   providers: ProviderInfo[] | undefined;
   newPool: boolean;
+  /** The rule being edited. */
+  rule: RuleDraft | undefined;
+  /** What a dry run said, in words. */
+  rehearsed: { pool: string; text: string } | undefined;
 }
 
 export const ui: Ui = {
@@ -45,6 +50,8 @@ export const ui: Ui = {
   order: new Map(),
   providers: undefined,
   newPool: false,
+  rule: undefined,
+  rehearsed: undefined,
 };
 
 let drawing = false;

@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import type { Backend } from "../../src/backend";
 import { Completions, lastRequest } from "../../src/complete";
 import type { Progress } from "../../src/protocol";
-import { profile, snapshot } from "./samples";
+import { pool, profile, snapshot } from "./samples";
 
 const { shown, settings } = vscode as unknown as { shown: string[]; settings: Record<string, unknown> };
 beforeEach(() => shown.splice(0));
@@ -72,4 +72,32 @@ test("a wait shows its countdown with links that act on the request", async () =
     "waiting for Gemini1, back in 04:32. [Retry now](command:rooroute.wait.retryNow?%5B%22r%201%22%5D)",
   );
   expect(shown[0]).toContain("[Next](command:rooroute.wait.skip?");
+});
+
+test.each([
+  ["Allow Once", { method: "complete", consent: "once" }],
+  ["Allow for This Session", { method: "complete", consent: "session" }],
+  ["Never", { method: "pools/save", consent: "never" }],
+  [undefined, undefined],
+])("the last resort is asked for, and %s is obeyed", async (button, second) => {
+  const asked: { method: string; consent: unknown }[] = [];
+  const backend = {
+    status: snapshot([profile("a"), profile("b", { name: "Dear" })], {
+      pools: [pool(["a"], { saved: { id: "default", profiles: ["a"], lastResort: { profile: "b", consent: "ask" } } })],
+    }),
+    listen: async () => ({ dispose: () => undefined }),
+    request: async (method: string, params: { consent?: string; pool?: { lastResort: { consent: string } } }) => {
+      asked.push({ method, consent: params.consent ?? params.pool?.lastResort?.consent });
+      if (method === "complete" && !params.consent)
+        throw Object.assign(new Error("It wants your consent."), {
+          data: { kind: "consentNeeded", consent: { profileId: "b" } },
+        });
+      return { requestId: "r2", profileId: "b", attempts: [] };
+    },
+  } as unknown as Backend;
+  (vscode.window as unknown as { pressed: string | undefined }).pressed = button;
+  const answer = await run(new Completions(backend)).catch((error: Error) => error.message);
+  expect(shown[0]).toContain("the last resort, Dear,");
+  expect(asked.slice(1)).toEqual(second ? [second] : []);
+  if (second?.method !== "complete") expect(answer).toBe("It wants your consent.");
 });

@@ -65,6 +65,9 @@ export class WorkspaceEdit {
 }
 export const shown: string[] = [];
 export const window = {
+  /** The button that is pressed on a question. */
+  pressed: undefined as string | undefined,
+  showWarningMessage: async (message: string) => (shown.push(message), window.pressed),
   showInformationMessage: async (message: string) => void shown.push(message),
   withProgress: async (
     _: unknown,

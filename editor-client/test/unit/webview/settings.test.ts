@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import type { Pool } from "../../../src/protocol";
+import { tierOf, withoutMember, withTier, withValue } from "../../../webview/settings";
+
+const POOL: Pool = { id: "p", profiles: ["a.b", "c"], weights: { "a.b": 2, "c": 1 }, tiers: [["a.b"], ["c"]] };
+
+test("a setting is put where it belongs, and what it leaves empty goes", () => {
+  const set = withValue(POOL, ["weights", "a.b"], 3);
+  expect(set.weights).toEqual({ "a.b": 3, "c": 1 });
+  expect(withValue({ id: "p", limits: { requestsPerDay: 5 } }, ["limits", "requestsPerDay"], undefined)).toEqual({
+    id: "p",
+  });
+  expect(POOL.weights).toEqual({ "a.b": 2, "c": 1 });
+});
+
+test("a profile moves between tiers, and no tier stays empty", () => {
+  expect(withTier(POOL, "c", 1).tiers).toEqual([["a.b", "c"]]);
+  expect(tierOf(withTier(POOL, "c", 0), "c")).toBe(0);
+});
+
+test("a member that leaves is named by no share of the pool any more", () => {
+  expect(withoutMember({ ...POOL, split: { c: 5 } }, "c")).toEqual({
+    id: "p",
+    profiles: ["a.b"],
+    weights: { "a.b": 2 },
+    tiers: [["a.b"]],
+  });
+});

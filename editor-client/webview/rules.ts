@@ -1,0 +1,283 @@
+/** A pool's rules: a row for each, edited as plain fields, and a question which of them would fire. */
+import { html, nothing, type TemplateResult } from "lit";
+import type { Pool, PoolStatus, Rule, Strategy } from "../src/protocol";
+import { type Condition, CONDITIONS, type Row, rowsOf, whenOf } from "./conditions";
+import { request } from "./host";
+import { group, icon } from "./parts";
+import { draw, drawAndFocus, nameOf, saved, say, ui } from "./ui";
+
+/** A rule on its way. */
+export interface RuleDraft {
+  pool: string;
+  /** Where it stands among the pool's rules; their number for a new one. */
+  at: number;
+  rule: Rule;
+  rows: Row[];
+  wrong: string;
+}
+
+type Save = (rules: Rule[]) => Promise<void>;
+
+const textOf = (id: string): string =>
+  document.querySelector<HTMLInputElement>(`#${CSS.escape(id)}`)?.value.trim() ?? "";
+const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
+
+function open(pool: PoolStatus, at: number): void {
+  const rule = saved(pool).rules?.[at] ?? { name: "" };
+  const rows = rowsOf(rule.when);
+  ui.rule = {
+    pool: pool.id,
+    at,
+    rule,
+    rows: rows.length ? rows : [{ condition: "contains", text: "" }],
+    wrong: "",
+  };
+  drawAndFocus("#rule-name");
+}
+
+function close(): void {
+  ui.rule = undefined;
+  draw();
+}
+
+async function store(draft: RuleDraft, pool: PoolStatus, save: Save): Promise<void> {
+  draft.wrong = "";
+  try {
+    const rules = [...(saved(pool).rules ?? [])];
+    rules[draft.at] = { ...draft.rule, when: whenOf(draft.rows) };
+    await save(rules);
+    say(`The rule ${draft.rule.name} is saved.`);
+    close();
+  } catch (error) {
+    draft.wrong = (error as Error).message;
+    draw();
+  }
+}
+
+function conditions(draft: RuleDraft): TemplateResult {
+  return html`${draft.rows.map((row, n) => {
+      const { kind, help } = CONDITIONS[row.condition];
+      return html`<div class="condition">
+        <div class="field">
+          <vscode-label for="rule-condition-${n}">Condition ${n + 1}</vscode-label>
+          <vscode-single-select
+            id="rule-condition-${n}"
+            @change=${(event: Event) => ((row.condition = textIn(event) as Condition), draw())}
+          >
+            ${(Object.keys(CONDITIONS) as Condition[]).map((one) => html`<vscode-option value=${one} ?selected=${one === row.condition}>${CONDITIONS[one].label}</vscode-option>`)}
+          </vscode-single-select>
+        </div>
+        <div class="field">
+          <vscode-label for="rule-value-${n}">Value of condition ${n + 1}</vscode-label>
+          <vscode-textfield
+            id="rule-value-${n}"
+            .value=${row.text}
+            @input=${(event: Event) => (row.text = textIn(event))}
+          ></vscode-textfield>
+          <div class="help">${help}${kind === "list" ? " Commas between several." : ""}</div>
+        </div>
+      </div>`;
+    })}
+    <div class="buttons">
+      <vscode-button
+        secondary
+        icon="add"
+        @click=${() => {
+          draft.rows.push({ condition: "mode", text: "" });
+          drawAndFocus(`#rule-condition-${draft.rows.length - 1}`);
+        }}
+        >Another condition</vscode-button
+      >
+    </div>
+    <p class="help">All of them must be met. One without a value is left out.</p>`;
+}
+
+function targets(draft: RuleDraft): TemplateResult {
+  const chosen = draft.rule.profiles ?? [];
+  const others = (ui.snapshot?.profiles ?? []).filter((profile) => !chosen.includes(profile.id));
+  const set = (profiles: string[]) => {
+    draft.rule = { ...draft.rule, profiles };
+    draw();
+  };
+  return html`<ol class="rows" aria-label="Profiles of the rule">
+      ${chosen.map(
+        (id) =>
+          html`<li class="row">
+            <div class="head">
+              <span class="name">${nameOf(id)}</span>
+              <vscode-button
+                secondary
+                icon="close"
+                class="small"
+                aria-label="Take ${nameOf(id)} out of the rule"
+                @click=${() => set(chosen.filter((one) => one !== id))}
+              ></vscode-button>
+            </div>
+          </li>`,
+      )}
+    </ol>
+    ${
+      others.length
+        ? html`<div class="field">
+            <vscode-label for="rule-join">Goes to</vscode-label>
+            <div class="with-button">
+              <vscode-single-select id="rule-join"
+                >${others.map((profile) => html`<vscode-option value=${profile.id}>${profile.name}</vscode-option>`)}</vscode-single-select
+              >
+              <vscode-button
+                secondary
+                id="rule-add-profile"
+                @click=${() => {
+                  const id = textOf("rule-join");
+                  set([...chosen, others.some((one) => one.id === id) ? id : others[0]!.id]);
+                }}
+                >Add</vscode-button
+              >
+            </div>
+          </div>`
+        : nothing
+    }`;
+}
+
+function editor(draft: RuleDraft, pool: PoolStatus, strategies: Record<Strategy, string>, save: Save): TemplateResult {
+  const set = (what: Partial<Rule>) => void (draft.rule = { ...draft.rule, ...what });
+  return html`<section class="notice form" aria-label="Rule">
+    <div class="field">
+      <vscode-label for="rule-name">Name of the rule</vscode-label>
+      <vscode-textfield
+        id="rule-name"
+        .value=${draft.rule.name}
+        @input=${(event: Event) => set({ name: textIn(event).trim() })}
+      ></vscode-textfield>
+    </div>
+    ${conditions(draft)} ${targets(draft)}
+    <div class="columns">
+      <div class="field">
+        <vscode-label for="rule-strategy">Who of them is asked</vscode-label>
+        <vscode-single-select
+          id="rule-strategy"
+          @change=${(event: Event) => set({ strategy: (textIn(event) || null) as Strategy | null })}
+        >
+          <vscode-option value="" ?selected=${!draft.rule.strategy}>As in the pool</vscode-option>
+          ${(Object.entries(strategies) as [Strategy, string][]).map(([one, words]) => html`<vscode-option value=${one} ?selected=${one === draft.rule.strategy}>${words}</vscode-option>`)}
+        </vscode-single-select>
+      </div>
+      <div class="field">
+        <vscode-label for="rule-region">Region it never leaves</vscode-label>
+        <vscode-textfield
+          id="rule-region"
+          .value=${draft.rule.region ?? ""}
+          @input=${(event: Event) => set({ region: textIn(event).trim() || null })}
+        ></vscode-textfield>
+      </div>
+      <div class="field">
+        <vscode-checkbox
+          id="rule-only"
+          label="Nobody but these"
+          ?checked=${draft.rule.only === true}
+          @change=${(event: Event) => set({ only: (event.target as HTMLInputElement).checked })}
+        ></vscode-checkbox>
+      </div>
+    </div>
+    ${draft.wrong ? html`<p class="bad" role="alert">${icon("error")} ${draft.wrong}</p>` : nothing}
+    <div class="buttons">
+      <vscode-button id="rule-save" @click=${() => void store(draft, pool, save)}>Save rule</vscode-button>
+      <vscode-button secondary @click=${close}>Cancel</vscode-button>
+    </div>
+  </section>`;
+}
+
+const inWords = (rule: Rule): string => {
+  const when = rowsOf(rule.when).map(({ condition, text }) => `${CONDITIONS[condition].label.toLowerCase()}: ${text}`);
+  const who = (rule.profiles ?? []).map(nameOf).join(", ") || "whoever the pool says";
+  return `${when.join("; ") || "always"} → ${who}${rule.only ? " and nobody else" : ""}`;
+};
+
+/** Asks the backend who would answer; nothing is sent to a provider. */
+async function rehearse(pool: PoolStatus): Promise<void> {
+  const content = textOf(`rehearse-${pool.id}`);
+  if (!content) return;
+  const tell = (text: string) => {
+    ui.rehearsed = { pool: pool.id, text };
+    draw();
+  };
+  try {
+    const found = await request("dryRun", { pool: pool.id, messages: [{ role: "user", content }] });
+    const rule = found.rule ? `The rule “${found.rule}” fires.` : "No rule fires.";
+    const who = found.profileId ? ` ${nameOf(found.profileId)} would answer.` : " Nobody could answer now.";
+    const unmet = found.rules
+      .filter((one) => !one.fires && one.unmet)
+      .map((one) => ` “${one.name}” lacks ${one.unmet}.`)
+      .join("");
+    tell(rule + who + unmet);
+  } catch (error) {
+    tell((error as Error).message);
+  }
+}
+
+export function rulesOf(
+  pool: PoolStatus,
+  strategies: Record<Strategy, string>,
+  save: (pool: Pool) => Promise<unknown>,
+): TemplateResult {
+  const rules = saved(pool).rules ?? [];
+  const draft = ui.rule?.pool === pool.id ? ui.rule : undefined;
+  const keep: Save = async (changed) => void (await save({ ...saved(pool), rules: changed }));
+  const now = (changed: Rule[]) =>
+    void keep(changed).catch((error: Error) => {
+      ui.trouble = error.message;
+      draw();
+    });
+  const content = () =>
+    html`<p class="help">The first one whose conditions are all met leads the request; else the pool does.</p>
+      <ol class="rows" aria-label="Rules of ${pool.name}">
+        ${rules.map(
+          (rule, n) =>
+            html`<li class="row" data-rule=${rule.name}>
+              <div class="head">
+                <span class="name">${n + 1}. ${rule.name}</span>
+                <span class="what quiet">${inWords(rule)}</span>
+              </div>
+              <div class="buttons">
+                <vscode-button secondary aria-label="Edit the rule ${rule.name}" @click=${() => open(pool, n)}
+                  >Edit</vscode-button
+                >
+                ${
+                  n > 0
+                    ? html`<vscode-button
+                        secondary
+                        icon="arrow-up"
+                        aria-label="Try the rule ${rule.name} earlier"
+                        @click=${() => now([...rules.slice(0, n - 1), rule, rules[n - 1]!, ...rules.slice(n + 1)])}
+                      ></vscode-button>`
+                    : nothing
+                }
+                <vscode-button
+                  secondary
+                  aria-label="Remove the rule ${rule.name}"
+                  @click=${() => now(rules.filter((_, at) => at !== n))}
+                  >Remove</vscode-button
+                >
+              </div>
+            </li>`,
+        )}
+      </ol>
+      ${
+        draft
+          ? editor(draft, pool, strategies, keep)
+          : html`<div class="buttons">
+              <vscode-button secondary icon="add" class="new-rule" @click=${() => open(pool, rules.length)}
+                >New rule</vscode-button
+              >
+            </div>`
+      }
+      <div class="field">
+        <vscode-label for="rehearse-${pool.id}">Which rule would fire for this message?</vscode-label>
+        <div class="with-button">
+          <vscode-textfield id="rehearse-${pool.id}"></vscode-textfield>
+          <vscode-button secondary class="rehearse" @click=${() => void rehearse(pool)}>Try</vscode-button>
+        </div>
+        <div class="help" role="status">${ui.rehearsed?.pool === pool.id ? ui.rehearsed.text : ""}</div>
+      </div>`;
+  return group("rules", pool.id, `Rules (${rules.length})`, content);
+}
