@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
 from rooroute.limiter import limits_of
 from rooroute.moving import Moving, Wish
 from rooroute.ports import Ports
+from rooroute.profile_checks import check_base_url
 from rooroute.profiles import Configuration, Pool, Problem, Profile, camel
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.providers.vendor import PriceRange
@@ -158,10 +160,16 @@ class Backend:
             self._watch(),
             self._tell(),
             self._open_store(),
-            self._parts.network.warm(),
+            self._warm_up(),
             self._parts.saved.tidy(),
         )
         self._tasks = [asyncio.ensure_future(each) for each in errands]
+
+    async def _warm_up(self) -> None:
+        """Load what the first request would have to wait for. All that is loaded by then stays: the garbage collector need not walk it
+        again in the middle of answers."""
+        await self._parts.network.warm()
+        gc.freeze()
 
     async def close(self) -> None:
         """Write down what is still unwritten and let go of everything."""
@@ -421,9 +429,11 @@ class Backend:
     def _draft(self, target: str | Profile, secrets: Mapping[str, str]) -> tuple[Profile, Mapping[str, Secret] | None]:
         """The profile meant, and the secrets typed beside it (None: its saved ones)."""
         profile = self._known(target) if isinstance(target, str) else target
+        url = base_url_of(profile)
+        if url is not None and (why := check_base_url(url)):
+            raise InvalidInput(f"{why} Write it as https://host/path.", field="profile.baseUrl")
         if not secrets:
             return profile, None
-        url = base_url_of(profile)
         if url is None:
             raise InvalidInput(f"{profile.title} has no base URL; add one.", field="profile.baseUrl")
         return profile, {slot: Secret(text.strip(), origin_of(url)) for slot, text in secrets.items()}
