@@ -24,6 +24,11 @@ TWO = {"A": [Answer("A.")], "B": [Answer("B.")]}
 AT = 1_800_000_000.0
 
 
+def until_noon(now: float) -> float:
+    """Seconds until a moment that is far from the border of every window: ten seconds past noon of tomorrow."""
+    return (now // 86_400 + 1) * 86_400 + 43_210 - now
+
+
 @pytest.mark.parametrize(
     "limits",
     [
@@ -38,6 +43,7 @@ AT = 1_800_000_000.0
 )
 async def test_at_a_limit_the_next_profile_answers_and_nothing_is_marked(tmp_path: Path, limits: Limits) -> None:
     async with house(tmp_path, TWO, profiles={"A": {"limits": limits}}) as h:
+        h.clock.ahead = until_noon(h.clock.now())
         order = [
             (await h.ask(request=ChatRequest(HELLO.messages, max_tokens=500), session=f"s{n}"))["profileId"]
             for n in range(3 if limits.tokens_per_minute is None and limits.tokens_per_day is None else 86)

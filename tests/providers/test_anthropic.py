@@ -433,6 +433,13 @@ def seconds_until(day: str) -> float:
 LIMITS = "You have reached your specified API usage limits. You will regain access on 2026-04-01 at 00:00 UTC."
 ERRORS = [
     pytest.param(
+        400,
+        {},
+        error("invalid_request_error", "messages.1.content.0: Invalid `signature` in `thinking` block"),
+        {"fault": Fault.BAD_ANSWER, "seals_refused": True},
+        id="a-refused-signature-is-no-fault-of-the-request",
+    ),
+    pytest.param(
         429,
         {"retry-after": "12"},
         error("rate_limit_error", "This request would exceed your account's rate limit. Please try again later."),

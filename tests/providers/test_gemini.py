@@ -449,6 +449,12 @@ TOKENS = ("GenerateContentInputTokensPerModelPerMinute-FreeTier", "250000")
 DAY = ("GenerateRequestsPerDayPerProjectPerModel-FreeTier", "20")
 ERRORS = [
     pytest.param(
+        400,
+        error(400, "INVALID_ARGUMENT", "Corrupted thought signature."),
+        {"fault": Fault.BAD_ANSWER, "seals_refused": True},
+        id="a-corrupted-signature-is-no-fault-of-the-request",
+    ),
+    pytest.param(
         429,
         exhausted(EXCEEDED + "\nPlease retry in 45.837906927s.", violated(MINUTE), retry("45.837906927s")),
         {"fault": Fault.RATE_LIMIT, "scope": Scope.DOMAIN, "per_model": True, "hint": 45.837906927, "daily": False},
