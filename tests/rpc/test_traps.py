@@ -281,7 +281,7 @@ async def test_a_message_of_64_megabytes_is_refused_without_a_stutter(server: Cl
         await server.drain()
         left -= piece
     looked = await server.request("rooroute/why", {"requestId": "after"})
-    assert looked["request"]["lag"] < 5
+    assert looked["request"]["lag"] < 0.5
     assert looked["request"]["peakMegabytes"] < 400
 
 
@@ -291,7 +291,7 @@ async def test_a_message_of_ten_megabytes_is_served_without_a_freeze(server: Cli
     params = {**asking("stream"), "messages": [turn] * 20_000, "providerOptions": {"image": "A" * 4_000_000}}
     await server.request("rooroute/complete", params, timeout=60)
     looked = await server.request("rooroute/why", {"requestId": "after"})
-    assert looked["request"]["lag"] < 10
+    assert looked["request"]["lag"] < 1.5
 
 
 async def test_the_editor_keeps_keys_where_it_offers_to(start: Any) -> None:
