@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-DialectName: TypeAlias = Literal["openai", "anthropic", "gemini"]
-DIALECTS: Final[tuple[DialectName, ...]] = ("openai", "anthropic", "gemini")
+DialectName: TypeAlias = Literal["openai", "responses", "anthropic", "gemini"]
+DIALECTS: Final[tuple[DialectName, ...]] = ("openai", "responses", "anthropic", "gemini")
 GOOGLE_TYPES: Final = "type.googleapis.com/google.rpc."
 
 
@@ -270,6 +270,7 @@ def _gemini_error(form: FailureForm, step: Fail) -> Any:
 
 _ERRORS: Final[Mapping[DialectName, Callable[[FailureForm, Fail], Any]]] = {
     "openai": _openai_error,
+    "responses": _openai_error,
     "anthropic": _anthropic_error,
     "gemini": _gemini_error,
 }
@@ -279,7 +280,7 @@ def refuse(dialect: DialectName, step: Fail) -> Refusal:
     """The error answer of one ``Fail``; KeyError for a kind that ``FAILURES`` does not have."""
     status, body = _ERRORS[dialect](FAILURES[step.kind], step)
     headers: tuple[tuple[str, str], ...] = ()
-    if step.retry_delay is not None and dialect == "openai":
+    if step.retry_delay is not None and dialect in ("openai", "responses"):
         headers = (
             ("retry-after", str(math.ceil(step.retry_delay))),
             ("retry-after-ms", _seconds(step.retry_delay * 1000)),
@@ -345,6 +346,47 @@ def _openai(answer: Answer, model: str) -> Stream:
     last = f"data: {_compact({**base, 'choices': [], 'usage': usage})}\n\ndata: [DONE]\n\n".encode()
     opening = event({"role": "assistant", "content": "", "refusal": None})
     return Stream(opening, tuple(pieces), event({}, _OPENAI_FINISH[answer.finish]) + last)
+
+
+_CUT_SHORT: Final = {"length": "max_output_tokens", "contentFilter": "content_filter"}
+
+
+def _responses(answer: Answer, model: str) -> Stream:
+    """OpenAI's Responses: https://platform.openai.com/docs/api-reference/responses-streaming."""
+
+    def event(kind: str, **body: Any) -> bytes:
+        return f"event: {kind}\ndata: {_compact({'type': kind, **body})}\n\n".encode()
+
+    pieces: list[bytes] = []
+    for place, (item, kind, parts) in enumerate(_responses_items(answer)):
+        deltas = [event(f"response.{kind}.delta", item_id=item["id"], output_index=place, delta=part) for part in parts]
+        pieces.append(
+            event("response.output_item.added", output_index=place, item=item) + (deltas[0] if deltas else b"")
+        )
+        pieces += deltas[1:]
+        pieces[-1] += event("response.output_item.done", output_index=place, item=item)
+    response = {"id": "resp_scripted", "object": "response", "created_at": 1760000000, "model": model, "output": []}
+    usage = {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens}
+    why = _CUT_SHORT.get(answer.finish)
+    status = "incomplete" if why else "completed"
+    end = {"status": status, "usage": usage, "incomplete_details": {"reason": why} if why else None}
+    return Stream(
+        event("response.created", response={**response, "status": "in_progress"}),
+        tuple(pieces),
+        event(f"response.{status}", response={**response, **end}),
+    )
+
+
+def _responses_items(answer: Answer) -> Iterator[tuple[Mapping[str, Any], str, tuple[str, ...]]]:
+    """Each output item, what its deltas are called, and their texts."""
+    if answer.thinking:
+        yield {"id": "rs_1", "type": "reasoning", "summary": []}, "reasoning_text", cut_up(answer.thinking, None)
+    if answer.text:
+        message = {"id": "msg_1", "type": "message", "role": "assistant", "content": []}
+        yield message, "output_text", cut_up(answer.text, answer.chunks)
+    for call in answer.tool_calls:
+        item = {"id": f"fc_{call.id}", "type": "function_call", "call_id": call.id, "name": call.name, "arguments": ""}
+        yield item, "function_call_arguments", cut_up(call.arguments, min(2, len(call.arguments)))
 
 
 _ANTHROPIC_FINISH: Final = {
@@ -437,6 +479,7 @@ def _gemini(answer: Answer, model: str) -> Stream:
 
 _STREAMS: Final[Mapping[DialectName, Callable[[Answer, str], Stream]]] = {
     "openai": _openai,
+    "responses": _responses,
     "anthropic": _anthropic,
     "gemini": _gemini,
 }

@@ -1,7 +1,7 @@
 """A provider on loopback that answers as it is told: the one ``rooroute demo``, the tests and the benchmarks talk to.
 
-It speaks OpenAI chat completions, Anthropic messages and Gemini streamGenerateContent, chosen by path, and lists
-models as these and as a LiteLLM proxy do; what it does is scripted per API key (``scripted_forms.Step``). Standard
+It speaks OpenAI chat completions (Azure's path too) and Responses, Anthropic messages and Gemini
+streamGenerateContent, chosen by path, and lists models as these and as a LiteLLM proxy do; what it does is scripted per API key (``scripted_forms.Step``). Standard
 library only, bytes precomputed, so that it is never what a measurement measures.
 
 ``python -m rooroute.scripted_provider [--port N] [--script FILE.json]`` prints its base URLs as one JSON line when
@@ -106,12 +106,18 @@ _KEPT_REQUESTS: Final = 10_000
 _HTML: Final = b"<!doctype html><title>Sign in to this network</title><p>Please accept the terms of use."
 _BAD_REQUEST: Final = Fail("bad-request")
 _KEY_FAULTS: Final = frozenset({"invalid-key", "permission", "billing"})
-_BASES: Final[Mapping[DialectName, str]] = {"openai": "/v1", "anthropic": "", "gemini": "/v1beta"}
-_MODEL_LISTS: Final = frozenset({"/v1/models", "/v1beta/models"})
+_BASES: Final[Mapping[DialectName, str]] = {
+    "openai": "/v1",
+    "responses": "/v1",
+    "anthropic": "",
+    "gemini": "/v1beta",
+}
+_MODEL_LISTS: Final = frozenset({"/v1/models", "/v1beta/models", "/openai/models"})
 _PROXIED_LIST: Final = "/v1/model/info"
 _NOT_FOUND: Final = b'{"error":{"message":"No such path.","code":"not_found"}}'
 _SUFFIXES: Final[Mapping[str, DialectName]] = {
     "/chat/completions": "openai",
+    "/responses": "responses",
     "/messages": "anthropic",
     ":streamGenerateContent": "gemini",
 }

@@ -30,10 +30,16 @@ from rooroute.scripted_provider import (
 
 PATHS: dict[str, str] = {
     "openai": "/chat/completions",
+    "responses": "/responses",
     "anthropic": "/v1/messages",
     "gemini": "/models/scripted-model:streamGenerateContent?alt=sse",
 }
-HEADERS = {"openai": "authorization", "anthropic": "x-api-key", "gemini": "x-goog-api-key"}
+HEADERS = {
+    "openai": "authorization",
+    "responses": "authorization",
+    "anthropic": "x-api-key",
+    "gemini": "x-goog-api-key",
+}
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 async def ask(
     client: httpx.AsyncClient, provider: ScriptedProvider, dialect: DialectName, key: str = "k"
 ) -> httpx.Response:
-    prefix = "Bearer " if dialect == "openai" else ""
+    prefix = "Bearer " if dialect in ("openai", "responses") else ""
     body = {"model": "scripted-model", "stream": True, "messages": []}
     return await client.post(
         provider.base_url(dialect) + PATHS[dialect], json=body, headers={HEADERS[dialect]: prefix + key}
@@ -68,6 +74,8 @@ def events(body: str) -> list[Any]:
 def text_of(dialect: DialectName, found: list[Any]) -> str:
     if dialect == "openai":
         return "".join(c["delta"].get("content") or "" for e in found for c in e["choices"])
+    if dialect == "responses":
+        return "".join(e["delta"] for e in found if e["type"] == "response.output_text.delta")
     if dialect == "anthropic":
         return "".join(
             e["delta"]["text"]
@@ -87,7 +95,12 @@ async def test_an_answer_streams_its_text_and_its_terminal_event(
     found = events(answer.text)
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert text_of(dialect, found) == "Round and round it goes"
-    ends = {"openai": "[DONE]", "anthropic": "message_stop", "gemini": '"finishReason":"STOP"'}
+    ends = {
+        "openai": "[DONE]",
+        "responses": "response.completed",
+        "anthropic": "message_stop",
+        "gemini": '"finishReason":"STOP"',
+    }
     assert ends[dialect] in answer.text
     assert '"look"' in answer.text
     assert "hm" in answer.text
@@ -106,7 +119,7 @@ async def test_every_failure_has_every_dialects_form(
 ) -> None:
     provider.script("k", Fail(kind))
     answer = await ask(client, provider, dialect)
-    assert answer.status_code == getattr(FAILURES[kind], dialect)[0]
+    assert answer.status_code == getattr(FAILURES[kind], "openai" if dialect == "responses" else dialect)[0]
     assert answer.json()["error"]["message"]
 
 
@@ -162,7 +175,7 @@ async def test_breaks_look_like_themselves(
     if error is None:
         answer = await ask(client, provider, dialect)
         assert text_of(dialect, events(answer.text)) == "Hello from"
-        assert not any(end in answer.text for end in ("[DONE]", "message_stop", "finishReason"))
+        assert not any(end in answer.text for end in ("[DONE]", "response.completed", "message_stop", "finishReason"))
     else:
         with pytest.raises(error):
             await ask(client, provider, dialect)
@@ -197,7 +210,7 @@ async def test_model_lists_judge_the_key_and_consume_nothing(dialect: DialectNam
     provider.script("k", Answer())
     url, prefix = (
         provider.base_url(dialect) + ("/v1/models" if dialect == "anthropic" else "/models"),
-        "Bearer " if dialect == "openai" else "",
+        "Bearer " if dialect in ("openai", "responses") else "",
     )
     listed = await client.get(url, headers={HEADERS[dialect]: prefix + "k"})
     assert "scripted-model" in listed.text
