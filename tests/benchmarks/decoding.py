@@ -7,12 +7,18 @@ import json
 import time
 from collections.abc import Callable, Iterator
 
+from rooroute.profiles import Profile
 from rooroute.providers.dialect import Dialect
-from rooroute.providers.table import PROVIDERS
+from rooroute.providers.table import dialect_for
 from rooroute.scripted_forms import Answer, DialectName, stream
 from tests.benchmarks.figures import Figure, Round
 
-VENDORS: dict[DialectName, str] = {"openai": "openai-compatible", "anthropic": "anthropic", "gemini": "gemini"}
+SPEAKERS: dict[DialectName, Profile] = {
+    "openai": Profile(id="chat completions", provider="openai-compatible"),
+    "responses": Profile(id="responses", provider="openai", options={"api": "responses"}),
+    "anthropic": Profile(id="anthropic", provider="anthropic"),
+    "gemini": Profile(id="gemini", provider="gemini"),
+}
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -24,11 +30,11 @@ def _seconds(work: Callable[[], object]) -> float:
 def decoding(chunks: int, rounds: int) -> Iterator[Figure]:
     """One figure per dialect, in microseconds per chunk, fed event by event as httpx hands over a chunked body."""
     per = 1e6 / chunks
-    for name, vendor in VENDORS.items():
+    for name, speaker in SPEAKERS.items():
         parts = stream(name, Answer(" word", chunks=chunks), "scripted-model")
         pieces = [parts.opening, *parts.pieces, parts.closing]
         payloads = [line[6:] for line in b"".join(pieces).splitlines() if line.startswith(b"data: {")]
-        dialect = PROVIDERS[vendor].dialect
+        dialect = dialect_for(speaker, "scripted-model")
 
         def decode(pieces: list[bytes] = pieces, dialect: Dialect = dialect) -> None:
             decoder = dialect.decoder("text/event-stream", 0.0)
