@@ -4,12 +4,13 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Pool, PoolStatus, Revert, Strategy } from "../src/protocol";
 import { idFor } from "./draft";
+import { wrongAt } from "./fields";
 import { request } from "./host";
 import { dropOn, handle } from "./order";
 import { icon, stateOf } from "./parts";
 import { rotate } from "./profiles";
 import { rulesOf } from "./rules";
-import { poolSettings, withoutMember } from "./settings";
+import { ownerOf, poolSettings, savePool, withoutMember } from "./settings";
 import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
 /** Whole by type: a strategy that the backend learns has to be named here. */
@@ -30,17 +31,17 @@ const REVERTS: Record<Revert, string> = {
 };
 
 const store = (pool: Pool) => request("pools/save", { pool, configRevision: ui.snapshot?.configRevision });
-const change = (pool: PoolStatus, what: Partial<Pool>) => act(() => store({ ...saved(pool), ...what }));
+const change = (pool: PoolStatus, what: Partial<Pool>) => savePool(pool.id, { ...saved(pool), ...what }, store);
 
 function choice<T extends string>(
   pool: PoolStatus,
-  id: string,
+  id: keyof Pool,
   label: string,
   value: T,
   options: Record<T, string>,
   set: (value: T) => Partial<Pool>,
 ): TemplateResult {
-  return html`<div class="field">
+  return html`<div class="field" data-setting=${id}>
     <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
     <vscode-single-select
       id="${id}-${pool.id}"
@@ -52,6 +53,7 @@ function choice<T extends string>(
           html`<vscode-option value=${option} ?selected=${option === value}>${words}</vscode-option>`,
       )}
     </vscode-single-select>
+    ${wrongAt(ownerOf(pool.id), id)}
   </div>`;
 }
 
@@ -61,7 +63,7 @@ function seconds(pool: PoolStatus, id: "cooldown" | "maxWait", label: string, he
     const text = (event.target as HTMLInputElement).value;
     void change(pool, { [id]: text === "" ? null : Number(text) });
   };
-  return html`<div class="field">
+  return html`<div class="field" data-setting=${id}>
     <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
     <vscode-textfield
       id="${id}-${pool.id}"
@@ -71,13 +73,14 @@ function seconds(pool: PoolStatus, id: "cooldown" | "maxWait", label: string, he
       @change=${set}
     ></vscode-textfield>
     <div class="help">${help}</div>
+    ${wrongAt(ownerOf(pool.id), id)}
   </div>`;
 }
 
 function members(pool: PoolStatus): TemplateResult {
   const order = orderOf(pool);
   const others = ui.snapshot!.profiles.filter((profile) => !order.includes(profile.id));
-  return html`<ol class="rows members" aria-label="Members of ${pool.name}">
+  return html`<ol class="rows members" data-setting="profiles" aria-label="Members of ${pool.name}">
       ${repeat(
         order,
         (id) => id,
@@ -99,13 +102,14 @@ function members(pool: PoolStatus): TemplateResult {
                 icon="close"
                 class="small"
                 aria-label="Take ${profile?.name ?? id} out of ${pool.name}"
-                @click=${() => void act(() => store(withoutMember({ ...saved(pool), profiles: order }, id)))}
+                @click=${() => void savePool(pool.id, withoutMember({ ...saved(pool), profiles: order }, id), store)}
               ></vscode-button>
             </div>
           </li>`;
         },
       )}
     </ol>
+    ${wrongAt(ownerOf(pool.id), "profiles")}
     ${
       others.length
         ? html`<div class="field">
@@ -148,20 +152,21 @@ function card(pool: PoolStatus): TemplateResult {
     </p>
     ${members(pool)}
     <div class="columns">
-      <div class="field">
+      <div class="field" data-setting="name">
         <vscode-label for="name-${pool.id}">Name</vscode-label>
         <vscode-textfield
           id="name-${pool.id}"
           .value=${pool.name}
           @change=${(event: Event) => void change(pool, { name: (event.target as HTMLInputElement).value.trim() || pool.id })}
         ></vscode-textfield>
+        ${wrongAt(ownerOf(pool.id), "name")}
       </div>
       ${choice(pool, "strategy", "Who is asked", settings.strategy ?? "priority", STRATEGIES, (strategy) => ({ strategy }))}
       ${choice(pool, "revert", "Back to a better profile", settings.revert ?? "session", REVERTS, (revert) => ({ revert }))}
       ${seconds(pool, "cooldown", "Cooldown in seconds", "Where the provider names no time. Empty: by the kind of error.")}
       ${seconds(pool, "maxWait", "Longest wait in seconds", "How long a request may wait for somebody's return. Empty: 60.")}
     </div>
-    ${rulesOf(pool, STRATEGIES, store)} ${poolSettings(pool, (changed) => void act(() => store(changed)))}
+    ${rulesOf(pool, STRATEGIES, store)} ${poolSettings(pool, (changed) => void savePool(pool.id, changed, store))}
     ${
       asking
         ? html`<div class="notice" role="alertdialog" aria-label="Remove the pool ${pool.name}?">

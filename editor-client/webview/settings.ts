@@ -1,37 +1,9 @@
 /** A pool's settings beyond its members, in groups that open: a field for each, saved when it changes. */
-import { html, nothing, type TemplateResult } from "lit";
-import type { Consent, Limits, Pool, PoolStatus } from "../src/protocol";
-import { read, written } from "./mapping";
+import { html, type TemplateResult } from "lit";
+import type { Consent, CooldownMode, Limits, OnInterrupt, Pool, PoolStatus } from "../src/protocol";
+import { field, keepChange, number, onOff, type Setting, type Value, withValue, wrongAt } from "./fields";
 import { group } from "./parts";
 import { nameOf, saved, ui } from "./ui";
-
-type Path = readonly string[];
-type Value = string | number | number[] | boolean | Record<string, unknown> | undefined;
-
-export interface Setting {
-  path: Path;
-  label: string;
-  kind: "number" | "text" | "codes" | "switch" | "mapping" | "choice";
-  help?: string;
-  /** Of a switch that is not named. */
-  usual?: boolean;
-  /** Of a choice: value and words. */
-  choices?: [string, string][];
-}
-
-export function valueAt(whole: object, path: Path): unknown {
-  return path.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined | null)?.[key], whole);
-}
-
-/** A copy with the value at a path set; an empty one is taken out, and what is empty without it too. */
-export function withValue<T extends object>(whole: T, [head = "", ...rest]: Path, value: unknown): T {
-  const copy = { ...whole } as Record<string, unknown>;
-  const below = rest.length ? withValue((copy[head] ?? {}) as object, rest, value) : value;
-  const empty = typeof below === "object" && below !== null && Object.keys(below).length === 0;
-  if (below === undefined || empty) delete copy[head];
-  else copy[head] = below;
-  return copy as T;
-}
 
 export const tierOf = (pool: Pool, id: string): number => (pool.tiers ?? []).findIndex((tier) => tier.includes(id)) + 1;
 
@@ -61,22 +33,25 @@ const LIMITS: Record<keyof Limits, string> = {
   concurrentRequests: "Requests at once",
   burst: "Burst, with requests per second",
 };
-const number = (path: Path, label: string, help?: string): Setting => ({ path, label, kind: "number", help });
-const onOff = (path: Path, label: string, usual: boolean, help?: string): Setting => ({
-  path,
-  label,
-  kind: "switch",
-  usual,
-  help,
-});
 
 /** What a profile and a pool have in common. */
 export const LIMITING: Setting[] = [
   ...Object.entries(LIMITS).map(([key, label]) => number(["limits", key], label)),
-  number(["budget", "perDay"], "USD per day (UTC)"),
+  number(["budget", "perDay"], "USD per day (UTC)", "At it, requests go to the next profile."),
   number(["budget", "perMonth"], "USD per month (UTC)"),
 ];
 
+/** Whole by type, as the next two: a value that the backend learns has to be named here. */
+export const COOLDOWN_MODES: Record<CooldownMode, string> = {
+  hint_first: "as long as the provider says, else as configured",
+  max: "as long as the provider says, never shorter than configured",
+  fixed: "exactly as configured",
+};
+const INTERRUPTIONS: Record<OnInterrupt, string> = {
+  stop: "end with what has come",
+  restart: "begin anew with another profile",
+  continue: "let another profile go on where it broke off",
+};
 const CONSENTS: Record<Consent, string> = {
   allow: "without asking",
   ask: "after asking me",
@@ -96,7 +71,7 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
           path: ["modelRoutes"],
           label: "Routes by model",
           kind: "mapping",
-          help: "A line each: model = profile. * stands for anything.",
+          help: "Under “By the model”. A line each: model = profile. * stands for anything.",
         },
         {
           path: ["defaultRoute"],
@@ -106,7 +81,11 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
         },
         number(["latency", "window"], "Speed is measured over (seconds)", "Empty: 300."),
         number(["latency", "percentile"], "Percentile that is compared", "Empty: 95."),
-        number(["latency", "exploreEvery"], "Measure another one every … requests", "Empty: 20. 0: never."),
+        number(
+          ["latency", "exploreEvery"],
+          "Measure another one every … requests",
+          "Empty: 20. 0: never. That request costs what the other one costs.",
+        ),
         number(["latency", "tooSlow"], "Too slow, in seconds", "Goes behind the others under any strategy."),
         number(["maxPrice", "input"], "Highest price of input", "USD per million tokens."),
         number(["maxPrice", "output"], "Highest price of output", "USD per million tokens."),
@@ -118,7 +97,14 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
       "resort",
       "When nobody else can answer",
       [
-        { path: ["lastResort", "profile"], label: "Last resort", kind: "choice", choices: everybody },
+        {
+          path: ["lastResort", "profile"],
+          label: "Last resort",
+          kind: "choice",
+          choices: everybody,
+          none: "Nobody",
+          help: "What it charges is spent when no other can answer.",
+        },
         ...(pool.lastResort
           ? [
               {
@@ -131,18 +117,32 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
               onOff(["lastResort", "onRateLimit"], "because of limits", true),
             ]
           : []),
-        onOff(["safetyNet"], "Ask everybody once more before giving up", false),
-        onOff(["policyFallback"], "Show what a content filter refused to one other profile", false),
+        onOff(
+          ["safetyNet"],
+          "Ask everybody once more before giving up",
+          false,
+          "Also those that rest or have failed; each attempt that is answered is paid for.",
+        ),
+        onOff(
+          ["policyFallback"],
+          "Show what a content filter refused to one other profile",
+          false,
+          "Once, at that one's price; the text goes to its provider too.",
+        ),
       ],
     ],
     [
       "failover",
-      "Failing over",
+      "Failing over, cooldowns, interruptions",
       [
         onOff(["enabled"], "Rules, strategies and failover are on", true),
         onOff(["failover", "enabled"], "Go on to the next profile", true),
         onOff(["failover", "sameFirst"], "Ask the same profile again first", false),
-        number(["failover", "maxRetries"], "Retries of one profile", "Within one request. Empty: once."),
+        number(
+          ["failover", "maxRetries"],
+          "Retries of one profile",
+          "Within one request; each may be charged. Empty: once.",
+        ),
         {
           path: ["failover", "retryCodes"],
           label: "HTTP statuses that also go on",
@@ -150,9 +150,26 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
           help: "Those that blame the provider do so anyway. Commas between several.",
         },
         number(["maxAttempts"], "Attempts of one request", "Empty: one more than there are candidates."),
-        number(["circuitBreaker", "failureThreshold"], "Faults within a minute that rest a profile"),
-        number(["circuitBreaker", "successThreshold"], "Good answers that clear its record"),
-        number(["circuitBreaker", "timeout"], "It rests for (seconds)"),
+        number(["maxElapsed"], "No new attempt after (seconds)", "Counted from the request's beginning. Empty: 60."),
+        {
+          path: ["cooldownMode"],
+          label: "A profile rests",
+          kind: "choice",
+          choices: Object.entries(COOLDOWN_MODES),
+          none: "As under General",
+          help: "Whether the provider's word or the cooldown above counts.",
+        },
+        {
+          path: ["onInterrupt"],
+          label: "When an answer breaks off",
+          kind: "choice",
+          choices: Object.entries(INTERRUPTIONS),
+          none: "As usual: end with what has come",
+          help: "What has come is paid for; another profile's part is paid for as well.",
+        },
+        number(["circuitBreaker", "failureThreshold"], "Faults within a minute that rest a profile", "Empty: 5."),
+        number(["circuitBreaker", "successThreshold"], "Good answers that clear its record", "Empty: 1."),
+        number(["circuitBreaker", "timeout"], "It rests for (seconds)", "Empty: 60."),
       ],
     ],
     [
@@ -168,111 +185,59 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
   ];
 }
 
-const READ: Partial<Record<Setting["kind"], (text: string) => Value>> = {
-  number: Number,
-  codes: (text) => text.split(",").map(Number),
-};
-const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
-
-function field(prefix: string, whole: object, setting: Setting, set: (value: Value) => void): TemplateResult {
-  const id = `${prefix}-${setting.path.join("-")}`;
-  const value = valueAt(whole, setting.path);
-  const label = html`<vscode-label for=${id}>${setting.label}</vscode-label>`;
-  const help = setting.help ? html`<div class="help">${setting.help}</div>` : nothing;
-  switch (setting.kind) {
-    case "switch":
-      return html`<div class="field">
-        <vscode-checkbox
-          id=${id}
-          label=${setting.label}
-          ?checked=${(value ?? setting.usual) === true}
-          @change=${(event: Event) => set((event.target as HTMLInputElement).checked)}
-        ></vscode-checkbox>
-        ${help}
-      </div>`;
-    case "choice":
-      return html`<div class="field">
-        ${label}
-        <vscode-single-select id=${id} @change=${(event: Event) => set(textIn(event) || undefined)}>
-          <vscode-option value="" ?selected=${!value}>As usual</vscode-option>
-          ${setting.choices?.map(([one, words]) => html`<vscode-option value=${one} ?selected=${one === value}>${words}</vscode-option>`)}
-        </vscode-single-select>
-        ${help}
-      </div>`;
-    case "mapping":
-      return html`<div class="field">
-        ${label}
-        <vscode-textarea
-          id=${id}
-          rows="3"
-          resize="vertical"
-          monospace
-          .value=${written(value)}
-          @change=${(event: Event) => {
-            const found = read(textIn(event));
-            if ("value" in found) set(found.value);
-            else ui.trouble = found.wrong;
-          }}
-        ></vscode-textarea>
-        ${help}
-      </div>`;
-    default:
-      return html`<div class="field">
-        ${label}
-        <vscode-textfield
-          id=${id}
-          type=${setting.kind === "number" ? "number" : "text"}
-          step="any"
-          .value=${Array.isArray(value) ? value.join(", ") : String(value ?? "")}
-          @change=${(event: Event) => {
-            const text = textIn(event).trim();
-            set(text === "" ? undefined : (READ[setting.kind]?.(text) ?? text));
-          }}
-        ></vscode-textfield>
-        ${help}
-      </div>`;
-  }
+/** Tiers and splits: two numbers for each member. */
+function shares(owner: string, pool: Pool, save: (pool: Pool) => void): TemplateResult {
+  const tier = (id: string) => number(["tier", id], `Tier of ${nameOf(id)}`);
+  return html`<p class="help">
+      Tier 1 is asked first, whatever the strategy; empty comes last. A share is the percentage of sessions that go
+      there first, at that profile's price.
+    </p>
+    <div class="columns" data-setting="tiers">
+      ${(pool.profiles ?? []).map(
+        (id) =>
+          html`${field(owner, { tier: { [id]: tierOf(pool, id) || undefined } }, tier(id), (value) =>
+            save(withTier(pool, id, Math.max(0, Math.floor(Number(value ?? 0))))),
+          )}${field(owner, pool, number(["split", id], `Share of ${nameOf(id)} in percent`), (value) =>
+            save(withValue(pool, ["split", id], value)),
+          )}`,
+      )}
+    </div>
+    ${wrongAt(owner, "tiers")}${wrongAt(owner, "split")}`;
 }
 
-/** Tiers and splits: two numbers for each member. */
-function shares(pool: PoolStatus, whole: Pool, save: (pool: Pool) => void): TemplateResult {
-  const tier = (id: string) => ({ path: ["tier", id], label: `Tier of ${nameOf(id)}`, kind: "number" as const });
-  const content = () =>
-    html`<p class="help">
-        Tier 1 is asked first, whatever the strategy; empty comes last. A share is the percentage of sessions that go
-        there first.
-      </p>
-      <div class="columns">
-        ${(whole.profiles ?? []).map(
-          (id) =>
-            html`${field(`set-${pool.id}`, { tier: { [id]: tierOf(whole, id) || undefined } }, tier(id), (value) =>
-              save(withTier(whole, id, Math.max(0, Math.floor(Number(value ?? 0))))),
-            )}${field(`set-${pool.id}`, whole, number(["split", id], `Share of ${nameOf(id)} in percent`), (value) =>
-              save(withValue(whole, ["split", id], value)),
-            )}`,
-        )}
-      </div>`;
-  return group("shares", pool.id, "Tiers and traffic split", content);
+/** What holds the messages about a pool's fields. */
+export const ownerOf = (id: string): string => `set-${id}`;
+
+const HEAD = ["name", "profiles", "strategy", "revert", "cooldown", "maxWait", "rules", "tiers", "split"];
+
+/** Saves a pool; a refusal is shown beside the field it names, in a group that is open then. */
+export async function savePool(id: string, pool: Pool, store: (pool: Pool) => Promise<unknown>): Promise<boolean> {
+  const owner = ownerOf(id);
+  const places = groups(pool).flatMap(([name, , settings]) =>
+    settings.map(({ path }): [string, string] => [path.join("."), name]),
+  );
+  const done = await keepChange(owner, "pool", [...HEAD, ...places.map(([path]) => path)], () => store(pool));
+  for (const [path, name] of [...places, ["tiers", "shares"], ["split", "shares"]] as const)
+    if (ui.wrong.has(`${owner}/${path}`)) ui.open.add(`/${name}/${id}`);
+  return done;
 }
 
 export function poolSettings(pool: PoolStatus, save: (pool: Pool) => void): TemplateResult {
   const whole = saved(pool);
+  const owner = ownerOf(pool.id);
   const set = (setting: Setting) => (value: Value) =>
     save(
       setting.path.join() === "lastResort,profile" && value === undefined
         ? withValue(whole, ["lastResort"], undefined)
         : withValue(whole, setting.path, value),
     );
-  return html`${shares(pool, whole, save)}
+  return html`${group("shares", pool.id, "Tiers and traffic split", () => shares(owner, whole, save))}
   ${groups(whole).map(([id, title, settings]) =>
     group(
       id,
       pool.id,
       title,
-      () =>
-        html`<div class="columns">
-          ${settings.map((setting) => field(`set-${pool.id}`, whole, setting, set(setting)))}
-        </div>`,
+      () => html`<div class="columns">${settings.map((setting) => field(owner, whole, setting, set(setting)))}</div>`,
     ),
   )}`;
 }

@@ -21,6 +21,8 @@ export interface Ui {
   replacing: string | undefined;
   undo: { name: string; act: () => Promise<unknown> } | undefined;
   trouble: string | undefined;
+  /** What the backend said about a field, by its owner and name. */
+  wrong: Map<string, string>;
   /** Read out by screen readers. */
   said: string;
   tests: Map<string, TestRun>;
@@ -45,6 +47,7 @@ export const ui: Ui = {
   replacing: undefined,
   undo: undefined,
   trouble: undefined,
+  wrong: new Map(),
   said: "",
   tests: new Map(),
   order: new Map(),

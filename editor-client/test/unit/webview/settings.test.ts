@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Pool } from "../../../src/protocol";
-import { tierOf, withoutMember, withTier, withValue } from "../../../webview/settings";
+import { fieldFor, withValue } from "../../../webview/fields";
+import { tierOf, withoutMember, withTier } from "../../../webview/settings";
+
+vi.hoisted(() => Object.assign(globalThis, { acquireVsCodeApi: () => ({}), window: { addEventListener() {} } }));
 
 const POOL: Pool = { id: "p", profiles: ["a.b", "c"], weights: { "a.b": 2, "c": 1 }, tiers: [["a.b"], ["c"]] };
 
@@ -25,4 +28,16 @@ test("a member that leaves is named by no share of the pool any more", () => {
     weights: { "a.b": 2 },
     tiers: [["a.b"]],
   });
+});
+
+test.each([
+  ["limits.requestsPerDay", "limits.requestsPerDay"],
+  ["failover.retryCodes.0", "failover.retryCodes"],
+  ["weights", "weights.a.b"],
+  ["rules.0.when.pattern", "rules"],
+  ["nothing.of.ours", undefined],
+])("a refusal that names %s is shown at %s", (named, shown) => {
+  expect(fieldFor(named, ["limits", "limits.requestsPerDay", "failover.retryCodes", "weights.a.b", "rules"])).toBe(
+    shown,
+  );
 });
