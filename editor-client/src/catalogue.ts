@@ -1,4 +1,5 @@
-import type { ProviderInfo } from "./protocol";
+import type { ModelInfo, ProviderInfo } from "./protocol";
+import { compact } from "./words";
 
 /** What the backend's provider catalogue says of a vendor's fields and presets. */
 export interface AskedField {
@@ -9,7 +10,7 @@ export interface AskedField {
   required?: boolean;
   help?: string;
   placeholder?: string;
-  /** Of a choice. */
+  /** Of a choice; the first is what holds where nothing is chosen. */
   choices?: string[];
 }
 
@@ -21,20 +22,44 @@ export interface Preset {
   documentation?: string;
 }
 
-const dollars = (range: readonly unknown[]): string => {
-  const [from, to] = range.map((price) => Number(Number(price).toPrecision(2)));
-  return from === to ? `$${from}` : `$${from} to $${to}`;
-};
+const dollars = (price: unknown): string => `$${Number(Number(price).toPrecision(2))}`;
+const range = ([from, to]: readonly unknown[]): string =>
+  dollars(from) === dollars(to) ? dollars(from) : `${dollars(from)} to ${dollars(to)}`;
 
-/** What helps to choose a provider, in a line: capability, price, window, region. */
+/** What helps to choose a provider, in a line: capability, window, price, region; and which of these nobody has told. */
 export function offer(provider: ProviderInfo): string {
   const { capabilities = [], largestWindow, price, regions } = provider;
-  return [
-    capabilities.join(", "),
-    largestWindow ? `up to ${Math.round(largestWindow / 1000).toLocaleString("en")}k tokens` : "",
-    price ? `${dollars(price.input)} in, ${dollars(price.output)} out per million` : "",
-    regions ?? "",
-  ]
+  const told: [string, string][] = [
+    ["abilities", capabilities.join(", ")],
+    ["window", largestWindow ? `up to ${compact(largestWindow)} tokens` : ""],
+    ["prices", price ? `${range(price.input)} in, ${range(price.output)} out per million tokens` : ""],
+    ["region", regions ?? ""],
+  ];
+  const missing = told.filter(([, text]) => !text).map(([name]) => name);
+  return [...told.map(([, text]) => text), missing.length ? `not known: ${missing.join(", ")}` : ""]
     .filter(Boolean)
     .join(" · ");
+}
+
+/** What is known of a model, in a line; what the backend has assumed comes last and is called that. */
+export function described(model: ModelInfo): string {
+  const { contextWindow, maxTokens, inputPrice, outputPrice } = model;
+  const can = (able: boolean | null | undefined, what: string) =>
+    able === true ? what : able === false ? `no ${what}` : "";
+  const parts: [keyof ModelInfo, string][] = [
+    ["contextWindow", contextWindow ? `window of ${compact(contextWindow)} tokens` : ""],
+    ["maxTokens", maxTokens ? `answers up to ${compact(maxTokens)}` : ""],
+    ["supportsImages", can(model.supportsImages, "images")],
+    ["supportsTools", can(model.supportsTools, "tools")],
+    ["supportsPromptCache", can(model.supportsPromptCache, "prompt cache")],
+    ["supportsComputerUse", model.supportsComputerUse ? "computer use" : ""],
+    ["inputPrice", typeof inputPrice === "number" ? `${dollars(inputPrice)} in per million tokens` : ""],
+    ["outputPrice", typeof outputPrice === "number" ? `${dollars(outputPrice)} out per million tokens` : ""],
+  ];
+  const line = (assumed: boolean) =>
+    parts
+      .filter(([name, text]) => text && (model.assumed ?? []).includes(name) === assumed)
+      .map(([, text]) => text)
+      .join(", ");
+  return [line(false), line(true) ? `assumed, since nobody tells: ${line(true)}` : ""].filter(Boolean).join(" · ");
 }

@@ -2,7 +2,7 @@
 import type { AskedField, Preset } from "../src/catalogue";
 import type { ModelInfo, Profile, ProviderInfo } from "../src/protocol";
 import { read } from "./mapping";
-import type { TestRun } from "./parts";
+import type { TestRun } from "./trial";
 
 export interface Draft {
   /** Undefined in the wizard. */
@@ -23,6 +23,8 @@ export interface Draft {
   wrong: Map<string, string>;
   /** By field, what was typed for a mapping; the profile holds it once it can be read. */
   typed: Map<string, string>;
+  /** By field, any other text as it stands there: the profile holds what it comes to. */
+  texts: Map<string, string>;
   /** A refusal that a second, deliberate yes can overrule. */
   ask: { message: string; yes: string; act: () => void } | undefined;
   busy: boolean;

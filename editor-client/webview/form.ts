@@ -1,15 +1,16 @@
 /** The wizard for a new profile, and the same form for one that is there. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { type AskedField, offer, type Preset } from "../src/catalogue";
-import type { ProviderInfo, Stage } from "../src/protocol";
+import { type AskedField, described, offer, type Preset } from "../src/catalogue";
+import type { ProviderInfo } from "../src/protocol";
 import { ago } from "../src/words";
 import { entriesOf, listed } from "./conditions";
 import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
-import { Refused, request, start } from "./host";
+import { Refused, request } from "./host";
 import { read, written } from "./mapping";
-import { group, icon, stagesOf } from "./parts";
+import { group, icon } from "./parts";
 import { LIMITING } from "./settings";
+import { begin, stagesOf } from "./trial";
 import { act, defaultPoolOf, draw, drawAndFocus, nowThere, saved, say, ui } from "./ui";
 
 const blank = (): Draft => ({
@@ -25,6 +26,7 @@ const blank = (): Draft => ({
   test: undefined,
   wrong: new Map(),
   typed: new Map(),
+  texts: new Map(),
   ask: undefined,
   busy: false,
   filter: "",
@@ -155,15 +157,19 @@ function setKey(draft: Draft, value: string): void {
 /** What was said of the draft before this change does not hold any more. */
 function stale(draft: Draft, path: string): void {
   const said = draft.wrong.delete(path) || draft.test || draft.ask;
+  draft.test?.cancel();
   draft.test = undefined;
   draft.ask = undefined;
   if (said) draw();
 }
 
-function setMapping(draft: Draft, path: string, text: string): void {
-  draft.typed.set(path, text);
-  const found = read(text);
-  if ("value" in found) set(draft, path, found.value);
+/** The text stays as it is being typed, whatever it comes to: drawing must not take away a space or a nought that has more behind it. */
+function setTyped(draft: Draft, field: AskedField, text: string): void {
+  (field.kind === "object" ? draft.typed : draft.texts).set(field.name, text);
+  const trimmed = text.trim();
+  const found =
+    field.kind === "object" ? read(text) : { value: field.kind === "number" && trimmed ? Number(trimmed) : trimmed };
+  if ("value" in found) set(draft, field.name, found.value);
 }
 
 const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
@@ -197,11 +203,10 @@ function control(draft: Draft, field: AskedField): TemplateResult {
     case "choice":
       return html`<vscode-single-select
         id=${id}
-        .value=${String(value ?? "")}
+        .value=${String(value ?? field.choices?.[0] ?? "")}
         @change=${(event: Event) => set(draft, field.name, textIn(event))}
       >
-        <vscode-option value="" ?selected=${!value}>As usual</vscode-option>
-        ${(field.choices ?? []).map((one) => html`<vscode-option value=${one} ?selected=${one === value}>${one}</vscode-option>`)}
+        ${(field.choices ?? []).map((one, n) => html`<vscode-option value=${one} ?selected=${one === value || (n === 0 && !value)}>${one}</vscode-option>`)}
       </vscode-single-select>`;
     case "object":
       return html`<vscode-textarea
@@ -209,10 +214,10 @@ function control(draft: Draft, field: AskedField): TemplateResult {
         rows="3"
         resize="vertical"
         monospace
-        placeholder=${field.placeholder ?? ""}
+        placeholder=${exampleOf(field)}
         ?invalid=${wrong}
         .value=${draft.typed.get(field.name) ?? written(value)}
-        @input=${(event: Event) => setMapping(draft, field.name, textIn(event))}
+        @input=${(event: Event) => setTyped(draft, field, textIn(event))}
       ></vscode-textarea>`;
     case "list":
       return html`<vscode-textfield
@@ -232,16 +237,23 @@ function control(draft: Draft, field: AskedField): TemplateResult {
         placeholder=${field.placeholder ?? ""}
         ?required=${field.required}
         ?invalid=${wrong}
-        .value=${String(value ?? "")}
-        @input=${(event: Event) => set(draft, field.name, field.kind === "number" && textIn(event) ? Number(textIn(event)) : textIn(event).trim())}
+        .value=${draft.texts.get(field.name) ?? String(value ?? "")}
+        @input=${(event: Event) => setTyped(draft, field, textIn(event))}
       ></vscode-textfield>`;
   }
+}
+
+/** The vendor's example of a mapping, spelled as it would be shown. */
+function exampleOf(field: AskedField): string {
+  const found = read(field.placeholder ?? "");
+  return "value" in found ? written(found.value) : "";
 }
 
 /** The model's name, and below it what the provider offers that fits what was typed. */
 function model(draft: Draft, field: AskedField): TemplateResult {
   const id = `field-${field.name}`;
   const value = String(valueAt(draft.profile, field.name) ?? "");
+  const chosen = draft.models?.find((one) => one.id === value);
   return html`<div class="with-button">
       ${
         draft.models?.length
@@ -259,7 +271,10 @@ function model(draft: Draft, field: AskedField): TemplateResult {
                 draft.models,
                 (one) => one.id,
                 (one) =>
-                  html`<vscode-option value=${one.id} ?selected=${one.id === value} description=${one.name ?? ""}
+                  html`<vscode-option
+                    value=${one.id}
+                    ?selected=${one.id === value}
+                    description=${[one.name === one.id ? "" : one.name, described(one)].filter(Boolean).join(": ")}
                     >${one.id}</vscode-option
                   >`,
               )}
@@ -280,6 +295,7 @@ function model(draft: Draft, field: AskedField): TemplateResult {
         @click=${() => void fetchModels(draft, true)}
       ></vscode-button>
     </div>
+    ${chosen ? html`<div class="help" id="model-known">${chosen.id}: ${described(chosen)}.</div>` : nothing}
     <div class="help" role="status">${draft.modelsNote}</div>`;
 }
 
@@ -300,39 +316,32 @@ async function fetchModels(draft: Draft, asked: boolean): Promise<void> {
   draft.modelsNote = "Fetching the models…";
   draw();
   try {
-    const { models, fetchedAt, stale } = await request("profiles/models", { ...target(draft), refresh: asked });
+    const { models, fetchedAt, stale, problem } = await request("profiles/models", {
+      ...target(draft),
+      refresh: asked,
+    });
     draft.models = models;
-    draft.modelsNote = `${models.length} models${stale ? `, as they were ${ago(fetchedAt, nowThere())}` : ""}.`;
+    const listed = `${models.length} ${models.length === 1 ? "model" : "models"}${stale ? `, as they were ${ago(fetchedAt, nowThere())}` : ""}.`;
+    draft.modelsNote = [fetchedAt ? listed : "", problem?.message, problem?.remedy].filter(Boolean).join(" ");
   } catch (error) {
     draft.modelsNote = `The models could not be fetched: ${(error as Error).message} Type the model's name.`;
   }
-  draw();
+  // The list takes the place of the field: whoever is in there stays there.
+  if (document.activeElement?.id === "field-model") drawAndFocus("#field-model");
+  else draw();
 }
 
-function test(draft: Draft): Promise<boolean> {
-  const running = start("profiles/test", { ...target(draft), level: "auth" }, (value) => {
-    const { kind, ...stage } = value as Stage & { kind: string };
-    if (kind === "stage") draft.test?.stages.push(stage);
-    draw();
-  });
-  draft.test = { stages: [], cancel: running.cancel };
+/** Whether the connection works. A draft that is changed meanwhile has not been tested. */
+async function test(draft: Draft, level: "auth" | "completion" = "auth"): Promise<boolean> {
+  const { run, done } = begin({ ...target(draft), level });
+  if (level === "auth") run.deeper = () => void test(draft, "completion");
+  draft.test = run;
   draw();
-  return running.result
-    .then(
-      (result) => {
-        draft.test = { stages: result.stages, ok: result.ok, cancel: () => undefined };
-        return result.ok;
-      },
-      (error: Error) => {
-        refused(draft, error);
-        draft.test = { stages: draft.test?.stages ?? [], error: error.message, ok: false, cancel: () => undefined };
-        return false;
-      },
-    )
-    .finally(() => {
-      draw();
-      setTimeout(() => document.querySelector(".stages")?.scrollIntoView({ block: "nearest" }), 60);
-    });
+  const error = await done;
+  if (draft.test !== run) return false;
+  if (error) refused(draft, error);
+  setTimeout(() => document.querySelector(".stages")?.scrollIntoView({ block: "nearest" }), 60);
+  return run.ok === true;
 }
 
 /** Puts the backend's sentence beside the field it is about, if it is about one of ours. */
@@ -369,7 +378,7 @@ async function save(draft: Draft, options: { enabled: boolean; tested: boolean; 
   draw();
   try {
     if (options.tested && draft.test?.ok !== true && !(await test(draft))) {
-      if (draft.wrong.size === 0)
+      if (draft.wrong.size === 0 && draft.test)
         draft.ask = {
           message: "The connection does not work yet.",
           yes: "Save anyway",
@@ -514,7 +523,11 @@ export function form(draft: Draft): TemplateResult {
       ${draft.editing === undefined ? `Add a profile: ${draft.preset?.name ?? provider.name}` : `Edit ${draft.profile.name}`}
     </h1>
     ${draft.editing === undefined ? html`<p class="quiet">Step 2 of 2</p>` : nothing}
-    ${page ? html`<p><a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a></p>` : nothing}
+    ${draft.preset ? nothing : html`<p class="quiet" id="offer">${offer(provider)}</p>`}
+    <p class="links">
+      ${page ? html`<a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a>` : nothing}
+      ${provider.keyPage ? html`<a href=${provider.keyPage}>Where its keys are made</a>` : nothing}
+    </p>
     ${repeat(
       asked,
       (one) => one.name,

@@ -154,6 +154,13 @@ function tick(): void {
 
 document.addEventListener("visibilitychange", tick);
 
+// The workbench takes "select all" over and sends it back a moment later, when the letters typed meanwhile would be selected and lost.
+document.addEventListener("keydown", (event) => {
+  const typing = event.composedPath()[0];
+  const field = typing instanceof HTMLInputElement || typing instanceof HTMLTextAreaElement;
+  if (field && event.ctrlKey && !event.altKey && event.key.toLowerCase() === "a") event.stopPropagation();
+});
+
 paintWith(() => {
   render(whole(), root);
   tick();

@@ -1,6 +1,6 @@
 /** Small things drawn in several places. */
 import { html, nothing, svg, type TemplateResult } from "lit";
-import type { ProfileStatus, Stage } from "../src/protocol";
+import type { ProfileStatus } from "../src/protocol";
 import { compact, duration } from "../src/words";
 import { draw, ui } from "./ui";
 
@@ -74,37 +74,6 @@ const HOMES: Record<ProfileStatus["secret"], string> = {
 };
 
 export const secretHome = (profile: ProfileStatus): string => HOMES[profile.secret];
-
-export interface TestRun {
-  stages: Stage[];
-  /** undefined while it runs. */
-  ok?: boolean;
-  /** Why it could not be run at all. */
-  error?: string;
-  cancel(): void;
-}
-
-export function stagesOf(run: TestRun): TemplateResult {
-  const end =
-    run.error ??
-    (run.ok === undefined ? "Testing…" : run.ok ? "The connection works." : "The connection does not work.");
-  return html`<div class="stages" role="status">
-    <ol>
-      ${run.stages.map(
-        (stage) =>
-          html`<li class=${stage.ok ? "good" : "bad"}>
-            ${icon(stage.ok ? "pass" : "error")} <strong>${stage.name}</strong>
-            <span class="quiet">${Math.round(stage.durationMs)} ms</span>
-            ${stage.detail ? html`<div>${stage.detail}</div>` : nothing}${stage.remedy ? html`<div class="remedy">${stage.remedy}</div>` : nothing}
-          </li>`,
-      )}
-    </ol>
-    <p class=${run.error || run.ok === false ? "bad" : ""}>
-      ${run.ok === undefined && !run.error ? html`<vscode-progress-ring></vscode-progress-ring>` : nothing}${end}
-    </p>
-    ${run.ok === undefined && !run.error ? html`<vscode-button secondary @click=${run.cancel}>Cancel the test</vscode-button>` : nothing}
-  </div>`;
-}
 
 /** A heading that opens. What is behind it is made then only: a closed choice could not read the words of its options. */
 export function group(name: string, owner: string, title: string, content: () => TemplateResult): TemplateResult {

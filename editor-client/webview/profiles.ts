@@ -1,12 +1,13 @@
 /** The list of profiles: the default pool in the order it is asked, then the rest. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { PoolStatus, ProfileStatus, Stage } from "../src/protocol";
+import type { PoolStatus, ProfileStatus } from "../src/protocol";
 import { ago } from "../src/words";
 import { openEditor, openWizard } from "./form";
-import { request, start } from "./host";
+import { request } from "./host";
 import { dropOn, handle } from "./order";
-import { age, figures, icon, meter, secretHome, stagesOf, stateOf } from "./parts";
+import { age, figures, icon, meter, secretHome, stateOf } from "./parts";
+import { begin, stagesOf } from "./trial";
 import { act, defaultPoolOf, draw, drawAndFocus, nameOf, nowThere, orderOf, say, ui } from "./ui";
 
 function toggle(id: string): void {
@@ -14,25 +15,10 @@ function toggle(id: string): void {
   draw();
 }
 
-async function test(profile: ProfileStatus): Promise<void> {
-  const running = start("profiles/test", { id: profile.id, level: "auth" }, (value) => {
-    const { kind, ...stage } = value as Stage & { kind: string };
-    if (kind === "stage") ui.tests.get(profile.id)?.stages.push(stage);
-    draw();
-  });
-  ui.tests.set(profile.id, { stages: [], cancel: running.cancel });
-  draw();
-  try {
-    const { ok, stages } = await running.result;
-    ui.tests.set(profile.id, { ok, stages, cancel: () => undefined });
-  } catch (error) {
-    ui.tests.set(profile.id, {
-      stages: ui.tests.get(profile.id)?.stages ?? [],
-      error: (error as Error).message,
-      ok: false,
-      cancel: () => undefined,
-    });
-  }
+function test(profile: ProfileStatus, level: "auth" | "completion" = "auth"): void {
+  const { run } = begin({ id: profile.id, level });
+  if (level === "auth") run.deeper = () => test(profile, "completion");
+  ui.tests.set(profile.id, run);
   draw();
 }
 
@@ -109,7 +95,7 @@ function details(profile: ProfileStatus): TemplateResult {
     ${ui.replacing === profile.id ? newKey(profile) : nothing}
     ${ui.removing === profile.id ? removal(profile) : nothing}
     <div class="buttons">
-      ${button("Edit", () => void openEditor(profile.id))} ${button("Test connection", () => void test(profile))}
+      ${button("Edit", () => void openEditor(profile.id))} ${button("Test connection", () => test(profile))}
       ${button("Replace key", () => {
         ui.replacing = ui.replacing === profile.id ? undefined : profile.id;
         drawAndFocus(`#${CSS.escape(`key-${profile.id}`)}`);

@@ -3,8 +3,8 @@ import type { ToPanel } from "../src/messages";
 import type { Pool, PoolStatus, ProviderInfo } from "../src/protocol";
 import type { Snapshot } from "../src/status";
 import type { Draft } from "./draft";
-import type { TestRun } from "./parts";
 import type { RuleDraft } from "./rules";
+import type { TestRun } from "./trial";
 
 export interface Ui {
   snapshot: Snapshot | undefined;
