@@ -59,7 +59,7 @@ ROWS: Final = (
                 "options.api",
                 "API",
                 FieldKind.CHOICE,
-                help="Responses keeps the model's reasoning between tool calls; it knows no stop sequences.",
+                help="chat is Chat Completions; responses keeps the model's reasoning between tool calls and knows no stop sequences.",
                 choices=("chat", "responses"),
             ),
             _BASE_URL,
@@ -195,7 +195,13 @@ ROWS: Final = (
                 help="Which deployment serves which model; without it a model's name is taken to be its deployment's.",
                 placeholder='{"gpt-4o": "my-gpt-4o"}',
             ),
-            Field("apiKey", "API key", FieldKind.SECRET, required=True, help="Or an Entra token: see auth."),
+            Field(
+                "apiKey",
+                "API key",
+                FieldKind.SECRET,
+                required=True,
+                help="For an Entra token instead, set auth in the configuration file.",
+            ),
             _MODEL,
         ),
         models=ModelList(

@@ -14,7 +14,8 @@ from rooroute.providers.dialect import Dialect
 
 
 class FieldKind(StrEnum):
-    """How a wizard asks for a field. ``OBJECT`` is a mapping (in the configuration file, or as JSON), ``CHOICE`` one of ``choices``."""
+    """How a wizard asks for a field. ``OBJECT`` is a mapping (in the configuration file, or as JSON), ``CHOICE`` one of ``choices``,
+    whose first holds where none is chosen."""
 
     TEXT = "text"
     SECRET = "secret"
