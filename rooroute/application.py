@@ -28,6 +28,7 @@ from rooroute.providers.vendor import PriceRange
 from rooroute.roster import candidate, pool_of
 from rooroute.routing.limits import Counters
 from rooroute.routing.marks import Change, Snapshot
+from rooroute.routing.noticed import Notice
 from rooroute.routing.pool import Nobody, rotate
 from rooroute.routing.settling import reset, rest_by_hand
 from rooroute.routing.window import Window
@@ -62,6 +63,8 @@ class LearntState(Protocol):
     ledger_days: int
 
     async def counters(self) -> Counters: ...
+
+    async def notices(self) -> list[Notice]: ...
 
     async def attempts(self, since: float = ..., limit: int = ...) -> list[AttemptRecord]: ...
 
@@ -151,6 +154,7 @@ class Backend:
         self._tasks: list[asyncio.Task[None]] = []
         self._checks: HealthChecks | None = None
         self._unchecked: Configuration | None = None
+        self._noticed_at: int | None = None
 
     # --- life ---
 
@@ -216,6 +220,8 @@ class Backend:
         parts, polls = self._parts, 0
         soonest = float("inf")
         while True:
+            with suppress(RoorouteError):
+                await self._look_at_notices()
             await asyncio.sleep(_POLL_SECONDS)
             polls += 1
             if polls % _HEARTBEAT_POLLS == 0:
@@ -232,6 +238,13 @@ class Backend:
             soonest = min(
                 (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
             )
+
+    async def _look_at_notices(self) -> None:
+        """What another window, or one before, has noticed of models and quotas; read when anything was written."""
+        revision = self._parts.ports.state.snapshot().revision
+        if revision != self._noticed_at:
+            self._parts.window.noticed.show(await self._parts.state.notices())
+            self._noticed_at = revision
 
     def _check_health(self) -> None:
         """Where a profile wants it, and this house stays: a command that ends in a moment checks nobody."""
@@ -297,6 +310,7 @@ class Backend:
             if each.quotas:
                 measured.told(each.profile_id, each.at, each.quotas)
         self._limits = await self._limits_now()
+        await self._look_at_notices()
         found = views.status(self._picture(), self._parts.store.store_name, self._problems())
         found["configPath"] = str(self._parts.config.path)
         changes = views.difference(self._told, found) if self._told is not None else None

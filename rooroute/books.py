@@ -163,15 +163,16 @@ class Books:
         self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, number: int
     ) -> None:
         """What the answer says beside the answer: of its model's future, and of whose quota it was taken from."""
+        now = self._ports.now()
         if (account := account_of(attempt.headers, attempt.error_body)) is not None:
-            self._noticed.told_account(candidate, account)
+            self._noticed.told_account(candidate, account, now)
         if failure is not None:
-            self._noticed.failed(candidate, profile.provider, failure, self._ports.now())
+            self._noticed.failed(candidate, profile.provider, failure, now)
         if (news := _leaving(candidate.model, attempt, failure)) is not None:
-            self._noticed.leaving(candidate, profile.model, news)
+            self._noticed.leaving(candidate, profile.model, news, now)
             self._lessons.setdefault(number, {})["notice"] = news.words
         elif failure is None:
-            self._noticed.serves(candidate)
+            self._noticed.serves(candidate, now)
 
     def _usage(self, attempt: Attempt, failure: Failure | None) -> Usage:
         """What the provider told; of a broken-off answer at least what was delivered, since the count comes last. An attempt that

@@ -125,11 +125,12 @@ async def make_backend(
     from rooroute.application import Backend, Parts
     from rooroute.completion import Completions
     from rooroute.ports import Ports
+    from rooroute.routing.noticed import Noticed
     from rooroute.routing.window import Window
     from rooroute.saved_profiles import SavedProfiles
 
     below = await _cellar(where, environment, _client_store(client_secrets), redact)
-    changed, window = asyncio.Event(), Window()
+    changed, window = asyncio.Event(), Window(noticed=Noticed(below.state.note_notice))
     ports = Ports(
         now=time.time,
         monotonic=time.monotonic,

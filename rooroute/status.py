@@ -152,8 +152,13 @@ def noticed_problems(noticed: Noticed, configuration: Configuration, credentials
 
     found = []
     for news, told in noticed.models():
-        # Whoever was given another model since has done what the remedy says.
-        users = [profiles[each] for each, model in told.items() if each in profiles and profiles[each].model == model]
+        # Whoever was given another model or address since has done what the remedy says.
+        users = [
+            profiles[each]
+            for each, then in told.items()
+            if (seen := as_it_stands(each))
+            and (profiles[each].model, seen.endpoint) == (then.configured, then.endpoint)
+        ]
         if users:
             whose = _listed([each.title for each in users])
             remedy = f"Choose another model for {whose}{'' if news.gone else ' before it stops'}."
@@ -165,7 +170,7 @@ def noticed_problems(noticed: Noticed, configuration: Configuration, credentials
             Problem(
                 f"{whose} {why}: they seem to draw on one quota, so that one does not help when the other is limited.",
                 field="domain",
-                remedy=f"Give them one quota domain (domain: {each.profiles[0]}), so that they rest together.",
+                remedy=f"Give them one quota domain (domain: {each.profiles[0]}), so that they rest together; or each one of its own, and this is not said again.",
                 profile_id=each.profiles[0],
             )
         )

@@ -23,6 +23,7 @@ from rooroute.profiles import Configuration, Defaults, Pool, Profile
 from rooroute.providers.table import base_url_of
 from rooroute.providers.tokens import Token
 from rooroute.roster import candidate
+from rooroute.routing.noticed import Noticed
 from rooroute.routing.shown import Shown, shown_state
 from rooroute.routing.window import Window
 from rooroute.scripted_provider import ScriptedProvider, Step
@@ -171,7 +172,7 @@ async def house(
         state = StateStore(folder / "state.db", machine.identity(), clock=clock.now)
         state.open()
         keys = Keys({each: Secret(each, origin_of(base_url_of(made[each]) or "")) for each in made})
-        upstream, window = Upstream({}), Window()
+        upstream, window = Upstream({}), Window(noticed=Noticed(state.note_notice))
         tokens = TokenSource(upstream.request, Commands(os.environ), no_google, clock.now)
         credentials = Credentials(keys, {}, state.approved, state.fingerprint, clock.monotonic, tokens=tokens)
         ports = Ports(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from rooroute.scripted_provider import Answer, Raw
-from tests.test_routing_in_public import Json, Scripts, home, public
+from rooroute.scripted_provider import Answer, Raw, ScriptedProvider
+from tests.rpc.client import Client
+from tests.test_routing_in_public import HELLO, SERVE, Json, Scripts, home, public
 
 __all__ = ["home"]
 
@@ -78,3 +79,69 @@ async def test_two_keys_of_one_account_are_suggested_to_share_a_domain_until_the
         p.provider.requests.clear()
         assert (await p.ask(session="another"))["profileId"] == "C"
         assert [seen.key for seen in p.provider.requests] == ["A", "C"], "the second key of the account is spared"
+
+
+async def window(home: dict[str, str], *names: str) -> Client:
+    """Another window on the same machine; without a keyring each takes its keys from its environment."""
+    client = await Client.start(SERVE, env={**home, **{f"KEY_{name}": name for name in names}})
+    await client.initialize()
+    await client.request("rooroute/status")
+    return client
+
+
+def told(field: str, client: Client) -> list[Json] | None:
+    """The problems of this field as the client was told them last, without asking; None: it was told of no problems yet."""
+    changes = [frame["params"] for frame in client.frames if frame.get("method") == "rooroute/statusChanged"]
+    latest = next((each["problems"] for each in reversed(changes) if "problems" in each), None)
+    return None if latest is None else [each for each in latest if each.get("field") == field]
+
+
+async def keyed(client: Client, provider: ScriptedProvider, *names: str) -> None:
+    for name in names:
+        profile = {
+            "id": name,
+            "provider": "openai-compatible",
+            "baseUrl": provider.base_url("openai"),
+            "model": "old",
+        }
+        await client.request("rooroute/profiles/save", {"profile": profile, "apiKey": f"${{KEY_{name}}}"})
+    await client.request("rooroute/pools/save", {"pool": {"id": "default", "profiles": list(names), "maxWait": 0}})
+
+
+async def test_a_retirement_noticed_in_one_window_is_said_in_every_other_and_after_a_restart_until_the_model_answers(
+    home: dict[str, str],
+) -> None:
+    scripts: Scripts = {"A": [Raw((ANSWER,), headers=GOING), Answer("Still here.")]}
+    async with ScriptedProvider(scripts) as provider:
+        async with await window(home, "A") as first, await window(home, "A") as second:
+            await keyed(first, provider, "A")
+            await first.request("rooroute/complete", {**HELLO})
+            await second.until(lambda: [each["message"] for each in told("model", second) or []] == [WORDS])
+            first.process.kill()
+            await first.exit_code()
+        async with await window(home, "A") as third, await window(home, "A") as fourth:
+            assert [each["message"] for each in of_model(await third.request("rooroute/status"))] == [WORDS]
+            await fourth.request("rooroute/complete", {**HELLO})
+            assert of_model(await fourth.request("rooroute/status")) == []
+            await third.until(lambda: told("model", third) == [])
+            assert of_model(await third.request("rooroute/status")) == []
+
+
+async def test_a_shared_quota_noticed_in_one_window_is_suggested_in_every_other_until_its_key_changes(
+    home: dict[str, str],
+) -> None:
+    named = (("openai-organization", "org-one"), ("retry-after", "600"))
+    spent = Raw((SPENT,), status=429, content_type="application/json", headers=named)
+    scripts: Scripts = {"A": [spent], "B": [spent], "C": [Answer("C.")]}
+    async with ScriptedProvider(scripts) as provider:
+        async with await window(home, "A", "B", "C") as first, await window(home, "A", "B", "C") as second:
+            await keyed(first, provider, "A", "B", "C")
+            await first.request("rooroute/complete", {**HELLO})
+            await second.until(lambda: "org-one" in str(told("domain", second)))
+        async with await window(home, "A", "B", "C") as third:
+            status = await third.request("rooroute/status")
+            assert [each["profileId"] for each in status["problems"] if each.get("field") == "domain"] == ["A"]
+        async with await Client.start(SERVE, env={**home, "KEY_A": "A", "KEY_B": "of another account"}) as fourth:
+            await fourth.initialize()
+            status = await fourth.request("rooroute/status")
+            assert [each for each in status["problems"] if each.get("field") == "domain"] == []

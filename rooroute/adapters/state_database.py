@@ -22,6 +22,7 @@ from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
 from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, Checked, Mark, MarkKey, MarkState, ProbeLease, Snapshot
+from rooroute.routing.noticed import NOTICE_SECONDS, NOTICES_KEPT, Notice, NoticeKind, said
 
 VERSION: Final = 1
 _BUSY_SECONDS: Final = 1.0
@@ -49,6 +50,14 @@ CREATE TABLE IF NOT EXISTS counters (holder TEXT, measure TEXT, span TEXT, bucke
                                      PRIMARY KEY (holder, measure, span, bucket)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS places (holder TEXT, owner TEXT, held INTEGER, PRIMARY KEY (holder, owner)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checks (profile_id TEXT PRIMARY KEY, at REAL, body TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notices (kind TEXT, about TEXT, profile_id TEXT, at REAL, body TEXT,
+                                    PRIMARY KEY (kind, about, profile_id)) WITHOUT ROWID;
+"""
+_NOTICES: Final = """
+SELECT kind, about, profile_id, at, body FROM notices WHERE kind=? AND at >= ? ORDER BY at DESC LIMIT ?
+"""
+_CROWDED_OUT: Final = """
+DELETE FROM notices WHERE kind=?1 AND at < (SELECT at FROM notices WHERE kind=?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)
 """
 _CHECK_SECONDS: Final = 7 * 86400.0  # for which the result of a health check is kept after the last one
 
@@ -122,7 +131,7 @@ class Database:
         if self._version() > VERSION:
             raise Trouble(Ailment.NEWER, "a newer rooroute wrote it")
         with _translated():
-            complete = self._sql.execute("SELECT count(*) FROM sqlite_master WHERE name='checks'").fetchone()[0]
+            complete = self._sql.execute("SELECT count(*) FROM sqlite_master WHERE name='notices'").fetchone()[0]
         if not complete:
             with self.transaction():
                 for statement in filter(str.strip, _ADDED.split(";")):
@@ -243,12 +252,39 @@ class Database:
             self._sql.executemany("INSERT INTO attempts (at, request_id, body) VALUES (?, ?, ?)", attempts)
             requests = [(_clean(name), at, _json(document)) for name, (at, document) in batch.requests.items()]
             self._sql.executemany("INSERT OR REPLACE INTO requests VALUES (?, ?, ?)", requests)
+            for notice in batch.notices:
+                self._write_notice(notice)
             if batch.window:
                 w = batch.window
                 self._sql.execute(
                     "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?)",
                     (w.identity, w.version, w.started, w.heartbeat),
                 )
+
+    def _write_notice(self, notice: Notice) -> None:
+        about = _clean(notice.about)
+        if notice.said is None:
+            self._sql.execute("DELETE FROM notices WHERE kind=? AND about=?", (notice.kind, about))
+        else:
+            row = (notice.kind, about, _clean(notice.profile_id), notice.at, _json(asdict(notice.said)))
+            self._sql.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?)", row)
+        self.count("revision")
+
+    def notices(self, now: float) -> list[Notice]:
+        """What was noticed and is not forgotten, oldest first."""
+        with _translated():
+            rows = [
+                row
+                for kind in NoticeKind
+                for row in self._sql.execute(_NOTICES, (kind, now - NOTICE_SECONDS, NOTICES_KEPT)).fetchall()[::-1]
+            ]
+        return [notice for row in rows if (notice := _notice(*row)) is not None]
+
+    def forget_notices(self, now: float) -> None:
+        """Drop what was not told again for long, and the oldest of each kind where they are many."""
+        with _translated():
+            self._sql.execute("DELETE FROM notices WHERE at < ?", (now - NOTICE_SECONDS,))
+            self._sql.executemany(_CROWDED_OUT, [(kind, NOTICES_KEPT - 1) for kind in NoticeKind])
 
     def counters(self, holders: Sequence[str]) -> Counters:
         """What was taken on behalf of these holders; of all of them where none is named."""
@@ -263,7 +299,7 @@ class Database:
         """Add to the counters, and to the places that ``owner`` holds."""
         with _translated():
             self._sql.executemany(
-                "INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used=max(0, used+excluded.used)",
+                "INSERT INTO counters VALUES (?1, ?2, ?3, ?4, max(0, ?5), ?6) ON CONFLICT DO UPDATE SET used=max(0, used+?5)",
                 [(_clean(key[0]), *key[1:], amount, expires) for key, (amount, expires) in count.add.items()],
             )
             self._sql.executemany(
@@ -404,6 +440,14 @@ def _checked(body: str) -> Checked | None:
     try:
         return Checked(**{name: value for name, value in _read(body).items() if name in _CHECKED_FIELDS})
     except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _notice(kind: str, about: str, profile_id: str, at: float, body: str) -> Notice | None:
+    try:
+        what = NoticeKind(kind)
+        return Notice(what, about, profile_id, at, said(what, _read(body)))
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

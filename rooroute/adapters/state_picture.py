@@ -9,6 +9,7 @@ from typing import Any
 from rooroute.ledger import AttemptRecord
 from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, Mark, MarkKey, Snapshot
+from rooroute.routing.noticed import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Batch:
     requests: dict[str, tuple[float, Mapping[str, Any]]] = field(default_factory=dict)
     window: Window | None = None
     count: Count = field(default_factory=Count)
+    notices: list[Notice] = field(default_factory=list)
 
     def then(self, later: Batch, most: int) -> Batch:
         """Both, at most the latest ``most`` attempts and requests of them."""
@@ -50,10 +52,12 @@ class Batch:
             requests=dict([*(self.requests | later.requests).items()][-most:]),
             window=later.window or self.window,
             count=summed(self.count, later.count),
+            notices=[*self.notices, *later.notices][-most:],
         )
 
     def __bool__(self) -> bool:
-        return bool(self.selected or self.working or self.attempts or self.requests or self.window or self.count)
+        told = self.selected or self.working or self.attempts or self.requests or self.notices
+        return bool(told or self.window or self.count)
 
 
 def summed(one: Count, other: Count) -> Count:

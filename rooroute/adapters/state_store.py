@@ -26,6 +26,7 @@ from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Problem
 from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.noticed import Notice
 
 T = TypeVar("T")
 _CLOSE_SECONDS: Final = 1.5
@@ -211,6 +212,18 @@ class StateStore:
             self._pending.working[pool_id] = profile_id
             self._view = replace(self._view, last_working={**self._view.last_working, pool_id: profile_id})
         self._flush_soon()
+
+    def note_notice(self, notice: Notice) -> None:
+        """Keep what was noticed: other windows are told within a second."""
+        with self._guard:
+            self._pending.notices.append(notice)
+        self._flush_soon()
+
+    async def notices(self) -> list[Notice]:
+        """What all windows have noticed, oldest first; what this one could not write yet comes last."""
+        found = await self._read(lambda db: db.notices(self._clock()))
+        with self._guard:
+            return [*found, *self._writing.notices, *self._pending.notices]
 
     def record_attempt(self, record: AttemptRecord) -> None:
         """Keep one attempt for the statistics; written within half a second."""
@@ -449,6 +462,7 @@ class StateStore:
         if self._flushes % _FLUSHES_PER_SWEEP == 0:
             now = self._clock()
             database.forget_counters(now)
+            database.forget_notices(now)
             database.forget_old(now - self.ledger_days * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
         self._flushes += 1
 

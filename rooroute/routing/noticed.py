@@ -1,26 +1,33 @@
-"""What one window notices on the way and its user should know: models on their way out, and profiles that seem to draw on one quota.
+"""What is noticed on the way and the user should know: models on their way out, and profiles that seem to draw on one quota.
 
-Nothing here rests anybody: a quota is shared when the user says so (``Profile.domain``), and what is said here is why to say it.
+All windows of the machine notice together, and a restart forgets nothing of it. Nothing here rests anybody: a quota is shared when the
+user says so (``Profile.domain``), and what is said here is why to say it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
 
 from rooroute.outcome import Failure, Fault, Scope
 from rooroute.routing.candidate import Candidate
 
-_KEPT: Final = 200
+NOTICE_SECONDS: Final = 30 * 86_400.0
+"""After so long without being told again it is forgotten."""
+NOTICES_KEPT: Final = 500
+"""Of each kind."""
+_AGAIN: Final = 86_400.0  # seconds after which what is told again is kept again
 _TOGETHER: Final = 10.0  # seconds within which two limits count as met together
 _SAME_END: Final = 2.0  # seconds
 _EPISODE: Final = 30.0  # seconds after which another meeting of the same two is another one
 _ENOUGH: Final = 2  # meetings
 OF_THE_USER: Final = "group:"
 """Begins a domain that the user named."""
+_OF_NO_KEY: Final = "profile:"
+"""Begins the domain of a profile whose key was not read, or that has none."""
 _OF_A_QUOTA: Final = frozenset({Fault.RATE_LIMIT, Fault.QUOTA, Fault.BILLING})
 
 
@@ -52,6 +59,24 @@ def _day(at: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """A profile was told that a model of its endpoint goes; ``configured`` was its own model then."""
+
+    endpoint: str
+    configured: str | None
+    news: Leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An answer named the account of a key; ``fingerprint`` and ``domain`` were the profile's then."""
+
+    name: str
+    fingerprint: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limited:
     """A profile met the end of a quota for ``model`` at ``at``; ``until`` is when its provider said it is back (None: untold)."""
 
@@ -62,6 +87,35 @@ class Limited:
     model: str
     at: float
     until: float | None = None
+    fingerprint: str = ""
+
+
+Said: TypeAlias = Farewell | Account | Limited
+
+
+class NoticeKind(StrEnum):
+    LEAVING = "leaving"
+    ACCOUNT = "account"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing noticed, as the windows keep it for each other: what about, by which profile, and when (UTC epoch seconds). ``said`` None
+    takes back whatever any profile was told about it."""
+
+    kind: NoticeKind
+    about: str
+    profile_id: str
+    at: float
+    said: Said | None
+
+
+def said(kind: NoticeKind, values: Mapping[str, Any]) -> Said:
+    """What was kept, of its fields. Raises TypeError or KeyError for what is no such thing."""
+    if kind is NoticeKind.LEAVING:
+        return Farewell(**{**values, "news": Leaving(**values["news"])})
+    return Account(**values) if kind is NoticeKind.ACCOUNT else Limited(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,62 +126,101 @@ class Shared:
     account: str | None = None
 
 
+def _nowhere(notice: Notice) -> None:
+    """A window alone."""
+
+
 @dataclass(slots=True)
 class Noticed:
-    """One window's. A model is noted once for all profiles of its endpoint."""
+    """What one window knows of what all have noticed. What it notices itself goes to ``keep``, from where the others have it."""
 
-    _leaving: dict[tuple[str, str], tuple[Leaving, dict[str, str | None]]] = field(default_factory=dict)
-    _accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
-    _limited: deque[Limited] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    keep: Callable[[Notice], None] = _nowhere
+    _known: dict[NoticeKind, dict[tuple[str, str], Notice]] = field(
+        default_factory=lambda: {each: {} for each in NoticeKind}
+    )
 
-    def leaving(self, candidate: Candidate, configured: str | None, news: Leaving) -> None:
+    def show(self, notices: Iterable[Notice]) -> None:
+        """What all windows have noticed, oldest first, takes the place of what was known here."""
+        self._known = {each: {} for each in NoticeKind}
+        for each in notices:
+            if each.said is None:
+                self._drop(each.kind, each.about)
+            else:
+                self._known[each.kind][each.about, each.profile_id] = each
+
+    def _note(self, notice: Notice) -> None:
+        known, key = self._known[notice.kind], (notice.about, notice.profile_id)
+        before = known.get(key)
+        if before is not None and before.said == notice.said and notice.at - before.at < _AGAIN:
+            return
+        known[key] = notice
+        if len(known) > NOTICES_KEPT:
+            del known[next(iter(known))]
+        self.keep(notice)
+
+    def leaving(self, candidate: Candidate, configured: str | None, news: Leaving, now: float) -> None:
         """An answer to ``candidate`` said that its model goes; ``configured`` is the profile's own model."""
-        key = candidate.endpoint, candidate.model
-        if len(self._leaving) >= _KEPT and key not in self._leaving:
-            del self._leaving[next(iter(self._leaving))]
-        known = self._leaving.get(key)
-        self._leaving[key] = (news, {**(known[1] if known else {}), candidate.profile_id: configured})
+        told = Farewell(candidate.endpoint, configured, news)
+        self._note(Notice(NoticeKind.LEAVING, _target(candidate), candidate.profile_id, now, told))
 
-    def serves(self, candidate: Candidate) -> None:
+    def serves(self, candidate: Candidate, now: float) -> None:
         """The model answered and nothing was said of its going: what was said is over."""
-        if self._leaving:
-            self._leaving.pop((candidate.endpoint, candidate.model), None)
+        if self._known[NoticeKind.LEAVING] and self._drop(NoticeKind.LEAVING, about := _target(candidate)):
+            self.keep(Notice(NoticeKind.LEAVING, about, candidate.profile_id, now, None))
 
-    def models(self) -> Iterator[tuple[Leaving, Mapping[str, str | None]]]:
-        """Each model that goes, with the profiles that were told so and the model each was configured with then."""
-        yield from self._leaving.values()
+    def _drop(self, kind: NoticeKind, about: str) -> bool:
+        """Whether there was anything about it."""
+        known = self._known[kind]
+        over = [each for each in known if each[0] == about]
+        for each in over:
+            del known[each]
+        return bool(over)
 
-    def told_account(self, candidate: Candidate, account: str) -> None:
+    def models(self) -> list[tuple[Leaving, Mapping[str, Farewell]]]:
+        """Each model that goes, in the words told last, with what each profile was told."""
+        found: dict[str, dict[str, Farewell]] = {}
+        for (about, profile_id), notice in sorted(self._known[NoticeKind.LEAVING].items(), key=lambda each: each[1].at):
+            if isinstance(notice.said, Farewell):
+                found.setdefault(about, {})[profile_id] = notice.said
+        return [(next(reversed(told.values())).news, told) for told in found.values()]
+
+    def told_account(self, candidate: Candidate, account: str, now: float) -> None:
         """An answer named the account; it holds for the key that was used."""
-        self._accounts[candidate.profile_id] = (candidate.fingerprint, account)
+        told = Account(account, candidate.fingerprint, candidate.domain)
+        self._note(Notice(NoticeKind.ACCOUNT, "", candidate.profile_id, now, told))
 
     def failed(self, candidate: Candidate, provider: str, failure: Failure, now: float) -> None:
         """Keep what may be the end of a shared quota; anything else says nothing about sharing."""
         if failure.fault not in _OF_A_QUOTA or failure.scope is not Scope.DOMAIN:
             return
         until = None if failure.hint is None else now + failure.hint
-        self._limited.append(
-            Limited(candidate.profile_id, provider, candidate.endpoint, candidate.domain, candidate.model, now, until)
-        )
+        who, key = candidate.profile_id, candidate.fingerprint
+        met = Limited(who, provider, candidate.endpoint, candidate.domain, candidate.model, now, until, key)
+        self._note(Notice(NoticeKind.LIMIT, f"{_target(candidate)} {now:.3f}", who, now, met))
 
     def shared(self, now_as: Callable[[str], Candidate | None]) -> list[Shared]:
         """What to suggest. ``now_as`` gives a profile as it stands: None where it is gone. What came of another key or another quota than
         the profile's present one is left out."""
-        known: dict[str, Candidate] = {}
-        if not self._limited:
+        if not self._known[NoticeKind.LIMIT]:
             return []
-        for profile_id in {each.profile_id for each in self._limited} | set(self._accounts):
-            if (seen := now_as(profile_id)) is not None:
-                known[profile_id] = seen
-        accounts = {
-            each: account
-            for each, (key, account) in self._accounts.items()
-            if each in known and known[each].fingerprint == key
-        }
-        limits = [
-            each for each in self._limited if each.profile_id in known and known[each.profile_id].domain == each.domain
-        ]
-        return shared_quotas(limits, accounts, {each: seen.domain for each, seen in known.items()})
+        domains: dict[str, str] = {}
+        accounts: dict[str, str] = {}
+        limits: list[Limited] = []
+        for notice in (*self._known[NoticeKind.ACCOUNT].values(), *self._known[NoticeKind.LIMIT].values()):
+            found, seen = notice.said, now_as(notice.profile_id)
+            if seen is None or isinstance(found, Farewell | None) or found.fingerprint != seen.fingerprint:
+                continue
+            unread = seen.domain.startswith(_OF_NO_KEY)
+            domains[seen.profile_id] = found.domain if unread else seen.domain
+            if isinstance(found, Account):
+                accounts[seen.profile_id] = found.name
+            elif found.domain == domains[seen.profile_id]:
+                limits.append(found)
+        return shared_quotas(limits, accounts, domains)
+
+
+def _target(candidate: Candidate) -> str:
+    return f"{candidate.endpoint} {candidate.model}"
 
 
 def shared_quotas(limits: Sequence[Limited], accounts: Mapping[str, str], domains: Mapping[str, str]) -> list[Shared]:

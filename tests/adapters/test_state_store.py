@@ -20,6 +20,16 @@ from rooroute.adapters.state_store import StateStore
 from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState, ProbeLease, Snapshot
+from rooroute.routing.noticed import (
+    NOTICE_SECONDS,
+    NOTICES_KEPT,
+    Account,
+    Farewell,
+    Leaving,
+    Limited,
+    Notice,
+    NoticeKind,
+)
 
 NOW = 1_800_000_000.0
 KEY = MarkKey(Scope.PROFILE, "Gemini1", "gemini-2.5-pro")
@@ -235,6 +245,89 @@ async def test_old_attempts_are_forgotten(window: Opener) -> None:
     again = window()
     assert await again.attempts() == [attempt()]
     assert await again.request("old") is None
+
+
+LEAVING = Notice(
+    NoticeKind.LEAVING,
+    "https://a.example m",
+    "A",
+    NOW,
+    Farewell("https://a.example", "m", Leaving("m", stops_at=NOW + 9)),
+)
+ACCOUNT = Notice(NoticeKind.ACCOUNT, "", "A", NOW, Account("org-1", "ab12", "openai/A/"))
+LIMIT = Notice(
+    NoticeKind.LIMIT, "m 1", "A", NOW, Limited("A", "openai", "https://a.example", "d", "m", NOW, NOW + 5, "ab12")
+)
+
+
+async def test_what_was_noticed_is_in_every_window_and_survives_a_restart(window: Opener) -> None:
+    one, other = window("one"), window("other")
+    for each in (LEAVING, ACCOUNT, LIMIT):
+        one.note_notice(each)
+    assert await one.notices() == [LEAVING, ACCOUNT, LIMIT]
+    assert other.poll(), "another window looks at it without being asked"
+    assert await other.notices() == [LEAVING, ACCOUNT, LIMIT]
+    other.note_notice(replace(LEAVING, profile_id="B"))
+    one.note_notice(replace(LEAVING, profile_id="B", said=None))
+    await other.close()
+    await one.close()
+    assert await window("later").notices() == [ACCOUNT, LIMIT], "what is taken back is over for every profile"
+
+
+async def test_what_is_not_noticed_again_for_a_month_is_forgotten(window: Opener, tmp_path: Path) -> None:
+    store = window()
+    store.note_notice(replace(LEAVING, at=NOW - NOTICE_SECONDS - 1))
+    store.note_notice(ACCOUNT)
+    assert await store.notices() == [ACCOUNT]
+    await store.close()
+    await window().close()  # the first batch of a window sweeps
+    with sqlite3.connect(tmp_path / "state" / "state.sqlite3") as sql:
+        assert sql.execute("SELECT count(*) FROM notices").fetchone() == (1,)
+
+
+async def test_only_the_latest_of_what_was_noticed_is_kept(window: Opener, tmp_path: Path) -> None:
+    store = window()
+    store.note_notice(replace(LEAVING, at=NOW - 10))
+    for n in range(NOTICES_KEPT + 20):
+        store.note_notice(replace(LIMIT, about=f"m {n}", at=NOW + n))
+    found = await store.notices()
+    assert len(found) == NOTICES_KEPT + 1 and found[0].kind is NoticeKind.LEAVING and found[1].about == "m 20"
+    await store.close()
+    await window().close()
+    with sqlite3.connect(tmp_path / "state" / "state.sqlite3") as sql:
+        assert sql.execute("SELECT count(*) FROM notices").fetchone() == (NOTICES_KEPT + 1,)
+
+
+async def test_a_file_from_before_notices_gets_their_table_and_a_notice_nobody_can_read_is_left_out(
+    window: Opener, tmp_path: Path
+) -> None:
+    store = window()
+    await store.update(put(MARK))
+    await store.close()
+    path = tmp_path / "state" / "state.sqlite3"
+    with sqlite3.connect(path) as sql:
+        sql.execute("DROP TABLE notices")
+    store = window()
+    assert KEY in store.snapshot().marks
+    store.note_notice(LIMIT)
+    await store.close()
+    with sqlite3.connect(path) as sql:
+        sql.executemany(
+            "INSERT INTO notices VALUES (?, ?, 'A', ?, ?)",
+            [("leaving", "x", NOW, '{"news":3}'), ("account", "x", NOW, "no json"), ("of tomorrow", "x", NOW, "{}")],
+        )
+    assert await window().notices() == [LIMIT]
+
+
+async def test_what_is_noticed_while_the_file_cannot_be_written_is_known_here(window: Opener, tmp_path: Path) -> None:
+    store, path = window(), tmp_path / "state" / "state.sqlite3"
+    with sqlite3.connect(path, isolation_level=None) as sql:
+        sql.execute("BEGIN IMMEDIATE")
+        store.note_notice(LEAVING)
+        assert await store.notices() == [LEAVING]
+        sql.execute("ROLLBACK")
+    assert await store.notices() == [LEAVING]
+    assert await window("other").notices() == [LEAVING]
 
 
 async def test_approvals_bind_a_slot_to_one_origin_in_every_window(window: Opener) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rooroute.outcome import Failure, Fault, Scope
 from rooroute.routing.candidate import Candidate
-from rooroute.routing.noticed import Leaving, Limited, Noticed, Shared, shared_quotas
+from rooroute.routing.noticed import Leaving, Limited, Notice, Noticed, Shared, shared_quotas
 from tests.routing.scenario import NOON
 
 SPENT = Failure(Fault.RATE_LIMIT, "Slow down.", scope=Scope.DOMAIN, per_model=True)
@@ -70,7 +70,7 @@ def watched(*names: str) -> tuple[Noticed, dict[str, Candidate], Callable[[str],
 def test_a_key_that_was_replaced_speaks_for_nobody() -> None:
     noticed, seen, now_as = watched("A", "B")
     for each in seen.values():
-        noticed.told_account(each, "org-1")
+        noticed.told_account(each, "org-1", NOON)
     noticed.failed(seen["A"], "openai", SPENT, NOON)
     assert noticed.shared(now_as) == [Shared(("A", "B"), "org-1")]
     seen["B"] = replace(seen["B"], fingerprint="another key")
@@ -80,7 +80,7 @@ def test_a_key_that_was_replaced_speaks_for_nobody() -> None:
 def test_a_profile_that_is_gone_shares_with_nobody() -> None:
     noticed, seen, now_as = watched("A", "B")
     for each in seen.values():
-        noticed.told_account(each, "org-1")
+        noticed.told_account(each, "org-1", NOON)
         noticed.failed(each, "openai", SPENT, NOON)
     del seen["B"]
     assert noticed.shared(now_as) == []
@@ -106,25 +106,101 @@ def test_what_is_no_quota_of_an_account_says_nothing(failure: Failure) -> None:
 def test_a_model_is_noted_once_for_all_profiles_of_its_endpoint() -> None:
     noticed, seen, _ = watched("A", "B")
     for each in seen.values():
-        noticed.leaving(each, "gemini-pro", Leaving("gemini-pro", stops_at=NOON))
-    assert list(noticed.models()) == [(Leaving("gemini-pro", stops_at=NOON), {"A": "gemini-pro", "B": "gemini-pro"})]
+        noticed.leaving(each, "gemini-pro", Leaving("gemini-pro", stops_at=NOON), NOON)
+    (found,) = noticed.models()
+    assert found[0] == Leaving("gemini-pro", stops_at=NOON)
+    assert [(who, told.configured) for who, told in found[1].items()] == [("A", "gemini-pro"), ("B", "gemini-pro")]
 
 
 def test_an_answer_that_says_nothing_of_it_takes_the_note_back() -> None:
     noticed, seen, _ = watched("A")
-    noticed.leaving(seen["A"], "gemini-pro", Leaving("gemini-pro", gone=True))
-    noticed.serves(replace(seen["A"], model="another"))
+    noticed.leaving(seen["A"], "gemini-pro", Leaving("gemini-pro", gone=True), NOON)
+    noticed.serves(replace(seen["A"], model="another"), NOON)
     assert list(noticed.models())
-    noticed.serves(seen["A"])
+    noticed.serves(seen["A"], NOON)
     assert not list(noticed.models())
 
 
 def test_only_so_many_models_are_kept() -> None:
     noticed, seen, _ = watched("A")
     for number in range(1000):
-        noticed.leaving(replace(seen["A"], model=f"m{number}"), None, Leaving(f"m{number}"))
+        noticed.leaving(replace(seen["A"], model=f"m{number}"), None, Leaving(f"m{number}"), NOON + number)
     kept = [news.model for news, _ in noticed.models()]
-    assert len(kept) <= 200 and kept[-1] == "m999"
+    assert len(kept) <= 500 and kept[-1] == "m999"
+
+
+def told_of(*names: str) -> tuple[list[Notice], dict[str, Candidate]]:
+    """What a window whose profiles belong to one account hands to the others."""
+    kept: list[Notice] = []
+    noticed, seen = Noticed(kept.append), {name: candidate(name) for name in names}
+    for each in seen.values():
+        noticed.told_account(each, "org-1", NOON)
+    noticed.failed(seen["A"], "gemini", SPENT, NOON)
+    return kept, seen
+
+
+def test_what_one_window_noticed_another_knows() -> None:
+    kept, seen = told_of("A", "B")
+    other = Noticed()
+    other.show(kept)
+    assert other.shared(seen.get) == [Shared(("A", "B"), "org-1")]
+
+
+def test_a_limit_met_in_one_window_and_one_in_another_were_met_together() -> None:
+    one, other, seen = Noticed(), Noticed(), {name: candidate(name) for name in ("A", "B")}
+    kept: list[Notice] = []
+    one.keep = other.keep = kept.append
+    for moment in (0, 60):
+        one.failed(seen["A"], "gemini", SPENT, NOON + moment)
+        other.failed(seen["B"], "gemini", SPENT, NOON + moment + 2)
+    assert not one.shared(seen.get) and not other.shared(seen.get)
+    one.show(kept)
+    assert one.shared(seen.get) == [Shared(("A", "B"))]
+
+
+def test_after_a_restart_a_key_that_was_not_read_yet_speaks_by_what_is_known_of_it() -> None:
+    kept, seen = told_of("A", "B")
+    begun = Noticed()
+    begun.show(kept)
+    unread = {name: replace(each, domain=f"profile:{name}") for name, each in seen.items()}
+    assert begun.shared(unread.get) == [Shared(("A", "B"), "org-1")]
+    replaced = {**unread, "B": replace(unread["B"], fingerprint="another key")}
+    assert begun.shared(replaced.get) == []
+
+
+def test_two_profiles_on_one_key_are_not_suggested_before_it_was_read() -> None:
+    kept: list[Notice] = []
+    noticed = Noticed(kept.append)
+    seen = {name: replace(candidate(name), domain="openai/the key of both/") for name in ("A", "B")}
+    for each in seen.values():
+        noticed.told_account(each, "org-1", NOON)
+        noticed.failed(each, "openai", SPENT, NOON)
+    begun = Noticed()
+    begun.show(kept)
+    assert begun.shared({name: replace(each, domain=f"profile:{name}") for name, each in seen.items()}.get) == []
+
+
+def test_what_is_told_again_is_handed_on_once_a_day() -> None:
+    kept: list[Notice] = []
+    noticed, seen = Noticed(kept.append), candidate("A")
+    for hour in range(25):
+        noticed.leaving(seen, "gemini-pro", Leaving("gemini-pro"), NOON + hour * 3600)
+        noticed.told_account(seen, "org-1", NOON + hour * 3600)
+    assert [each.at - NOON for each in kept] == [0, 0, 86_400, 86_400]
+
+
+def test_an_answer_takes_back_what_any_window_was_told_of_the_model() -> None:
+    kept: list[Notice] = []
+    one, seen = Noticed(kept.append), {name: candidate(name) for name in ("A", "B")}
+    for each in seen.values():
+        one.leaving(each, "gemini-pro", Leaving("gemini-pro"), NOON)
+    other = Noticed(kept.append)
+    other.show(kept)
+    other.serves(seen["A"], NOON + 1)
+    other.serves(seen["A"], NOON + 2)
+    assert [each.said for each in kept[2:]] == [None], "said once, not with every answer"
+    one.show(kept)
+    assert not one.models()
 
 
 @pytest.mark.parametrize(
