@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from rooroute.credentials import is_made, references_of, slots_of
 from rooroute.errors import InvalidInput, OriginNotApproved
-from rooroute.profile_checks import check_pool, check_profile, check_secret
-from rooroute.profiles import Configuration, Pool, Problem, Profile, needs_plain_http_approval, reference_name
+from rooroute.profile_checks import check_defaults, check_pool, check_profile, check_secret
+from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
 from rooroute.routing.checks import check_routing
@@ -199,7 +199,7 @@ def folded(*names: str) -> set[str]:
 def refuse(problems: Sequence[Problem], where: str) -> None:
     """Raise the first problem; its field is told from the request's point of view."""
     for problem in problems:
-        field = f"{where}.{problem.field}" if problem.field and where in {"profile", "pool"} else where
+        field = f"{where}.{problem.field}" if problem.field and where in {"profile", "pool", "defaults"} else where
         raise InvalidInput(f"{problem.message} {problem.remedy or ''}".strip(), field=field)
 
 
@@ -214,6 +214,16 @@ def refuse_pool(pool: Pool, configuration: Configuration) -> None:
             raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
     names = {*configuration.profiles, *configuration.unreadable}
     refuse(check_routing(pool, configuration.profiles, names), "pool")
+
+
+def refuse_defaults(defaults: Defaults, configuration: Configuration) -> None:
+    """Raise what is wrong with the defaults among the pools."""
+    refuse(check_defaults(defaults), "defaults")
+    if configuration.pool(defaults.pool or "default") is None:
+        known = f"the pools are {', '.join(configuration.pools)}" if configuration.pools else "no pool is saved yet"
+        raise InvalidInput(
+            f"There is no pool {defaults.pool}; {known}. Name one that is, or none.", field="defaults.pool"
+        )
 
 
 def refuse_double(

@@ -22,7 +22,7 @@ from rooroute.limiter import limits_of
 from rooroute.moving import Moving, Wish
 from rooroute.ports import Ports
 from rooroute.profile_checks import check_base_url
-from rooroute.profiles import Configuration, Pool, Problem, Profile, camel
+from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, camel
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.providers.vendor import PriceRange
 from rooroute.roster import candidate, pool_of
@@ -381,10 +381,21 @@ class Backend:
         self._parts.changed.set()
         return {"profile": self._profile_status(profile_id)}
 
+    async def rename_profile(self, profile_id: str, new_id: str, *, revision: str | None = None) -> Json:
+        await self._parts.saved.rename(profile_id, new_id, revision=revision)
+        return self._saved(new_id)
+
     async def save_pool(self, pool: Pool, *, revision: str | None) -> Json:
         await self._parts.saved.save_pool(pool, revision=revision)
+        return self._saved_pool(pool.id)
+
+    async def rename_pool(self, pool_id: str, new_id: str, *, revision: str | None = None) -> Json:
+        await self._parts.saved.rename_pool(pool_id, new_id, revision=revision)
+        return self._saved_pool(new_id)
+
+    def _saved_pool(self, pool_id: str) -> Json:
         self._parts.changed.set()
-        saved = self._parts.config.current.pools[pool.id]
+        saved = self._parts.config.current.pools[pool_id]
         return {
             "pool": views.pool_status(self._picture(), saved),
             "configRevision": self._parts.config.current.revision,
@@ -397,10 +408,26 @@ class Backend:
 
     # --- the configuration as a whole ---
 
+    async def settings(self) -> Json:
+        current = self._parts.config.current
+        return {"defaults": current.defaults, "configRevision": current.revision}
+
+    async def save_settings(self, defaults: Defaults, *, revision: str | None) -> Json:
+        await self._parts.saved.save_defaults(defaults, revision=revision)
+        self._parts.changed.set()
+        return await self.settings()
+
     async def import_text(
-        self, text: str, *, pool: str | None, dry_run: bool, approve_origin: bool, keep_keys: bool = True
+        self,
+        text: str,
+        *,
+        pool: str | None,
+        dry_run: bool,
+        approve_origin: bool,
+        keep_keys: bool = True,
+        revision: str | None = None,
     ) -> Json:
-        wish = Wish(pool=pool, dry_run=dry_run, approve_origin=approve_origin, keep_keys=keep_keys)
+        wish = Wish(pool=pool, dry_run=dry_run, approve_origin=approve_origin, keep_keys=keep_keys, revision=revision)
         found = await self._parts.moving.bring_in(text, wish)
         for each in found["profiles"]:
             each["key"] = self._parts.store.store_name if each["key"] == "keyring" else each["key"]
@@ -413,15 +440,18 @@ class Backend:
     async def history(self, since: float | None, limit: int) -> Json:
         return await self._parts.moving.history(since, limit)
 
-    async def undo(self, revision: str | None, *, expected: str | None) -> Json:
-        found = await self._parts.moving.undo(revision, expected=expected)
+    async def undo(self, revision: str | None, *, expected: str | None, dry_run: bool = False) -> Json:
+        found = await self._parts.moving.undo(revision, expected=expected, dry_run=dry_run)
         self._parts.changed.set()
         return found
 
-    async def restore_text(self, text: str) -> Json:
-        found = await self._parts.moving.restore(text)
+    async def restore_text(self, text: str, *, revision: str | None = None, dry_run: bool = False) -> Json:
+        found = await self._parts.moving.restore(text, expected=revision, dry_run=dry_run)
         self._parts.changed.set()
         return found
+
+    async def backup(self) -> Json:
+        return await self._parts.moving.backup()
 
     # --- trying a profile ---
 

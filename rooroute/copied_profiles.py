@@ -63,8 +63,8 @@ class CopiedProfiles:
             await self._unfinished.finish_if_possible(intent, {copy.id: secret_slots(copy)})
         return copy.id
 
-    async def rename(self, profile_id: str, new_id: str) -> None:
-        """Another id, in the pools and for the secret too."""
+    async def rename(self, profile_id: str, new_id: str, revision: str | None = None) -> None:
+        """Another id, in the pools and for the secret too. Conflict when ``revision`` is not the file's."""
         configuration = await asyncio.to_thread(self._config.load)
         profile = _known(configuration, profile_id)
         if new_id == profile_id:
@@ -78,7 +78,7 @@ class CopiedProfiles:
         await self._state.put_intent(intent, {"kind": "rename", "profiles": touched, "at": self._now()})
         try:
             await self._copy_secrets(profile, new_id)
-            await asyncio.to_thread(self._config.save, lambda draft: draft.rename_profile(profile_id, new_id))
+            await asyncio.to_thread(self._config.save, lambda draft: draft.rename_profile(profile_id, new_id), revision)
         finally:
             await self._unfinished.finish_if_possible(intent, touched)
 

@@ -6,17 +6,18 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Protocol, TypeAlias
 
-from rooroute.errors import InvalidInput, NotFound
+from rooroute.errors import Conflict, InvalidInput, NotFound
 from rooroute.importers import flattened
 from rooroute.importers.account import LeftOut, Taken
 from rooroute.importers.differences import changes
 from rooroute.importers.forms import OWN, form_of, imported
 from rooroute.importers.gathered import Brought, Imported
 from rooroute.importers.litellm_export import snippet
-from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.profiles import Configuration, Defaults, Pool, Profile, camel
 from rooroute.saved_profiles import SavedProfiles
 from rooroute.unanswered import timestamp
 
@@ -45,12 +46,15 @@ class Kept(Protocol):
 
 
 class ConfigStore(Protocol):
-    """The configuration file and what it said before. Both methods block."""
+    """The configuration file and what it said before. All methods block."""
 
     @property
     def current(self) -> Configuration: ...
 
     def load(self) -> Configuration: ...
+
+    def text(self) -> str:
+        """What the file says. NotFound where there is none, InvalidInput where it holds a key."""
 
     def history(self) -> Sequence[Kept]: ...
 
@@ -67,12 +71,14 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to bring something in. ``keep_keys`` False leaves keys out where they could not be kept."""
+    """How to bring something in. ``keep_keys`` False leaves keys out where they could not be kept; ``revision`` is the configuration that a
+    dry run told of."""
 
     pool: str | None = None
     dry_run: bool = False
     approve_origin: bool = False
     keep_keys: bool = True
+    revision: str | None = None
 
 
 class Moving:
@@ -88,6 +94,7 @@ class Moving:
     async def bring_in(self, text: str, wish: Wish) -> Json:
         """Import a text; what became of every key of it. Raises InvalidInput only for a text that is malformed or of no known form."""
         saved = await asyncio.to_thread(self._config.load)
+        _refuse_stale(wish.revision, saved)
         read = await asyncio.to_thread(self._reader, text, saved, wish)
         found = read({})
         drafts = [(each.profile, each.secrets) for each in found.profiles]
@@ -96,8 +103,10 @@ class Moving:
             found = read(refused)
         lost = [each.profile.id for each in found.profiles if each.secrets] if not wish.keep_keys else []
         kept = [(each.profile, {} if each.profile.id in lost else each.secrets) for each in found.profiles]
-        if not wish.dry_run and (kept or found.pools):
-            await self._saved.save_all(kept, found.pools, revision=saved.revision, approve_origin=wish.approve_origin)
+        if not wish.dry_run and (kept or found.pools or found.defaults):
+            await self._saved.save_all(
+                kept, found.pools, found.defaults, revision=saved.revision, approve_origin=wish.approve_origin
+            )
         return _told(found, saved, self._config.current, lost)
 
     def _reader(self, text: str, saved: Configuration, wish: Wish) -> Callable[[Mapping[str, str]], Imported]:
@@ -162,9 +171,10 @@ class Moving:
         except (OSError, InvalidInput):
             return None
 
-    async def undo(self, revision: str | None, *, expected: str | None = None) -> Json:
+    async def undo(self, revision: str | None, *, expected: str | None = None, dry_run: bool = False) -> Json:
         """Put a former text back: the one of that revision (its beginning will do), or the one before the last change."""
         now = await asyncio.to_thread(self._config.load)
+        _refuse_stale(expected, now)
         kept = await asyncio.to_thread(self._config.history)
         chosen = _chosen(kept, revision, now)
         before = next((each for each in kept if each.revision == now.revision), None)
@@ -172,31 +182,46 @@ class Moving:
             text = await asyncio.to_thread(chosen.text)
         except OSError:
             raise NotFound("That copy of the configuration is gone.", field="revision") from None
-        told = changes((self._parsed(before) if before else None) or {}, self._parsed(chosen) or {})
-        gone = await self._saved.put_back(text, revision=expected)
-        return {
-            "revision": chosen.revision,
-            "at": timestamp(chosen.at),
-            "changes": told or ["nothing but comments or layout"],
-            "gone": list(gone),
-            "configRevision": self._config.current.revision,
-        }
+        told = await self._put_back(before, self._parsed(chosen) or {}, text, expected, dry_run=dry_run)
+        return {"revision": chosen.revision, "at": timestamp(chosen.at), **told}
 
-    async def restore(self, text: str) -> Json:
+    async def restore(self, text: str, *, expected: str | None = None, dry_run: bool = False) -> Json:
         """Make a text of rooroute's own the whole configuration."""
         now, data = await asyncio.to_thread(self._config.load), await asyncio.to_thread(self._spelling.plain_data, text)
-        if not OWN & data.keys():
+        _refuse_stale(expected, now)
+        if not OWN & data.keys() and data.keys() != {"version"}:
             raise InvalidInput("This is no configuration of rooroute's own; bring it in with import.", field="text")
         before = next(
             (each for each in await asyncio.to_thread(self._config.history) if each.revision == now.revision), None
         )
-        told = changes((self._parsed(before) if before else None) or {}, data)
-        gone = await self._saved.put_back(text)
+        return await self._put_back(before, data, text, expected, dry_run=dry_run)
+
+    async def _put_back(
+        self, before: Kept | None, data: Json, text: str, expected: str | None, *, dry_run: bool
+    ) -> Json:
+        was = (self._parsed(before) if before else None) or {}
+        if dry_run:
+            present = self._spelling.as_configuration(text)
+            gone = self._config.current.profiles.keys() - {*present.profiles, *present.unreadable}
+        else:
+            gone = set(await self._saved.put_back(text, revision=expected))
         return {
-            "changes": told or ["nothing but comments or layout"],
-            "gone": list(gone),
+            "changes": changes(was, data) or ["nothing but comments or layout"],
+            "gone": sorted(gone),
             "configRevision": self._config.current.revision,
         }
+
+    async def backup(self) -> Json:
+        """The configuration file as it stands, comments and all."""
+        text = await asyncio.to_thread(self._config.text)
+        return {"text": text, "configRevision": self._config.current.revision}
+
+
+def _refuse_stale(expected: str | None, now: Configuration) -> None:
+    if expected is not None and expected != now.revision:
+        raise Conflict(
+            "The configuration was changed meanwhile; look at what is there now.", configRevision=now.revision
+        )
 
 
 def _chosen(kept: Sequence[Kept], revision: str | None, now: Configuration) -> Kept:
@@ -235,9 +260,24 @@ def _own(theirs: Configuration, saved: Configuration, refused: Mapping[str, str]
         if members:
             taken.append(Taken(f"pools.{pool.id}", f"pool {pool.id}"))
             pools.append(replace(pool, profiles=members))
+    defaults = _own_defaults(theirs.defaults, saved, {*saved.pools, *(each.id for each in pools)}, taken, left)
     changed = tuple(Brought(each) for each in profiles if each != saved.profiles.get(each.id))
     new_pools = tuple(each for each in pools if each != saved.pools.get(each.id))
-    return Imported("rooroute", changed, new_pools, tuple(taken), tuple(left))
+    return Imported("rooroute", changed, new_pools, tuple(taken), tuple(left), defaults=defaults)
+
+
+def _own_defaults(
+    theirs: Defaults, saved: Configuration, pools: AbstractSet[str], taken: list[Taken], left: list[LeftOut]
+) -> Defaults | None:
+    """What is saved, with what they say otherwise than by default; None where that changes nothing."""
+    said = {each.name: getattr(theirs, each.name) for each in fields(Defaults)}
+    told = {name: value for name, value in said.items() if value != getattr(Defaults(), name)}
+    if theirs.pool is not None and theirs.pool != "default" and theirs.pool not in pools:
+        del told["pool"]
+        left.append(LeftOut("defaults.pool", f"Nothing defines {theirs.pool}."))
+    taken += [Taken(f"defaults.{camel(name)}", f"defaults, {camel(name)}") for name in told]
+    found = replace(saved.defaults, **told)
+    return found if found != saved.defaults else None
 
 
 def _label(profile_id: str | None, field: str | None) -> str:
@@ -260,7 +300,12 @@ def _told(found: Imported, before: Configuration, after: Configuration, lost: Se
         "leftOut": [{"key": each.key, "reason": each.reason} for each in found.left_out],
         "remarks": _remarks(found, before),
         "configRevision": after.revision,
+        **({"defaults": _changed(before.defaults, found.defaults)} if found.defaults else {}),
     }
+
+
+def _changed(before: Defaults, after: Defaults) -> list[str]:
+    return [camel(each.name) for each in fields(Defaults) if getattr(before, each.name) != getattr(after, each.name)]
 
 
 def _remarks(found: Imported, before: Configuration) -> list[str]:

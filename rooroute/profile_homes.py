@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.profiles import Configuration, Defaults, Pool, Profile
 from rooroute.routing.marks import Change, Snapshot
 from rooroute.secret import Secret
 
@@ -24,6 +24,7 @@ class Draft(Protocol):
     def put_pool(self, pool: Pool, index: int | None = None) -> None: ...
     def remove_pool(self, pool_id: str) -> None: ...
     def rename_pool(self, old: str, new: str) -> None: ...
+    def set_defaults(self, defaults: Defaults) -> None: ...
 
 
 class ConfigPort(Protocol):

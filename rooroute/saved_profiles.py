@@ -19,6 +19,7 @@ from rooroute.admission import (
     Typed,
     bound_slots,
     refuse,
+    refuse_defaults,
     refuse_pool,
     secret_slots,
 )
@@ -27,7 +28,7 @@ from rooroute.credentials import references_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
 from rooroute.profile_checks import check_pool
 from rooroute.profile_homes import ConfigPort, Draft, SecretsPort, StatePort
-from rooroute.profiles import Pool, Problem, Profile
+from rooroute.profiles import Defaults, Pool, Problem, Profile
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret
@@ -113,12 +114,14 @@ class SavedProfiles:
         self,
         drafts: Sequence[tuple[Profile, Mapping[str, str]]],
         pools: Sequence[Pool],
+        defaults: Defaults | None = None,
         *,
         revision: str | None = None,
         approve_origin: bool = False,
     ) -> None:
-        """Save profiles, with the secrets typed for each, and pools: all of them, in one change of the file, or none. Raises as ``save``."""
-        await self._alone(lambda: self._save_all(drafts, pools, revision, approve_origin))
+        """Save profiles, with the secrets typed for each, pools and defaults: all of them, in one change of the file, or none. Raises as
+        ``save``."""
+        await self._alone(lambda: self._save_all(drafts, pools, defaults, revision, approve_origin))
 
     async def put_back(self, text: str, *, revision: str | None = None) -> tuple[str, ...]:
         """Make the configuration say ``text`` again; the ids of the profiles that are gone by that. Their keys are kept for ten minutes."""
@@ -128,9 +131,9 @@ class SavedProfiles:
         """A copy with its secret; the copy's id."""
         return await self._alone(lambda: self._copies.duplicate(profile_id, new_id))
 
-    async def rename(self, profile_id: str, new_id: str) -> None:
+    async def rename(self, profile_id: str, new_id: str, *, revision: str | None = None) -> None:
         """Another id, in the pools and for the secret too."""
-        await self._alone(lambda: self._copies.rename(profile_id, new_id))
+        await self._alone(lambda: self._copies.rename(profile_id, new_id, revision))
 
     async def delete(self, profile_id: str, *, revision: str | None = None) -> tuple[str, ...]:
         """Delete a profile; the ids of the pools that used it. ``restore`` brings it back for ten minutes."""
@@ -154,10 +157,16 @@ class SavedProfiles:
         """Delete a pool; its profiles stay."""
         await self._alone(lambda: self._edit(lambda draft: draft.remove_pool(pool_id), revision))
 
-    async def rename_pool(self, pool_id: str, new_id: str) -> None:
+    async def rename_pool(self, pool_id: str, new_id: str, *, revision: str | None = None) -> None:
         """Another id, in the defaults too."""
         refuse(check_pool(Pool(id=new_id, profiles=("any",))), "newId")
-        await self._alone(lambda: self._edit(lambda draft: draft.rename_pool(pool_id, new_id)))
+        await self._alone(lambda: self._edit(lambda draft: draft.rename_pool(pool_id, new_id), revision))
+
+    # --- what holds for all ---
+
+    async def save_defaults(self, defaults: Defaults, *, revision: str | None = None) -> None:
+        """Save what holds where neither profile nor pool says otherwise. Raises InvalidInput or Conflict; then nothing is saved."""
+        await self._alone(lambda: self._save_defaults(defaults, revision))
 
     # --- order after a crash ---
 
@@ -192,13 +201,14 @@ class SavedProfiles:
                 lambda draft: draft.put_profile(typed.profile), revision
             )  # tells of the conflict, with both versions
         ready = self._admission.ready(profile, secrets, configuration, approve_origin)
-        await self._write([ready], (), revision)
+        await self._write([ready], revision=revision)
         return ready.typed.warnings
 
     async def _save_all(
         self,
         drafts: Sequence[tuple[Profile, Mapping[str, str]]],
         pools: Sequence[Pool],
+        defaults: Defaults | None,
         revision: str | None,
         approve_origin: bool,
     ) -> None:
@@ -208,9 +218,19 @@ class SavedProfiles:
             configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
         for pool in pools:
             refuse_pool(pool, configuration)
-        await self._write(ready, pools, revision)
+            configuration = replace(configuration, pools={**configuration.pools, pool.id: pool})
+        if defaults is not None:
+            refuse_defaults(defaults, configuration)
+        await self._write(ready, pools, defaults, revision=revision)
 
-    async def _write(self, ready: Sequence[Ready], pools: Sequence[Pool], revision: str | None) -> None:
+    async def _write(
+        self,
+        ready: Sequence[Ready],
+        pools: Sequence[Pool] = (),
+        defaults: Defaults | None = None,
+        *,
+        revision: str | None,
+    ) -> None:
         deleted = await self._state.intents()
         for each in ready:
             note = {
@@ -220,13 +240,7 @@ class SavedProfiles:
             }
             await self._state.put_intent(f"save:{each.typed.profile.id}", note)
         held: dict[str, dict[str, Secret | None]] = {}
-
-        def put(draft: Draft) -> None:
-            for each in ready:
-                draft.put_profile(each.typed.profile)
-            for pool in pools:
-                draft.put_pool(pool)
-
+        put = _put([each.typed.profile for each in ready], pools, defaults)
         try:
             for each in ready:
                 await self._keep_keys(each, held.setdefault(each.typed.profile.id, {}))
@@ -282,6 +296,10 @@ class SavedProfiles:
         configuration = await asyncio.to_thread(self._config.load)
         refuse_pool(pool, configuration)
         await self._edit(lambda draft: draft.put_pool(pool), revision)
+
+    async def _save_defaults(self, defaults: Defaults, revision: str | None) -> None:
+        refuse_defaults(defaults, await asyncio.to_thread(self._config.load))
+        await self._edit(lambda draft: draft.set_defaults(defaults), revision)
 
     # --- deleting and going back ---
 
@@ -347,6 +365,20 @@ class SavedProfiles:
             raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.", field="id")
         await self._edit(lambda draft: draft.restore_profile(note["entry"], note["index"], note["places"]))
         await self._state.drop_intent(f"delete:{profile_id}")
+
+
+def _put(profiles: Sequence[Profile], pools: Sequence[Pool], defaults: Defaults | None) -> Callable[[Draft], None]:
+    """The edit that says all this."""
+
+    def put(draft: Draft) -> None:
+        for profile in profiles:
+            draft.put_profile(profile)
+        for pool in pools:
+            draft.put_pool(pool)
+        if defaults is not None:
+            draft.set_defaults(defaults)
+
+    return put
 
 
 def _is_another(before: Profile, after: Profile) -> bool:

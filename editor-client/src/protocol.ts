@@ -71,6 +71,12 @@ export interface Auth {
 /** How a request proves who sends it, where it is not the vendor's usual way. */
 export type AuthKind = "key-header" | "key-query" | "bearer" | "basic" | "token-command" | "oauth-client-credentials" | "mtls" | "signature-command";
 
+/** The configuration file as it stands, comments and all; keys are not in it. */
+export interface BackedUp {
+  text: string;
+  configRevision: string;
+}
+
 /** USD that may be spent per UTC day and per UTC calendar month; None means no limit. */
 export interface Budget {
   perDay?: number | null;
@@ -163,6 +169,24 @@ export type Consent = "allow" | "ask" | "never";
 
 /** ``hint_first``: the provider's time, else the configured one. ``max``: never shorter than configured. ``fixed``: exactly it. */
 export type CooldownMode = "hint_first" | "max" | "fixed";
+
+/**
+ * What holds where neither profile nor pool says otherwise. ``cooldown`` None means each class's own default.
+ *
+ * ``budgets`` are by tag, of a profile or of a request. ``retries_per_minute`` is how often this machine, all windows together, asks a
+ * profile again that has just failed. ``ledger_days`` is how long attempts are kept. A key saved more than ``key_days`` ago is a problem to
+ * be told (None: never).
+ */
+export interface Defaults {
+  cooldown?: number | null;
+  cooldownMode?: CooldownMode;
+  maxWait?: number;
+  pool?: string | null;
+  budgets?: Record<string, Budget>;
+  retriesPerMinute?: number;
+  ledgerDays?: number;
+  keyDays?: number | null;
+}
 
 export interface DeleteById {
   id: string;
@@ -327,6 +351,8 @@ export interface Import {
   dryRun?: boolean;
   /** The user has seen and approved the addresses in it, plain http or changed. */
   approveOrigin?: boolean;
+  /** The revision that a dry run told of; a stale one is a conflict. */
+  configRevision?: string | null;
 }
 
 /** What became of every key of the text. */
@@ -334,6 +360,8 @@ export interface Imported {
   form: "loom" | "litellm" | "roocode" | "rooroute";
   profiles: Array<ImportedProfile>;
   pools: Array<ImportedEntry>;
+  /** The fields of the defaults that change; only a configuration of rooroute's own has any. */
+  defaults?: Array<string>;
   taken: Array<KeyTaken>;
   leftOut: Array<KeyLeftOut>;
   remarks: Array<string>;
@@ -732,6 +760,12 @@ export interface Removed {
   pools: Array<string>;
 }
 
+export interface Rename {
+  id: string;
+  newId: string;
+  configRevision?: string | null;
+}
+
 /** Drop what this request delivered so far; attempt ``n`` begins anew. */
 export interface Reset {
   kind: "reset";
@@ -743,6 +777,24 @@ export interface ResponseFormat {
   type: "json" | "jsonSchema";
   name?: string | null;
   schema?: Record<string, unknown> | null;
+}
+
+/** ``text`` is a backup, or any text of rooroute's own form; it becomes the whole configuration. */
+export interface Restore {
+  text: string;
+  configRevision?: string | null;
+  /** Tell what would change, and do nothing. */
+  dryRun?: boolean;
+}
+
+/**
+ * ``changes`` are what the text changed of the configuration before it. ``gone`` are the profiles that are no longer there; ``undo``
+ * within ten minutes brings them back with their keys.
+ */
+export interface Restored {
+  changes: Array<string>;
+  gone: Array<string>;
+  configRevision: string;
 }
 
 /** When to go back to a better profile that has recovered. */
@@ -796,6 +848,13 @@ export interface SaveProfile {
   approveOrigin?: boolean;
 }
 
+/** ``defaults`` as a whole: a field that is left out has its default again. */
+export interface SaveSettings {
+  defaults: Defaults;
+  /** The revision this edit began from; a stale one is a conflict. Left out: the edit applies whatever the file holds. */
+  configRevision?: string | null;
+}
+
 /** ``value`` is null where the client holds none. */
 export interface SecretValue {
   value: string | null;
@@ -804,6 +863,12 @@ export interface SecretValue {
 export interface SetEnabled {
   id: string;
   enabled: boolean;
+}
+
+/** What holds where neither profile nor pool says otherwise, as it was saved; a field without a value is left out. */
+export interface Settings {
+  defaults: Defaults;
+  configRevision: string;
 }
 
 export interface Stage {
@@ -974,6 +1039,8 @@ export interface ToolChoiceName {
 export interface Undo {
   revision?: string | null;
   configRevision?: string | null;
+  /** Tell what would change, and do nothing. */
+  dryRun?: boolean;
 }
 
 /** ``gone`` are the profiles that are no longer there; undoing this within ten minutes brings them back with their keys. */
@@ -1083,6 +1150,8 @@ export interface Methods {
   "profiles/delete": { params: DeleteById; result: Deleted };
   /** Undo a deletion, for ten minutes after it. */
   "profiles/restore": { params: ById; result: ProfileSaved };
+  /** Give a profile another id, in the pools and for its secret too. */
+  "profiles/rename": { params: Rename; result: ProfileSaved };
   /** Switch a profile on or off. */
   "profiles/setEnabled": { params: SetEnabled; result: ProfileChanged };
   /** Forget a profile's marks. */
@@ -1095,6 +1164,12 @@ export interface Methods {
   "pools/save": { params: SavePool; result: PoolSaved };
   /** Delete a pool; its profiles stay. */
   "pools/delete": { params: DeleteById; result: Deleted };
+  /** Give a pool another id. */
+  "pools/rename": { params: Rename; result: PoolSaved };
+  /** What holds where no profile or pool says more. */
+  "settings/get": { params: Empty; result: Settings };
+  /** Change what holds for all. */
+  "settings/save": { params: SaveSettings; result: Settings };
   /** Bring in a configuration of rooroute's own or another program's. */
   "import": { params: Import; result: Imported };
   /** The configuration as text, without secrets. */
@@ -1103,6 +1178,10 @@ export interface Methods {
   "history": { params: History; result: HistoryEntries };
   /** Put a former configuration back. */
   "undo": { params: Undo; result: Undone };
+  /** The configuration file as it stands, comments and all. */
+  "backup": { params: Empty; result: BackedUp };
+  /** Make a backup the configuration again. */
+  "restore": { params: Restore; result: Restored };
   /** Move this window to the next profile that can serve; running answers go on. */
   "rotate": { params: Rotate; result: Rotated };
   /** Get a request answered, streaming with a token. */

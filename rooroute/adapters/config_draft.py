@@ -33,10 +33,12 @@ class Draft:
         self._put("pools", POOL, pool, index)
 
     def set_defaults(self, defaults: Defaults) -> None:
-        """Replace the defaults."""
+        """Replace the defaults; a section that says nothing is not begun."""
         old = self.data.get("defaults") or {}
         self.before["defaults"] = dict(old)
-        self.data["defaults"] = self.after["defaults"] = _merged(DEFAULTS, old, defaults)
+        new = self.after["defaults"] = _merged(DEFAULTS, old, defaults)
+        if new or "defaults" in self.data:
+            self.data["defaults"] = new
 
     def remove_profile(self, profile_id: str) -> None:
         """Remove the profile (or the unreadable entry of that label), also from every pool. NotFound when there is none."""
@@ -82,6 +84,9 @@ class Draft:
         self._remove("pools", pool_id)
         if not self.data["pools"]:
             del self.data["pools"]
+        defaults = self.data.get("defaults")
+        if isinstance(defaults, dict) and defaults.get("pool") == pool_id:
+            del defaults["pool"]
 
     def rename_profile(self, old: str, new: str) -> None:
         """Give a profile another id, in the pools too. NotFound, or InvalidInput when the new id is taken."""

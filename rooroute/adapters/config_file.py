@@ -18,7 +18,7 @@ from rooroute.adapters.config_history import ConfigHistory, Kept
 from rooroute.adapters.config_patch import patched
 from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of, with_last_good
 from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, read
-from rooroute.errors import Conflict, InvalidInput, RoorouteError
+from rooroute.errors import Conflict, InvalidInput, NotFound, RoorouteError
 from rooroute.profiles import Configuration, Problem
 
 _LARGEST: Final = 16_000_000
@@ -134,6 +134,22 @@ class ConfigFile:
             self._stamp = self._stat()
             self._adopt(document, outcome, raw)
             return self.current
+
+    def text(self) -> str:
+        """What the file says now, comments and all. NotFound where there is none; InvalidInput where somebody wrote a key into it."""
+        try:
+            raw = machine.read_regular(self.path, _LARGEST)
+            said = _text(raw)
+        except FileNotFoundError:
+            raise NotFound(f"There is no configuration at {self.path} yet.") from None
+        except (Unreadable, OSError) as wrong:
+            reason = str(wrong) if isinstance(wrong, Unreadable) else f"It cannot be read: {_reason(wrong)}."
+            raise InvalidInput(f"{self.path}: {reason}") from None
+        if _holds_key(self.load()):
+            raise InvalidInput(
+                f"Somebody wrote a key into {self.path}; save it with its profile, or write it as ${{NAME}}, and try again."
+            )
+        return said
 
     def history(self) -> list[Kept]:
         """What the file said, the newest first."""

@@ -18,7 +18,7 @@ FORMS: Final[Mapping[str, tuple[frozenset[str], Callable[[Section, Gathered], No
 }
 """By name: the sections by which a form is known, and its reader."""
 
-OWN: Final = frozenset({"profiles", "pools"})
+OWN: Final = frozenset({"profiles", "pools", "defaults"})
 """The sections by which rooroute's own configuration is known."""
 
 

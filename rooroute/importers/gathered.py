@@ -10,7 +10,7 @@ from typing import Any, Final
 from rooroute.importers.account import Account, LeftOut, Place, Section, Taken, dotted
 from rooroute.importers.values import key, reference
 from rooroute.profile_checks import check_pool, check_profile
-from rooroute.profiles import ID_PATTERN, Configuration, Pool, Profile, camel
+from rooroute.profiles import ID_PATTERN, Configuration, Defaults, Pool, Profile, camel
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import check
 
@@ -27,13 +27,14 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a file comes to. ``form`` says whose it was."""
+    """What a file comes to. ``form`` says whose it was; ``defaults`` None that it changes none of them."""
 
     form: str
     profiles: tuple[Brought, ...]
     pools: tuple[Pool, ...]
     taken: tuple[Taken, ...]
     left_out: tuple[LeftOut, ...]
+    defaults: Defaults | None = None
 
 
 @dataclass(slots=True)

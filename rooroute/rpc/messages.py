@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag
 
 from rooroute.chat import ImagePart, TextPart, ThinkingPart, Tool, ToolCall, ToolChoiceName, Usage
-from rooroute.profiles import OnInterrupt, Pool, Price, Profile, Strategy, camel
+from rooroute.profiles import Defaults, OnInterrupt, Pool, Price, Profile, Strategy, camel
 
 Json: TypeAlias = dict[str, Any]
 Whole = Annotated[int, Strict()]
@@ -154,6 +154,20 @@ class SavePool(Shape):
     config_revision: str | None = None
 
 
+class Rename(Shape):
+    id: str
+    new_id: str
+    config_revision: str | None = None
+
+
+class SaveSettings(Shape):
+    """``defaults`` as a whole: a field that is left out has its default again."""
+
+    defaults: Defaults
+    config_revision: str | None = None
+    """The revision this edit began from; a stale one is a conflict. Left out: the edit applies whatever the file holds."""
+
+
 class Rotate(Shape):
     """``rest`` in seconds also rests the profile left; ``to`` names the one to go to."""
 
@@ -214,6 +228,8 @@ class Import(Shape):
     """Tell what would be done, and do nothing."""
     approve_origin: Flag = False
     """The user has seen and approved the addresses in it, plain http or changed."""
+    config_revision: str | None = None
+    """The revision that a dry run told of; a stale one is a conflict."""
 
 
 class Export(Shape):
@@ -232,6 +248,17 @@ class Undo(Shape):
 
     revision: str | None = None
     config_revision: str | None = None
+    dry_run: Flag = False
+    """Tell what would change, and do nothing."""
+
+
+class Restore(Shape):
+    """``text`` is a backup, or any text of rooroute's own form; it becomes the whole configuration."""
+
+    text: str
+    config_revision: str | None = None
+    dry_run: Flag = False
+    """Tell what would change, and do nothing."""
 
 
 class ReadSecret(Shape):
@@ -497,6 +524,13 @@ class Models(Shape):
     problem: Problem | None = None
 
 
+class Settings(Shape):
+    """What holds where neither profile nor pool says otherwise, as it was saved; a field without a value is left out."""
+
+    defaults: Defaults
+    config_revision: str
+
+
 class PoolSaved(Shape):
     pool: PoolStatus
     config_revision: str
@@ -651,6 +685,8 @@ class Imported(Shape):
     form: Literal["loom", "litellm", "roocode", "rooroute"]
     profiles: list[ImportedProfile]
     pools: list[ImportedEntry]
+    defaults: list[str] = []
+    """The fields of the defaults that change; only a configuration of rooroute's own has any."""
     taken: list[KeyTaken]
     left_out: list[KeyLeftOut]
     remarks: list[str]
@@ -684,6 +720,22 @@ class Undone(Shape):
     at: Time
     changes: list[str]
     gone: list[str]
+    config_revision: str
+
+
+class Restored(Shape):
+    """``changes`` are what the text changed of the configuration before it. ``gone`` are the profiles that are no longer there; ``undo``
+    within ten minutes brings them back with their keys."""
+
+    changes: list[str]
+    gone: list[str]
+    config_revision: str
+
+
+class BackedUp(Shape):
+    """The configuration file as it stands, comments and all; keys are not in it."""
+
+    text: str
     config_revision: str
 
 

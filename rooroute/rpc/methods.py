@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from rooroute import chat
 from rooroute.attempt import Sink
 from rooroute.errors import InvalidInput, RoorouteError
-from rooroute.profiles import Pool, Profile
+from rooroute.profiles import Defaults, Pool, Profile
 from rooroute.rpc import messages as m
 from rooroute.rpc.conversation import chat_request
 
@@ -64,13 +64,27 @@ class Application(Protocol):
 
     async def delete_pool(self, pool_id: str, *, revision: str | None) -> Json: ...
 
-    async def import_text(self, text: str, *, pool: str | None, dry_run: bool, approve_origin: bool) -> Json: ...
+    async def rename_profile(self, profile_id: str, new_id: str, *, revision: str | None) -> Json: ...
+
+    async def rename_pool(self, pool_id: str, new_id: str, *, revision: str | None) -> Json: ...
+
+    async def settings(self) -> Json: ...
+
+    async def save_settings(self, defaults: Defaults, *, revision: str | None) -> Json: ...
+
+    async def import_text(
+        self, text: str, *, pool: str | None, dry_run: bool, approve_origin: bool, revision: str | None
+    ) -> Json: ...
 
     async def export(self, form: str) -> Json: ...
 
     async def history(self, since: float | None, limit: int) -> Json: ...
 
-    async def undo(self, revision: str | None, *, expected: str | None) -> Json: ...
+    async def undo(self, revision: str | None, *, expected: str | None, dry_run: bool) -> Json: ...
+
+    async def restore_text(self, text: str, *, revision: str | None, dry_run: bool) -> Json: ...
+
+    async def backup(self) -> Json: ...
 
     async def rotate(self, pool_id: str | None, *, to: str | None, rest: float | None) -> Json: ...
 
@@ -177,9 +191,29 @@ async def delete_pool(app: Application, params: m.DeleteById, _: Context) -> Any
     return await app.delete_pool(params.id, revision=params.config_revision)
 
 
+async def rename_profile(app: Application, params: m.Rename, _: Context) -> Any:
+    return await app.rename_profile(params.id, params.new_id, revision=params.config_revision)
+
+
+async def rename_pool(app: Application, params: m.Rename, _: Context) -> Any:
+    return await app.rename_pool(params.id, params.new_id, revision=params.config_revision)
+
+
+async def get_settings(app: Application, _: m.Empty, __: Context) -> Any:
+    return await app.settings()
+
+
+async def save_settings(app: Application, params: m.SaveSettings, _: Context) -> Any:
+    return await app.save_settings(params.defaults, revision=params.config_revision)
+
+
 async def import_text(app: Application, params: m.Import, _: Context) -> Any:
     return await app.import_text(
-        params.text, pool=params.pool, dry_run=params.dry_run, approve_origin=params.approve_origin
+        params.text,
+        pool=params.pool,
+        dry_run=params.dry_run,
+        approve_origin=params.approve_origin,
+        revision=params.config_revision,
     )
 
 
@@ -192,7 +226,15 @@ async def history(app: Application, params: m.History, _: Context) -> Any:
 
 
 async def undo(app: Application, params: m.Undo, _: Context) -> Any:
-    return await app.undo(params.revision, expected=params.config_revision)
+    return await app.undo(params.revision, expected=params.config_revision, dry_run=params.dry_run)
+
+
+async def restore(app: Application, params: m.Restore, _: Context) -> Any:
+    return await app.restore_text(params.text, revision=params.config_revision, dry_run=params.dry_run)
+
+
+async def backup(app: Application, _: m.Empty, __: Context) -> Any:
+    return await app.backup()
 
 
 async def rotate(app: Application, params: m.Rotate, _: Context) -> Any:
@@ -247,6 +289,9 @@ METHODS: Final[Mapping[str, Method]] = {
     "rooroute/profiles/restore": Method(
         m.ById, m.ProfileSaved, restore_profile, "Undo a deletion, for ten minutes after it."
     ),
+    "rooroute/profiles/rename": Method(
+        m.Rename, m.ProfileSaved, rename_profile, "Give a profile another id, in the pools and for its secret too."
+    ),
     "rooroute/profiles/setEnabled": Method(m.SetEnabled, m.ProfileChanged, set_enabled, "Switch a profile on or off."),
     "rooroute/profiles/reset": Method(m.ById, m.ProfileChanged, reset_profile, "Forget a profile's marks."),
     "rooroute/profiles/test": Method(
@@ -258,12 +303,19 @@ METHODS: Final[Mapping[str, Method]] = {
     "rooroute/profiles/models": Method(m.ListModels, m.Models, list_models, "The models a profile can be asked for."),
     "rooroute/pools/save": Method(m.SavePool, m.PoolSaved, save_pool, "Create or change a pool."),
     "rooroute/pools/delete": Method(m.DeleteById, m.Deleted, delete_pool, "Delete a pool; its profiles stay."),
+    "rooroute/pools/rename": Method(m.Rename, m.PoolSaved, rename_pool, "Give a pool another id."),
+    "rooroute/settings/get": Method(
+        m.Empty, m.Settings, get_settings, "What holds where no profile or pool says more."
+    ),
+    "rooroute/settings/save": Method(m.SaveSettings, m.Settings, save_settings, "Change what holds for all."),
     "rooroute/import": Method(
         m.Import, m.Imported, import_text, "Bring in a configuration of rooroute's own or another program's."
     ),
     "rooroute/export": Method(m.Export, m.Exported, export, "The configuration as text, without secrets."),
     "rooroute/history": Method(m.History, m.HistoryEntries, history, "What changed in the configuration, and when."),
     "rooroute/undo": Method(m.Undo, m.Undone, undo, "Put a former configuration back."),
+    "rooroute/backup": Method(m.Empty, m.BackedUp, backup, "The configuration file as it stands, comments and all."),
+    "rooroute/restore": Method(m.Restore, m.Restored, restore, "Make a backup the configuration again."),
     "rooroute/rotate": Method(
         m.Rotate, m.Rotated, rotate, "Move this window to the next profile that can serve; running answers go on."
     ),
