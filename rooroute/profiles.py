@@ -100,6 +100,13 @@ class AuthKind(StrEnum):
     SIGNATURE_COMMAND = "signature-command"  # a command signs each request
 
 
+class TokenEndpointAuthMethod(StrEnum):
+    """How a token endpoint is told the client's secret, by the registered names of RFC 7591, section 2."""
+
+    BASIC = "client_secret_basic"  # in the header, as every endpoint must be able to take it
+    POST = "client_secret_post"  # as a field of the form, for those that take it in no other way
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
     """Declared authentication; ``providers.authentication`` says what each kind needs and where its secret goes.
@@ -119,6 +126,7 @@ class Auth:
     lifetime: float = 300.0
     token_url: str | None = None
     client_id: str | None = None
+    token_endpoint_auth_method: TokenEndpointAuthMethod = TokenEndpointAuthMethod.BASIC
     scope: str | None = None
     audience: str | None = None
     certificate: str | None = None

@@ -62,6 +62,7 @@ export interface Auth {
   lifetime?: number;
   tokenUrl?: string | null;
   clientId?: string | null;
+  tokenEndpointAuthMethod?: TokenEndpointAuthMethod;
   scope?: string | null;
   audience?: string | null;
   certificate?: string | null;
@@ -1006,6 +1007,9 @@ export interface Timeouts {
   idle?: number;
   total?: number;
 }
+
+/** How a token endpoint is told the client's secret, by the registered names of RFC 7591, section 2. */
+export type TokenEndpointAuthMethod = "client_secret_basic" | "client_secret_post";
 
 /** ``parameters`` is a JSON Schema and reaches the provider equal as JSON. */
 export interface Tool {

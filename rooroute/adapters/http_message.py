@@ -72,11 +72,17 @@ def reveal(request: HttpRequest) -> Message:
     }
     query = urlencode(_shown(request.secret_query, origin), quote_via=quote)
     url = request.url + (("&" if urlsplit(request.url).query else "?") + query if query else "")
+    body = _filled_in(request, origin) if request.secret_form else request.body
     place = origin.partition("://")[2]
     lines = [_line(name, value) for name, value in headers.items()]
-    secrets = (*request.secret_headers.values(), *request.secret_query.values())
+    secrets = (*request.secret_headers.values(), *request.secret_query.values(), *request.secret_form.values())
     spoken = tuple(secret.reveal(origin) for _, secret in secrets)
-    return Message(request.method, url, lines, request.body, place, bool(query), spoken)
+    return Message(request.method, url, lines, body, place, bool(query), spoken)
+
+
+def _filled_in(request: HttpRequest, origin: str) -> bytes:
+    """A form's body with its secret fields."""
+    return b"&".join(filter(None, (request.body, urlencode(_shown(request.secret_form, origin)).encode())))
 
 
 def _without(text: str, spellings: set[str]) -> str:

@@ -38,15 +38,16 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What goes on the wire. ``secret_headers`` and ``secret_query`` values are prefix and secret: they are joined at the moment of
-    sending, in the adapter, which checks each secret's origin against the URL's. Then too ``signer``'s command signs it (None: nobody);
-    ``tls`` is for its connection."""
+    """What goes on the wire. ``secret_headers``, ``secret_query`` and ``secret_form`` values are prefix and secret: they are joined at the
+    moment of sending, in the adapter, which checks each secret's origin against the URL's. ``secret_form`` adds fields to a body that is
+    a form. Then too ``signer``'s command signs it (None: nobody); ``tls`` is for its connection."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_headers: Mapping[str, tuple[str, Secret]] = field(default_factory=dict)
     secret_query: Mapping[str, tuple[str, Secret]] = field(default_factory=dict)
+    secret_form: Mapping[str, tuple[str, Secret]] = field(default_factory=dict)
     body: bytes = b""
     tls: Tls | None = None
     signer: Auth | None = None

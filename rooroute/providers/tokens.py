@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from rooroute.errors import SecretUnavailable
-from rooroute.profiles import Auth
+from rooroute.profiles import Auth, TokenEndpointAuthMethod
 from rooroute.providers import wire_json
 from rooroute.providers.authentication import basic
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
@@ -19,6 +19,12 @@ from rooroute.secret import Secret
 
 _LONGEST_TOKEN: Final = 100_000
 _EARLY: Final = 60.0
+_NOT_KNOWN: Final = ("invalid_client", "invalid_request")
+"""What endpoints say (RFC 6749, section 5.2) when the client's secret does not come where they look for it."""
+_ANOTHER_WAY: Final[Mapping[TokenEndpointAuthMethod, str]] = {
+    this: f", or whether it wants auth.tokenEndpointAuthMethod {other}"
+    for this, other in (tuple(TokenEndpointAuthMethod), tuple(reversed(TokenEndpointAuthMethod)))
+}
 _TEXTS: Final = ("access_token", "accessToken", "id_token", "token")
 _ENDS: Final = ("expires_on", "expires_at", "expiration", "expirationTimestamp", "expiry", "expiresAt", "expiresOn")
 
@@ -72,14 +78,22 @@ def _end(found: Mapping[str, Any], now: float, lifetime: float) -> float:
 
 
 def exchange(auth: Auth, client_secret: Secret) -> HttpRequest:
-    """The OAuth client-credentials request. The client's secret travels in the header (RFC 6749, section 2.3.1), never in the body."""
+    """The OAuth client-credentials request. The client's secret travels in the header, or as a field of the form where the endpoint takes it
+    in no other way (RFC 6749, section 2.3.1)."""
     form = {"grant_type": "client_credentials", "scope": auth.scope, "audience": auth.audience}
-    identity = Secret(quote(client_secret.reveal(client_secret.origin), safe=""), client_secret.origin)
+    in_header, in_form = {}, {}
+    if auth.token_endpoint_auth_method is TokenEndpointAuthMethod.POST:
+        form["client_id"] = auth.client_id
+        in_form["client_secret"] = ("", client_secret)
+    else:
+        password = Secret(quote(client_secret.reveal(client_secret.origin), safe=""), client_secret.origin)
+        in_header["authorization"] = ("Basic ", basic(quote(auth.client_id or "", safe=""), password))
     return HttpRequest(
         method="POST",
         url=auth.token_url or "",
         headers={"content-type": "application/x-www-form-urlencoded", "accept": "application/json"},
-        secret_headers={"authorization": ("Basic ", basic(quote(auth.client_id or "", safe=""), identity))},
+        secret_headers=in_header,
+        secret_form=in_form,
         body=urlencode({name: value for name, value in form.items() if value}).encode(),
     )
 
@@ -97,4 +111,7 @@ def exchanged(answer: ErrorAnswer, auth: Auth, *, origin: str, now: float) -> To
         document = None
     code = document.get("error") if isinstance(document, dict) else None
     said = plain(code) if isinstance(code, str) else f"HTTP {answer.status}"
-    raise SecretUnavailable(f"The token endpoint refused ({said}); check client id, client secret and scope.")
+    another_way = _ANOTHER_WAY[auth.token_endpoint_auth_method] if code in _NOT_KNOWN else ""
+    raise SecretUnavailable(
+        f"The token endpoint refused ({said}); check client id, client secret and scope{another_way}."
+    )

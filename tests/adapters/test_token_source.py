@@ -18,8 +18,8 @@ import pytest
 from rooroute.adapters.commands import Commands
 from rooroute.adapters.http import Upstream
 from rooroute.adapters.token_source import TokenSource
-from rooroute.errors import SecretUnavailable
-from rooroute.profiles import Auth, AuthKind, Profile
+from rooroute.errors import OriginNotApproved, SecretUnavailable
+from rooroute.profiles import Auth, AuthKind, Profile, TokenEndpointAuthMethod
 from rooroute.providers.tokens import Token
 from rooroute.secret import Secret, origin_of
 from tests.adapters.test_http import Call, Server, serving, whole
@@ -106,6 +106,38 @@ async def test_a_client_s_secret_is_exchanged_for_a_token(bench: Bench) -> None:
     assert call.header(b"authorization") == b"Basic " + base64.b64encode(f"me:{CLIENT_SECRET}".encode())
     assert parse_qs(call.body.decode()) == {"grant_type": ["client_credentials"], "scope": ["read write"]}
     assert bench.redacted == ["token-1"]
+
+
+def in_form(profile: Profile) -> Profile:
+    assert profile.auth
+    return replace(profile, auth=replace(profile.auth, token_endpoint_auth_method=TokenEndpointAuthMethod.POST))
+
+
+async def test_a_client_s_secret_goes_in_the_form_where_the_endpoint_wants_it_there(bench: Bench) -> None:
+    assert await bench.token(in_form(bench.profile)) == "token-1"
+    call = bench.endpoint.asked[0]
+    assert call.header(b"authorization") is None
+    assert parse_qs(call.body.decode()) == {
+        "grant_type": ["client_credentials"],
+        "scope": ["read write"],
+        "client_id": ["me"],
+        "client_secret": [CLIENT_SECRET],
+    }
+    assert call.header(b"content-length") == str(len(call.body)).encode()
+
+
+async def test_a_client_s_secret_in_the_form_goes_to_the_address_it_was_saved_for_alone(bench: Bench) -> None:
+    with pytest.raises(OriginNotApproved):
+        await bench.source.token(in_form(bench.profile), ORIGIN, Secret(CLIENT_SECRET, "https://elsewhere.test:443"))
+    assert bench.endpoint.asked == []
+
+
+async def test_an_endpoint_that_does_not_know_the_client_may_want_the_secret_elsewhere(bench: Bench) -> None:
+    bench.endpoint.status, bench.endpoint.body = 401, f'{{"error": "invalid_client {CLIENT_SECRET}"}}'.encode()
+    assert CLIENT_SECRET not in await bench.wrong(in_form(bench.profile))
+    bench.endpoint.body = b'{"error": "invalid_client"}'
+    assert "auth.tokenEndpointAuthMethod client_secret_post" in await bench.wrong()
+    assert "auth.tokenEndpointAuthMethod client_secret_basic" in await bench.wrong(in_form(bench.profile))
 
 
 async def test_a_hundred_requests_that_wait_make_one_exchange(bench: Bench) -> None:

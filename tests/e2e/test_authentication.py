@@ -61,13 +61,15 @@ async def refused(client: Client, saved: dict[str, Any], **more: Any) -> RpcErro
     return caught.value
 
 
+@pytest.mark.parametrize("method", [None, "client_secret_post"], ids=["in-the-header", "in-the-form"])
 async def test_a_client_secret_s_tokens_are_made_renewed_and_never_seen(
-    window: Open, provider: ScriptedProvider, endpoint: Endpoint, tmp_path: Path
+    method: str | None, window: Open, provider: ScriptedProvider, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     provider.script(TOKENS[0], Answer("Old."), Answer("Old."), Fail("invalid-key", message=f"no {TOKENS[0]}"))
     provider.script(TOKENS[1], Answer("New."))
     client = await window()
-    auth = {"kind": "oauth-client-credentials", "tokenUrl": endpoint.url, "clientId": "me"}
+    how = {"tokenEndpointAuthMethod": method} if method else {}
+    auth = {"kind": "oauth-client-credentials", "tokenUrl": endpoint.url, "clientId": "me", **how}
     draft = profile(provider, "O", auth=auth)
     secrets = {"clientSecret": CLIENT_SECRET}
     tested = await client.request(
@@ -79,6 +81,7 @@ async def test_a_client_secret_s_tokens_are_made_renewed_and_never_seen(
     assert [(await ask(client))["message"]["content"] for _ in range(3)] == ["Old.", "New.", "New."]
     assert (await shown(client, "O"))["state"] == "active"
     assert len(endpoint.calls) == 2
+    assert all((CLIENT_SECRET.encode() in call.body) == bool(method) for call in endpoint.calls)
     await client.stop()
     spoken = [CLIENT_SECRET.encode(), *(each.encode() for each in TOKENS)]
     seen = bytes(client.stdout) + bytes(client.stderr)

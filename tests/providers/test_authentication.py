@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from rooroute.adapters.http_message import reveal
 from rooroute.errors import SecretUnavailable
-from rooroute.profiles import Auth, AuthKind, Profile
+from rooroute.profiles import Auth, AuthKind, Profile, TokenEndpointAuthMethod
 from rooroute.providers import authentication, signing, tokens
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target, Tls
 from rooroute.providers.table import PROVIDERS, check, models_request, target_for
@@ -160,6 +161,21 @@ def test_what_is_no_token_is_refused_without_being_quoted(output: bytes) -> None
     with pytest.raises(SecretUnavailable) as refused:
         tokens.token_of(output, origin=ORIGIN, now=NOW, lifetime=300.0)
     assert "two words" not in refused.value.message
+
+
+def test_an_exchange_may_say_the_client_s_secret_in_its_form() -> None:
+    declared = auth(
+        "oauth-client-credentials",
+        token_url=TOKEN_URL,
+        client_id="a b",
+        scope="x",
+        token_endpoint_auth_method=TokenEndpointAuthMethod.POST,
+    )
+    request = tokens.exchange(declared, Secret("s&cret", "https://login.example.net:443"))
+    assert request.secret_headers == {}
+    assert request.body == b"grant_type=client_credentials&scope=x&client_id=a+b"
+    assert reveal(request).body == request.body + b"&client_secret=s%26cret"
+    assert "s&cret" not in repr(request) and "s%26cret" not in repr(request)
 
 
 def test_an_exchange_keeps_the_client_s_secret_out_of_the_body() -> None:
