@@ -133,6 +133,7 @@ class Seen:
     headers: Mapping[str, str]
     body: bytes
     at: float
+    query: str = ""
 
     def json(self) -> Any:
         """The body as JSON; None when there is none."""
@@ -215,7 +216,8 @@ class _Connection(asyncio.Protocol):
         self._buffer, self._busy = rest[length:], True
         method, path, *_ = [*first.split(" "), ""]
         now = asyncio.get_running_loop().time()
-        self._provider.answer(self, Seen(_key_of(headers), method, path.partition("?")[0], headers, rest[:length], now))
+        place, _, query = path.partition("?")
+        self._provider.answer(self, Seen(_key_of(headers), method, place, headers, rest[:length], now, query))
 
     def finish(self) -> None:
         """The answer is written; the next request may be read."""
@@ -400,6 +402,7 @@ class ScriptedProvider:
                 "key": r.key,
                 "method": r.method,
                 "path": r.path,
+                "query": r.query,
                 "headers": dict(r.headers),
                 "body": r.body.decode(errors="replace"),
                 "at": r.at,

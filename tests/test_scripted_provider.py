@@ -249,17 +249,17 @@ async def test_as_a_process_it_is_driven_over_http() -> None:
             changed = await client.post(urls["control"] + "/__script", json=script)
             headers = {"authorization": "Bearer mine"}
             codes = [
-                (await client.post(urls["openai"] + "/chat/completions", json={}, headers=headers)).status_code
+                (await client.post(urls["openai"] + "/chat/completions?a=b", json={}, headers=headers)).status_code
                 for _ in range(2)
             ]
             asked = (await client.get(urls["control"] + "/__requests")).json()
             wrong = await client.post(urls["control"] + "/__script", json={"mine": [{"step": "fail", "kindness": 1}]})
             await client.delete(urls["control"] + "/__requests")
             forgotten = (await client.get(urls["control"] + "/__requests")).json()
-        assert (changed.status_code, codes, [row["key"] for row in asked], forgotten) == (
+        assert (changed.status_code, codes, [(row["key"], row["query"]) for row in asked], forgotten) == (
             200,
             [503, 200],
-            ["mine", "mine"],
+            [("mine", "a=b")] * 2,
             [],
         )
         assert (wrong.status_code, "kindness" in wrong.text) == (400, True)
