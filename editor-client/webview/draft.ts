@@ -1,6 +1,6 @@
 /** A profile on its way: what the wizard and the editing of a profile hold until it is saved. */
 import type { AskedField, Preset } from "../src/catalogue";
-import type { ModelInfo, Profile, ProviderInfo } from "../src/protocol";
+import type { AuthKind, ModelInfo, Profile, ProviderInfo } from "../src/protocol";
 import { read } from "./mapping";
 import type { TestRun } from "./trial";
 
@@ -14,6 +14,8 @@ export interface Draft {
   profile: Profile;
   /** Lives here until it has been sent, and nowhere else. */
   apiKey: string;
+  /** By slot, further secrets; they live as the key does. */
+  secrets: Map<string, string>;
   /** Pools a new profile joins. */
   pools: Set<string>;
   models: ModelInfo[] | undefined;
@@ -65,6 +67,14 @@ export function idFor(name: string, taken: readonly string[]): string {
   return id;
 }
 
+/** Kinds of authentication that need no key beside them. */
+export const KEYLESS: readonly (AuthKind | undefined)[] = [
+  "token-command",
+  "oauth-client-credentials",
+  "mtls",
+  "signature-command",
+];
+
 /** What the user still has to fill in, by field. */
 export function missing(draft: Draft): Map<string, string> {
   const wrong = new Map<string, string>();
@@ -74,7 +84,8 @@ export function missing(draft: Draft): Map<string, string> {
       field.name === "apiKey"
         ? draft.apiKey || (draft.editing !== undefined ? "kept" : "")
         : valueAt(draft.profile, field.name);
-    const optional = field.name === "apiKey" && draft.preset?.needsKey === false;
+    const keyless = draft.preset?.needsKey === false || KEYLESS.includes(draft.profile.auth?.kind);
+    const optional = field.name === "apiKey" && keyless;
     if (field.required && !optional && (given === undefined || given === ""))
       wrong.set(field.name, `${field.label} is needed.`);
   }

@@ -1,15 +1,17 @@
 /** The wizard for a new profile, and the same form for one that is there. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { type AskedField, described, offer, type Preset } from "../src/catalogue";
+import { described, offer, type Preset } from "../src/catalogue";
 import type { ProviderInfo } from "../src/protocol";
 import { ago } from "../src/words";
 import { entriesOf, listed } from "./conditions";
-import { type Draft, fieldsOf, idFor, missing, presetsOf, valueAt, withValue } from "./draft";
+import { type Draft, fieldsOf, idFor, KEYLESS, missing, presetsOf, valueAt, withValue } from "./draft";
+import { fieldFor } from "./fields";
 import { Refused, request } from "./host";
 import { read, written } from "./mapping";
 import { group, icon } from "./parts";
-import { LIMITING } from "./settings";
+import { CONTROLS } from "./profile-controls";
+import { groupsOf, MORE, type ProfileField } from "./profile-fields";
 import { begin, stagesOf } from "./trial";
 import { act, defaultPoolOf, draw, drawAndFocus, nowThere, saved, say, ui } from "./ui";
 
@@ -20,6 +22,7 @@ const blank = (): Draft => ({
   preset: undefined,
   profile: { id: "", provider: "" },
   apiKey: "",
+  secrets: new Map(),
   pools: new Set(),
   models: undefined,
   modelsNote: "",
@@ -146,12 +149,27 @@ function catalogue(draft: Draft): TemplateResult {
 
 function set(draft: Draft, path: string, value: unknown): void {
   draft.profile = withValue(draft.profile, path, value);
+  for (const kept of [draft.typed, draft.texts])
+    for (const other of [...kept.keys()])
+      if (other.startsWith(`${path}.`) || path.startsWith(`${other}.`)) kept.delete(other);
   stale(draft, path);
 }
 
-function setKey(draft: Draft, value: string): void {
-  draft.apiKey = value.trim();
-  stale(draft, "apiKey");
+function setSecret(draft: Draft, name: string, value: string): void {
+  const secret = value.trim();
+  if (name === "apiKey") draft.apiKey = secret;
+  else if (secret) draft.secrets.set(slotIn(name), secret);
+  else draft.secrets.delete(slotIn(name));
+  stale(draft, name);
+}
+
+const slotIn = (name: string): string => name.slice("secrets.".length);
+
+/** A change on which it depends which fields there are, and what they say. */
+function setAndDraw(draft: Draft, field: ProfileField, value: unknown): void {
+  if (field.name === "auth.kind" && value === undefined) set(draft, "auth", undefined);
+  else set(draft, field.name, value);
+  draw();
 }
 
 /** What was said of the draft before this change does not hold any more. */
@@ -164,7 +182,7 @@ function stale(draft: Draft, path: string): void {
 }
 
 /** The text stays as it is being typed, whatever it comes to: drawing must not take away a space or a nought that has more behind it. */
-function setTyped(draft: Draft, field: AskedField, text: string): void {
+function setTyped(draft: Draft, field: ProfileField, text: string): void {
   (field.kind === "object" ? draft.typed : draft.texts).set(field.name, text);
   const trimmed = text.trim();
   const found =
@@ -174,10 +192,12 @@ function setTyped(draft: Draft, field: AskedField, text: string): void {
 
 const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
 
-function control(draft: Draft, field: AskedField): TemplateResult {
+function control(draft: Draft, field: ProfileField): TemplateResult {
   const id = `field-${field.name}`;
   const value = valueAt(draft.profile, field.name);
   const wrong = draft.wrong.has(field.name);
+  const own = CONTROLS[field.kind];
+  if (own) return own(id, field, value, wrong, (next) => setAndDraw(draft, field, next));
   switch (field.kind) {
     case "secret":
       return html`<vscode-textfield
@@ -185,11 +205,11 @@ function control(draft: Draft, field: AskedField): TemplateResult {
         type="password"
         autocomplete="off"
         placeholder=${draft.editing !== undefined ? "unchanged" : (field.placeholder ?? "")}
-        ?required=${field.required && draft.editing === undefined && draft.preset?.needsKey !== false}
+        ?required=${field.required && draft.editing === undefined && draft.preset?.needsKey !== false && !KEYLESS.includes(draft.profile.auth?.kind)}
         ?invalid=${wrong}
-        .value=${draft.apiKey}
-        @input=${(event: Event) => setKey(draft, textIn(event))}
-        @change=${() => void fetchModels(draft, false)}
+        .value=${field.name === "apiKey" ? draft.apiKey : (draft.secrets.get(slotIn(field.name)) ?? "")}
+        @input=${(event: Event) => setSecret(draft, field.name, textIn(event))}
+        @change=${() => field.name === "apiKey" && void fetchModels(draft, false)}
       ></vscode-textfield>`;
     case "boolean":
       return html`<vscode-checkbox
@@ -244,13 +264,13 @@ function control(draft: Draft, field: AskedField): TemplateResult {
 }
 
 /** The vendor's example of a mapping, spelled as it would be shown. */
-function exampleOf(field: AskedField): string {
+function exampleOf(field: ProfileField): string {
   const found = read(field.placeholder ?? "");
   return "value" in found ? written(found.value) : "";
 }
 
 /** The model's name, and below it what the provider offers that fits what was typed. */
-function model(draft: Draft, field: AskedField): TemplateResult {
+function model(draft: Draft, field: ProfileField): TemplateResult {
   const id = `field-${field.name}`;
   const value = String(valueAt(draft.profile, field.name) ?? "");
   const chosen = draft.models?.find((one) => one.id === value);
@@ -302,7 +322,11 @@ function model(draft: Draft, field: AskedField): TemplateResult {
 function target(draft: Draft) {
   const unchanged = draft.editing !== undefined && !draft.apiKey;
   const profile = { ...draft.profile, id: draft.editing ?? (draft.profile.id || idFor(draft.profile.name ?? "", [])) };
-  return { profile, ...(unchanged || !draft.apiKey ? {} : { apiKey: draft.apiKey }) };
+  return { profile, ...(unchanged || !draft.apiKey ? {} : { apiKey: draft.apiKey }), ...secretsOf(draft) };
+}
+
+function secretsOf(draft: Draft): { secrets?: Record<string, string> } {
+  return draft.secrets.size ? { secrets: Object.fromEntries(draft.secrets) } : {};
 }
 
 async function fetchModels(draft: Draft, asked: boolean): Promise<void> {
@@ -347,19 +371,21 @@ async function test(draft: Draft, level: "auth" | "completion" = "auth"): Promis
 /** Puts the backend's sentence beside the field it is about, if it is about one of ours. */
 function refused(draft: Draft, error: unknown): boolean {
   if (!(error instanceof Refused) || !error.field || !draft.provider) return false;
-  const path = error.field.replace(/^profile\./, "");
-  if (
-    ![
-      "name",
-      ...[...MORE, ...LIMITS].map((one) => one.name),
-      ...fieldsOf(draft.provider).map((field) => field.name),
-    ].includes(path)
-  )
-    return false;
+  const groups = advancedOf(draft, draft.provider);
+  const fields = [...askedOf(draft.provider), ...groups.flatMap((one) => one.fields)].map(({ name }) => name);
+  const path = fieldFor(error.field.replace(/^profile\./, ""), fields);
+  if (path === undefined) return false;
   draft.wrong.set(path, error.message);
-  if (LIMITS.some((one) => one.name === path)) ui.open.add(`/limits/${FORM}`);
-  drawAndFocus(`#${CSS.escape(`field-${path}`)}`);
+  reveal(draft, path);
   return true;
+}
+
+/** The focus in a field, whose group is open then. */
+function reveal(draft: Draft, path: string): void {
+  const groups = draft.provider ? advancedOf(draft, draft.provider) : [];
+  const group = groups.find(({ fields }) => fields.some(({ name }) => name === path));
+  if (group) ui.open.add(`/${group.id}/${FORM}`);
+  drawAndFocus(`#${CSS.escape(`field-${path}`)}`);
 }
 
 function complain(draft: Draft): boolean {
@@ -367,7 +393,7 @@ function complain(draft: Draft): boolean {
   const [first] = draft.wrong.keys();
   if (first === undefined) return false;
   say([...draft.wrong.values()].join(" "));
-  drawAndFocus(`#field-${CSS.escape(first)}`);
+  reveal(draft, first);
   return true;
 }
 
@@ -400,6 +426,7 @@ async function commit(draft: Draft, options: { enabled: boolean; tested: boolean
     await request("profiles/save", {
       profile: { ...draft.profile, id, enabled: options.enabled },
       ...(draft.apiKey ? { apiKey: draft.apiKey } : {}),
+      ...secretsOf(draft),
       ...(draft.configRevision ? { configRevision: draft.configRevision } : {}),
       ...(options.approved ? { approveOrigin: true } : {}),
     });
@@ -407,6 +434,7 @@ async function commit(draft: Draft, options: { enabled: boolean; tested: boolean
     return overrule(draft, options, error);
   }
   draft.apiKey = "";
+  draft.secrets.clear();
   for (const pool of ui.snapshot?.pools.filter((one) => draft.pools.has(one.id) && one.saved) ?? [])
     await act(() =>
       request("pools/save", {
@@ -440,52 +468,29 @@ function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, 
   else if (!placed) ui.trouble = message;
 }
 
-const MORE: AskedField[] = [
-  {
-    name: "cooldown",
-    label: "Cooldown in seconds",
-    kind: "number",
-    help: "How long it rests after a limit where the provider names no time. Empty: the pool's.",
-  },
-  {
-    name: "domain",
-    label: "Quota domain",
-    kind: "text",
-    help: "Profiles of one project, organization or account rest together when they have the same word here.",
-  },
-  { name: "region", label: "Region", kind: "text", help: "For requests that must stay in one.", placeholder: "eu" },
-  { name: "notes", label: "Notes", kind: "text" },
-];
 /** What the groups of this form belong to. */
 const FORM = "form";
-/** Behind a heading that opens, since few need them. */
-const LIMITS: AskedField[] = [
-  ...LIMITING.map(({ path, label }): AskedField => ({ name: path.join("."), label, kind: "number" })),
-  { name: "price.input", label: "Price of input, USD per million tokens", kind: "number" },
-  { name: "price.output", label: "Price of output, USD per million tokens", kind: "number" },
-  { name: "tags", label: "Tags", kind: "list", help: "Commas between several. A tag may have a budget." },
-  { name: "maxRetries", label: "Retries within one request", kind: "number", help: "Empty: the pool's." },
-  {
-    name: "healthCheck.enabled",
-    label: "Ask regularly whether it answers",
-    kind: "boolean",
-    help: "Lists the models: costs no tokens.",
-  },
-  {
-    name: "healthCheck.endpoint",
-    label: "Path to ask",
-    kind: "text",
-    placeholder: "/health",
-    help: "Empty: the list of models.",
-  },
-  { name: "healthCheck.timeout", label: "Seconds one check may take", kind: "number", help: "Empty: 5." },
-  { name: "healthCheck.failures", label: "Failed checks in a row that rest it", kind: "number", help: "Empty: 3." },
-  { name: "healthCheck.interval", label: "Seconds between two checks", kind: "number", help: "Empty: 60." },
-];
 
-function field(draft: Draft, asked: AskedField): TemplateResult {
+/** What the vendor asks for, and what every profile has. */
+const askedOf = (provider: ProviderInfo): ProfileField[] => {
+  const own = fieldsOf(provider);
+  return [
+    { name: "name", label: "Name", kind: "text", required: true },
+    ...own,
+    ...MORE.filter(({ name }) => !own.some((one) => one.name === name)),
+  ];
+};
+
+/** Behind headings that open, since few need them. */
+const advancedOf = (draft: Draft, provider: ProviderInfo) =>
+  groupsOf(
+    draft.profile,
+    askedOf(provider).map(({ name }) => name),
+  );
+
+function field(draft: Draft, asked: ProfileField): TemplateResult {
   const wrong = draft.wrong.get(asked.name);
-  return html`<div class="field">
+  return html`<div class="field" data-setting=${asked.name}>
     ${asked.kind === "boolean" ? nothing : html`<vscode-label for="field-${asked.name}" ?required=${asked.required}>${asked.label}</vscode-label>`}
     ${control(draft, asked)} ${asked.help ? html`<div class="help">${asked.help}</div>` : nothing}
     ${wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing}
@@ -512,11 +517,7 @@ function buttons(draft: Draft): TemplateResult {
 export function form(draft: Draft): TemplateResult {
   const provider = draft.provider;
   if (!provider) return catalogue(draft);
-  const asked: AskedField[] = [
-    { name: "name", label: "Name", kind: "text", required: true },
-    ...fieldsOf(provider),
-    ...MORE,
-  ];
+  const asked = askedOf(provider);
   const page = draft.preset?.documentation ?? provider.documentation;
   return html`<section class="form" aria-labelledby="form-title">
     <h1 id="form-title">
@@ -533,18 +534,22 @@ export function form(draft: Draft): TemplateResult {
       (one) => one.name,
       (one) => field(draft, one),
     )}
-    ${group(
-      "limits",
-      FORM,
-      "Limits, budget, price, checks",
-      () =>
-        html`<div class="columns">
-          ${repeat(
-            LIMITS,
-            (one) => one.name,
-            (one) => field(draft, one),
-          )}
-        </div>`,
+    <h2>Advanced</h2>
+    ${advancedOf(draft, provider).map(({ id, title, help, fields }) =>
+      group(
+        id,
+        FORM,
+        title,
+        () =>
+          html`${help ? html`<p class="help">${help}</p>` : nothing}
+            <div class="columns" data-setting=${id === "auth" ? "secrets" : nothing}>
+              ${repeat(
+                fields,
+                (one) => one.name,
+                (one) => field(draft, one),
+              )}
+            </div>`,
+      ),
     )}
     ${chosenPools(draft)} ${draft.test ? stagesOf(draft.test) : nothing}
     ${
