@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from rooroute.profiles import Budget, Configuration, Limits, Pool, Profile
-from rooroute.routing.limits import Block, Count, Counters, Gauge, Measure, Refused, Span, Want, gauges_of, take
+from rooroute.routing.limits import (
+    Block,
+    Count,
+    Counters,
+    Gauge,
+    Measure,
+    Refused,
+    Span,
+    Want,
+    gauges_of,
+    room_at,
+    take,
+    taken,
+)
 
 T = TypeVar("T")
 _ESTIMATED: Final = frozenset({Measure.TOKENS, Measure.COST})
@@ -44,16 +57,19 @@ class Amounts:
 @dataclass(slots=True)
 class _Meter:
     """This window's share of one gauge: a block leased ahead, or places among the concurrent requests (``places`` leased, ``used`` of them
-    in use; an idle one is kept a moment for the next request); and the last refusal, believed for a moment."""
+    in use; an idle one is kept a moment for the next request); and the last refusal, believed for a moment. ``told`` is how much of the
+    block the shared counters hold for unused, ``notes`` what they do not know yet: (key, bucket, amount)."""
 
     gauge: Gauge
     block: Block = field(default_factory=Block)
+    told: float = 0.0
     places: int = 0
     used: int = 0
     idle_since: float = 0.0
     refused: float = 0.0
-    refused_until: float = 0.0
+    refusal: Refused | None = None
     believed_until: float = 0.0
+    notes: list[tuple[tuple[str, str, str], int, float]] = field(default_factory=list)
     _number: int = 0
     _begins: float = 0.0
     _ends: float = 0.0
@@ -68,6 +84,8 @@ class _Meter:
     def draw(self, amount: float, bucket: int) -> float:
         """Up to ``amount`` of what is leased already; how much that was."""
         if self.gauge.measure is not Measure.CONCURRENT:
+            if bucket > self.block.bucket:
+                self.let_go()
             return self.block.draw(amount, bucket)
         if self.places == self.used:
             return 0.0
@@ -82,21 +100,44 @@ class _Meter:
         if self.gauge.measure is Measure.CONCURRENT:
             self.places += 1
             self.used += 1
-        else:
-            self.block.refill(surplus, bucket)
+        elif self.block.refill(surplus, bucket):
+            self.told += surplus
 
     def give_back(self, amount: float, bucket: int, now: float) -> None:
-        """It is not needed after all, or no more."""
+        """It is not needed after all, or no more; what was taken from an earlier block goes back to everybody."""
         if self.gauge.measure is Measure.CONCURRENT:
             self.used -= 1
             self.idle_since = now
-        else:
-            self.block.refill(amount, bucket)
+        elif not self.block.refill(amount, bucket):
+            self.notes.append((self.gauge.key, bucket, -amount))
+
+    def idle(self, now: float) -> float:
+        """How much a request could have without anybody else's being asked."""
+        if self.gauge.measure is Measure.CONCURRENT:
+            return self.places - self.used
+        return self.block.left if self.block.bucket == self.bucket(now) else 0.0
+
+    def let_go(self) -> None:
+        """Give what was not used of the block back to everybody."""
+        if self.block.left or self.told:
+            self.notes.append((self.gauge.key, self.block.bucket, -self.block.left))
+            self.notes.append((self.gauge.unused_key, self.block.bucket, -self.told))
+            self.block.left = self.told = 0.0
+
+    def tell(self, bucket: int) -> Iterable[tuple[tuple[str, str, str], int, float]]:
+        """What the shared counters shall learn: what lapsed, and how much of the block is unused by now."""
+        if bucket > self.block.bucket:
+            self.let_go()
+        if (more := self.block.left - self.told) != 0.0:
+            self.notes.append((self.gauge.unused_key, self.block.bucket, more))
+            self.told = self.block.left
+        notes, self.notes = self.notes, []
+        return notes
 
     def refuse(self, refusal: Refused, amount: float, now: float) -> None:
         """There was no room for ``amount``; nobody knows when a place among the concurrent ones is free."""
         if self.gauge.measure is not Measure.CONCURRENT:
-            self.refused, self.refused_until = amount, refusal.until
+            self.refused, self.refusal = amount, refusal
             self.believed_until = min(refusal.until, now + _REFUSAL_BELIEVED)
 
 
@@ -175,8 +216,8 @@ class Limiter:
         held = []
         for gauge in gauges:
             meter, amount = self._meter(gauge), amounts.of(gauge)
-            if now < meter.believed_until and amount >= meter.refused:
-                return Refused(gauge, meter.refused_until)
+            if meter.refusal is not None and now < meter.believed_until and amount >= meter.refused:
+                return meter.refusal
             held.append(Held(meter, amount, meter.bucket(now)))
         drawn = [each.meter.draw(each.amount, each.bucket) for each in held]
         short = [(each, each.amount - had) for each, had in zip(held, drawn, strict=True) if each.amount - had > _TINY]
@@ -202,13 +243,41 @@ class Limiter:
         return None
 
     def tidy(self, *, everything: bool = False) -> None:
-        """Let the other windows have the places that have been idle for a second (or all idle ones). Call now and then."""
+        """Let the other windows have the places that have been idle for a second (or all idle ones), and tell them how much of what was
+        leased is used. Call now and then."""
         now = self._now()
+        add: dict[tuple[str, str, str, int], tuple[float, float]] = {}
         for meter in self._meters.values():
             idle = meter.places - meter.used
             if idle and (everything or now - meter.idle_since >= _IDLE_SECONDS):
                 meter.places = meter.used
                 self._store.note_count(Count(slots={meter.gauge.holder: -idle}))
+            for key, bucket, amount in meter.tell(meter.bucket(now)):
+                add[*key, bucket] = (amount + add.get((*key, bucket), (0.0, 0.0))[0], meter.gauge.leaves(bucket))
+        if add:
+            self._store.note_count(Count(add=add))
+
+    def close(self) -> None:
+        """Give back all that is leased and not in use; the window ends."""
+        for meter in self._meters.values():
+            meter.let_go()
+        self.tidy(everything=True)
+
+    def foresee(self, gauges: Sequence[Gauge], amounts: Amounts, counters: Counters) -> Refused | None:
+        """Which gauge would refuse a request now, with these counters of all windows; nothing is held."""
+        now = self._now()
+        for gauge in gauges:
+            meter, amount = self._meters.get(gauge), amounts.of(gauge)
+            lacking = amount - (0.0 if meter is None else meter.idle(now))
+            until = room_at(gauge, lacking, counters, now)
+            if lacking > _TINY and until > now:
+                return Refused(gauge, until, max(0.0, gauge.most - taken(gauge, counters, now)))
+        return None
+
+    def idle_places(self, gauge: Gauge) -> int:
+        """How many of the places that this window holds among the concurrent requests are not in use."""
+        meter = self._meters.get(gauge)
+        return 0 if meter is None else meter.places - meter.used
 
     def release(self, held: Reservation) -> None:
         """It was not sent after all."""

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from rooroute.adapters.state_picture import counted
 from rooroute.adapters.state_store import StateStore
 from rooroute.chat import ChatRequest
 from rooroute.errors import AttemptsExhausted, BudgetExceeded, Cancelled
 from rooroute.limiter import Amounts, Limiter, Reservation
 from rooroute.profiles import Budget, Defaults, Limits, Price
-from rooroute.routing.limits import Counters, Gauge, Measure, Refused, Span, Want, gauges_of, take
+from rooroute.routing.limits import (
+    Count,
+    Counters,
+    Gauge,
+    Measure,
+    Refused,
+    Span,
+    Want,
+    comes_back,
+    gauges_of,
+    take,
+    taken,
+    used,
+)
 from rooroute.scripted_provider import Answer, Fail, Hang, Step
 from tests.house import HELLO, Clock, Heard, house
 
+T = TypeVar("T")
 TWO = {"A": [Answer("A.")], "B": [Answer("B.")]}
 AT = 1_800_000_000.0
 
@@ -227,6 +243,112 @@ async def test_the_places_of_a_dead_process_are_free(tmp_path: Path) -> None:
     await two.close()
 
 
+class Shared:
+    """Counters of several windows, in memory, and a clock that they go by."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.at = AT
+
+    def now(self) -> float:
+        return self.at
+
+    async def count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
+        count, value = decide(self.counters)
+        self.note_count(count)
+        return value
+
+    def note_count(self, count: Count) -> None:
+        self.counters = counted(self.counters, count, "window")
+
+
+async def test_what_lies_unused_with_a_window_is_not_told_as_used() -> None:
+    shared = Shared()
+    windows = [Limiter(shared, shared.now) for _ in range(3)]
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_minute=50), None)
+    for number, window in enumerate(windows * 4, start=1):
+        held = await window.reserve((gauge,), Amounts())
+        assert isinstance(held, Reservation)
+        for each in windows:
+            each.tidy()
+        assert used(gauge, shared.counters, shared.at) == number
+    assert taken(gauge, shared.counters, shared.at) > 12, "and so much is leased"
+    shared.at += 30
+    for window in windows:
+        window.tidy()
+    assert taken(gauge, shared.counters, shared.at) == 12, "what lapsed is everybody's again"
+
+
+async def test_a_window_that_closes_gives_back_what_it_leased() -> None:
+    shared = Shared()
+    (gauge,) = gauges_of("profile:A", None, Budget(per_month=10.0))
+    window = Limiter(shared, shared.now)
+    for _ in range(5):
+        held = await window.reserve((gauge,), Amounts(cost=0.1))
+        assert isinstance(held, Reservation)
+        window.settle(held, Amounts(cost=0.05))
+    assert taken(gauge, shared.counters, shared.at) > 0.26
+    window.close()
+    assert taken(gauge, shared.counters, shared.at) == pytest.approx(0.25)
+    assert used(gauge, shared.counters, shared.at) == pytest.approx(0.25)
+
+
+async def test_what_a_long_answer_did_not_need_is_given_back_though_its_block_has_lapsed() -> None:
+    shared = Shared()
+    (gauge,) = gauges_of("profile:A", Limits(tokens_per_minute=1_000), None)
+    window, other = Limiter(shared, shared.now), Limiter(shared, shared.now)
+    held = await window.reserve((gauge,), Amounts(tokens=900))
+    assert isinstance(held, Reservation)
+    shared.at += 20
+    assert isinstance(await other.reserve((gauge,), Amounts(tokens=800)), Refused)
+    window.settle(held, Amounts(tokens=100))
+    window.tidy()
+    shared.at += 1
+    assert used(gauge, shared.counters, shared.at) == 100
+    assert isinstance(await other.reserve((gauge,), Amounts(tokens=800)), Reservation)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_however_windows_take_settle_and_give_back_no_more_passes_than_the_limit(seed: int) -> None:
+    """What was really used within any minute, by windows that come and go, at estimates of which less is used."""
+    chance, shared = random.Random(seed), Shared()
+    (gauge,) = gauges_of("profile:A", Limits(tokens_per_minute=1_000), None)
+    windows = [Limiter(shared, shared.now) for _ in range(4)]
+    passed: list[tuple[float, float]] = []
+    running: list[tuple[Limiter, Reservation, float]] = []
+    for _ in range(1_500):
+        shared.at += chance.expovariate(4.0)
+        window = chance.choice(windows)
+        match chance.randrange(4):
+            case 0 | 1:
+                held = await window.reserve((gauge,), Amounts(tokens=chance.randrange(10, 200)))
+                if isinstance(held, Reservation):
+                    running.append((window, held, shared.at))
+            case 2 if running:
+                window, held, began = running.pop(chance.randrange(len(running)))
+                really = float(chance.randrange(int(held.held[0].amount) + 1))
+                window.settle(held, Amounts(tokens=really))
+                passed.append((began, really))
+            case _:
+                window.tidy()
+                if chance.random() < 0.1:
+                    window.close()
+    within = [sum(amount for at, amount in passed if start - 60 < at <= start) for start, _ in passed]
+    assert max(within) <= 1_000, "never more than the limit"
+    assert max(within) > 500, "and it can be used"
+    assert min(shared.counters.used.values()) >= 0
+
+
+def test_the_next_part_comes_back_when_the_oldest_use_leaves_the_window() -> None:
+    (minute,) = gauges_of("profile:A", Limits(requests_per_minute=10), None)
+    (day,) = gauges_of("profile:A", None, Budget(per_day=1.0))
+    assert comes_back(minute, Counters(), AT) is None, "no window has begun"
+    early, late = minute.bucket(AT), minute.bucket(AT + 30)
+    counters = Counters({(*minute.key, early): 2.0, (*minute.unused_key, early): 2.0, (*minute.key, late): 1.0})
+    assert comes_back(minute, counters, AT + 31) == minute.leaves(late), "what lay unused was no use"
+    assert comes_back(day, Counters({(*day.key, day.bucket(AT)): 0.01}), AT) == (AT // 86_400 + 1) * 86_400
+
+
 _PROCESS = """
 import asyncio, sys, time
 from collections.abc import Mapping, Sequence
@@ -284,17 +406,17 @@ def test_eight_processes_pass_no_more_than_one_would(tmp_path: Path) -> None:
 def test_within_no_span_can_more_pass_than_the_limit(tmp_path: Path) -> None:
     """Whenever requests come, any window of a minute holds at most the limit."""
     (gauge,) = gauges_of("profile:A", Limits(requests_per_minute=10), None)
-    used: dict[tuple[str, str, str, int], float] = {}
+    counted_so_far: dict[tuple[str, str, str, int], float] = {}
     passed: list[float] = []
     for step in range(2_000):
         now = AT + step * 0.37
-        count, leased = take([Want(gauge, 1.0)], Counters(used), now)
+        count, leased = take([Want(gauge, 1.0)], Counters(counted_so_far), now)
         if isinstance(leased, Refused):
             assert leased.until > now
             continue
         passed.append(now)
         for key, (amount, _) in count.add.items():
-            used[key] = used.get(key, 0.0) + amount
+            counted_so_far[key] = counted_so_far.get(key, 0.0) + amount
     assert max(sum(at - 60 < each <= at for each in passed) for at in passed) <= 10
     assert len(passed) > 2_000 * 0.37 / 60 * 10 * 0.8
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import floor
+from math import ceil, floor
 from typing import Final
 
 from rooroute.profiles import Budget, Limits
@@ -22,6 +22,7 @@ _LEASED_AHEAD: Final = 8
 _SLOT_LOOK: Final = 0.5
 """Seconds after which a place among the concurrent requests is looked for again: nobody can know when one is free."""
 WARN_AT: Final = 0.8
+_TINY: Final = 1e-9
 
 
 class Measure(StrEnum):
@@ -59,6 +60,11 @@ class Gauge:
     @property
     def key(self) -> tuple[str, str, str]:
         return self.holder, self.measure.value, self.span.value
+
+    @property
+    def unused_key(self) -> tuple[str, str, str]:
+        """Where it is counted how much of what was taken lies with some process that has not used it yet."""
+        return self.holder, f"{self.measure.value}/unused", self.span.value
 
     @property
     def words(self) -> str:
@@ -132,14 +138,24 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This gauge has no room before ``until`` (UTC epoch seconds)."""
+    """This gauge has no room before ``until`` (UTC epoch seconds); ``left`` of it is not enough."""
 
     gauge: Gauge
     until: float
+    left: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """What keeps the request away, as the end of a sentence; nobody knows when a place among the concurrent ones is free."""
+        if self.gauge.measure is Measure.CONCURRENT:
+            return self.gauge.words
+        left = f"${self.left:.4f}" if self.gauge.measure is Measure.COST else f"{floor(self.left + _TINY):,}"
+        at = datetime.fromtimestamp(ceil(self.until), UTC).isoformat().replace("+00:00", "Z")
+        return f"{self.gauge.words} ({left} left, room at {at})"
 
 
 def taken(gauge: Gauge, counters: Counters, now: float) -> float:
-    """How much of a gauge is in use at ``now``."""
+    """How much of a gauge nobody else can take at ``now``: what is used, and what processes have leased ahead."""
     if gauge.measure is Measure.CONCURRENT:
         return sum(held for (holder, _), held in counters.slots.items() if holder == gauge.holder)
     return sum(amount for _, amount in _counting(gauge, counters, now))
@@ -153,6 +169,30 @@ def _counting(gauge: Gauge, counters: Counters, now: float) -> Iterator[tuple[in
         amount = counters.used.get((*gauge.key, bucket), 0.0)
         if amount:
             yield bucket, amount
+
+
+def used(gauge: Gauge, counters: Counters, now: float) -> float:
+    """How much of a gauge has been used, requests under way at their estimate."""
+    if gauge.measure is Measure.CONCURRENT:
+        return taken(gauge, counters, now)
+    return sum(amount for _, amount in _used(gauge, counters, now))
+
+
+def _used(gauge: Gauge, counters: Counters, now: float) -> Iterator[tuple[int, float]]:
+    """The buckets that count now and of which something was used, oldest first."""
+    for bucket, amount in _counting(gauge, counters, now):
+        really = amount - counters.used.get((*gauge.unused_key, bucket), 0.0)
+        if really > _TINY:
+            yield bucket, really
+
+
+def comes_back(gauge: Gauge, counters: Counters, now: float) -> float | None:
+    """When the next part of what was used comes back, and of a day's or month's budget all of it (UTC epoch seconds); None while nothing
+    is used, and for requests at once, whose end nobody knows."""
+    if gauge.measure is Measure.CONCURRENT:
+        return None
+    first = next(_used(gauge, counters, now), None)
+    return None if first is None else gauge.leaves(first[0])
 
 
 def room_at(gauge: Gauge, amount: float, counters: Counters, now: float) -> float:
@@ -169,9 +209,6 @@ def room_at(gauge: Gauge, amount: float, counters: Counters, now: float) -> floa
     return until
 
 
-_TINY: Final = 1e-9
-
-
 def take(wants: Iterable[Want], counters: Counters, now: float) -> tuple[Count, Mapping[Gauge, float] | Refused]:
     """All of what is wanted, or nothing: what to write, and how much of each gauge was leased, or who refused."""
     add: dict[tuple[str, str, str, int], tuple[float, float]] = {}
@@ -181,7 +218,7 @@ def take(wants: Iterable[Want], counters: Counters, now: float) -> tuple[Count, 
         gauge = want.gauge
         until = room_at(gauge, want.amount, counters, now)
         if until > now:
-            return Count(), Refused(gauge, until)
+            return Count(), Refused(gauge, until, max(0.0, gauge.most - taken(gauge, counters, now)))
         if gauge.measure is Measure.CONCURRENT:
             slots[gauge.holder] = int(want.amount)
             leased[gauge] = want.amount
@@ -191,6 +228,8 @@ def take(wants: Iterable[Want], counters: Counters, now: float) -> tuple[Count, 
         ahead = min(want.ahead, spare if gauge.measure is Measure.COST else floor(spare))
         bucket = gauge.bucket(now)
         add[*gauge.key, bucket] = (want.amount + ahead, gauge.leaves(bucket))
+        if ahead:
+            add[*gauge.unused_key, bucket] = (ahead, gauge.leaves(bucket))
         leased[gauge] = want.amount + ahead
     return Count(add, slots), leased
 
@@ -239,10 +278,12 @@ class Block:
         self.left -= drawn
         return drawn
 
-    def refill(self, surplus: float, bucket: int) -> None:
-        """Put in what was leased beyond the need, or was not needed after all."""
-        if bucket == self.bucket:
-            self.left += surplus
+    def refill(self, surplus: float, bucket: int) -> bool:
+        """Put in what was leased beyond the need, or was not needed after all. False where it was taken in another bucket."""
+        if bucket != self.bucket:
+            return False
+        self.left += surplus
+        return True
 
     def ahead(self, amount: float) -> float:
         """How much to lease ahead with ``amount``: more each time within one bucket, so that an idle window leases little."""
