@@ -148,6 +148,7 @@ class Backend:
         self._listeners: list[Callable[[Json], None]] = []
         self._recent = _Recent()
         self._limits: Mapping[str, Sequence[Json]] = {}
+        self._counters = Counters()
         self._store_problem: str | None = None
         self._store_tried = asyncio.Event()
         self._told: Json | None = None
@@ -184,6 +185,7 @@ class Backend:
             await self._checks.close()
         await self._parts.credentials.close()
         await self._parts.network.close()
+        self._parts.completions.limiter.close()
         await self._parts.state.close()
         self._parts.store.close()
 
@@ -279,17 +281,24 @@ class Backend:
             figures=self._recent.figures,
             last_errors=self._recent.errors,
             latest=self._recent.latest,
-            pointers=parts.window.pointers,
             quotas=parts.window.measurements.quotas,
             limits=self._limits,
+            limited=lambda profile: parts.completions.foresight.limit_on(profile, self._counters),
+            next=lambda pool, unfit: parts.completions.foresight.next(pool.id, self._counters, unfit),
         )
 
     async def _limits_now(self) -> dict[str, list[Json]]:
         """How far every limit the user set is used, by holder; nothing is read where there is none."""
-        gauges = limits_of(self._parts.config.current)
-        if not gauges:
-            return {}
-        return views.limit_rows(gauges, await self._parts.state.counters(), self._parts.ports.now())
+        parts, self._counters = self._parts, await self._counters_now()
+        idle = parts.completions.limiter.idle_places
+        return views.limit_rows(limits_of(parts.config.current), self._counters, parts.ports.now(), idle)
+
+    async def _counters_now(self) -> Counters:
+        """What all windows have taken of their limits; nothing is read where there is none."""
+        if not limits_of(self._parts.config.current):
+            return Counters()
+        self._parts.completions.limiter.tidy()
+        return await self._parts.state.counters()
 
     def _problems(self) -> list[Problem]:
         parts = self._parts
@@ -543,7 +552,8 @@ class Backend:
 
     async def dry_run(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> Json:
         """Who would answer this request now; it is not sent."""
-        return self._parts.completions.dry_run(request, options, sink)
+        counters = await self._counters_now()
+        return self._parts.completions.foresight.rehearse(request, options, counters)
 
     async def stats(self, since: float | None, group_by: str) -> Json:
         records = await self._parts.state.attempts(since or 0.0)

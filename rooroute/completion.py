@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from rooroute.attempt import Attempt, Delivery, Sink
-from rooroute.books import Books, reasons
+from rooroute.books import Books
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.errors import NotFound, Overloaded
 from rooroute.ledger import AttemptRecord
@@ -25,13 +25,13 @@ from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.redaction import redacted
 from rooroute.providers.table import dialect_for
-from rooroute.roster import Roster, cost_estimate
+from rooroute.roster import Roster
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.pool import Decision, Nobody, Use, Wait
-from rooroute.routing.rules import told as rules_told
 from rooroute.routing.settling import Ending
 from rooroute.routing.window import Window
 from rooroute.story.errand import Means, Progress, errand_of
+from rooroute.story.foresight import Foresight
 from rooroute.story.lessons import Lessons
 from rooroute.story.picking import Picking
 from rooroute.story.preparation import Preparation, Ready
@@ -55,6 +55,7 @@ class Completions:
             limiter=self.limiter,
             sent=SentRequests(),
         )
+        self.foresight = Foresight(self._means)
         self._live: dict[str, _Story] = {}
 
     async def complete(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
@@ -71,10 +72,6 @@ class Completions:
             return await story.tell()
         finally:
             del self._live[options.request_id]
-
-    def dry_run(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> dict[str, Any]:
-        """Who would answer ``request`` now, in protocol spelling; nothing is sent, nothing is kept, ``sink`` hears nothing."""
-        return _Story(self._means, request, options, sink).rehearse()
 
     def curl(self, request_id: str) -> list[str]:
         """The exact requests that were sent for one of the latest requests of this window, as commands without keys."""
@@ -234,21 +231,6 @@ class _Story:
         self._books.record_why(
             self._picking.first, self._progress.waited, self._picking.lineup().way, self._picking.switched_for
         )
-
-    def rehearse(self) -> dict[str, Any]:
-        """The first decision, told instead of done."""
-        decision = self._picking.choose()
-        way = self._picking.lineup().way
-        told = reasons(decision, way)
-        told.pop("moreCandidates", None)
-        pool, facts = self._errand.pool, self._errand.facts
-        found = {**told, "rules": rules_told(pool.rules, facts), "estimatedTokens": facts.tokens}
-        if isinstance(decision, Use):
-            profile = self._picking.configuration.profiles[decision.candidate.profile_id]
-            found["profileId"] = profile.id
-            price = cost_estimate(profile, facts, self._window.measurements.output_tokens())
-            found |= {} if price is None else {"estimatedCost": price}
-        return found
 
 
 def _without_keys(failure: Failure | None, sent: HttpRequest) -> Failure | None:

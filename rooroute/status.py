@@ -14,11 +14,11 @@ from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
 from rooroute.roster import candidate, candidates
 from rooroute.routing.candidate import Candidate
-from rooroute.routing.limits import WARN_AT, Counters, Gauge, room_at, taken
+from rooroute.routing.limits import WARN_AT, Counters, Gauge, Measure, Refused, comes_back, room_at, used
 from rooroute.routing.marks import Snapshot
 from rooroute.routing.measurements import Told
 from rooroute.routing.noticed import Noticed
-from rooroute.routing.pool import Ask, Nobody, Use, Wait, acquire
+from rooroute.routing.pool import NO_CONSENT, Decision, Nobody, NobodyKind, Use, Wait
 from rooroute.routing.shown import Shown, ShownState, shown_state
 from rooroute.unanswered import mark_json, timestamp
 
@@ -28,8 +28,9 @@ Json: TypeAlias = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Everything a status is drawn from, at ``now`` (UTC epoch seconds). ``figures``, ``last_errors`` and ``latest`` (attempts) are by profile id;
-    ``pointers`` are this window's rotations by pool id; ``quotas``
-    is what providers said is left, ``limits`` how far the user's own limits are used, by holder; ``homes`` says where each profile's secret lives."""
+    ``quotas`` is what providers said is left, ``limits`` how far the user's own limits are used, by holder, and ``limited`` which of a
+    profile's has no room for a request; ``homes`` says where each profile's secret lives. ``next`` is what would be decided of a pool's
+    next request, when these profiles (by id, each with the end of a sentence) are known not to be able to answer any."""
 
     now: float
     configuration: Configuration
@@ -39,9 +40,10 @@ class Picture:
     figures: Mapping[str, Figures] = field(default_factory=dict)
     last_errors: Mapping[str, str] = field(default_factory=dict)
     latest: Mapping[str, AttemptRecord] = field(default_factory=dict)
-    pointers: Mapping[str, str] = field(default_factory=dict)
     quotas: Callable[[str, float], Sequence[Told]] = lambda profile_id, now: ()
     limits: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+    limited: Callable[[Profile], Refused | None] = lambda profile: None
+    next: Callable[[Pool, Mapping[str, str]], Decision] = lambda pool, unfit: Nobody(NobodyKind.NO_PROFILES, None, ())
 
 
 def last_errors(records: Sequence[AttemptRecord]) -> dict[str, str]:
@@ -77,24 +79,28 @@ def _quota_json(told: Told) -> Json:
     return _present({"measure": told.measure, "limit": told.limit, "remaining": told.remaining, "resetsAt": reset})
 
 
-def limit_rows(gauges: Sequence[Gauge], counters: Counters, now: float) -> dict[str, list[Json]]:
-    """``LimitStatus`` of every gauge, by its holder."""
+def limit_rows(
+    gauges: Sequence[Gauge], counters: Counters, now: float, idle_places: Callable[[Gauge], int] = lambda gauge: 0
+) -> dict[str, list[Json]]:
+    """``LimitStatus`` of every gauge, by its holder; ``idle_places`` is what this window holds of one and does not use."""
     found: dict[str, list[Json]] = {}
     for gauge in gauges:
-        used = taken(gauge, counters, now)
+        at_once = gauge.measure is Measure.CONCURRENT
+        amount = max(0.0, used(gauge, counters, now) - (idle_places(gauge) if at_once else 0.0))
         kind, _, name = gauge.holder.partition(":")
-        full = room_at(gauge, min(1.0, gauge.most / 100), counters, now)
         row: Json = {
             "holder": kind,
             "id": name,
             "measure": gauge.measure.value,
             "span": gauge.span.value,
             "most": gauge.most,
-            "used": round(used, 6),
-            "left": round(max(0.0, gauge.most - used), 6),
-            "warning": used >= WARN_AT * gauge.most,
+            "used": round(amount, 6),
+            "left": round(max(0.0, gauge.most - amount), 6),
+            "warning": amount >= WARN_AT * gauge.most,
         }
-        found.setdefault(gauge.holder, []).append(row | ({"resetsAt": timestamp(full)} if full > now else {}))
+        full = now if at_once else room_at(gauge, min(1.0, gauge.most / 100), counters, now)
+        back = full if full > now else comes_back(gauge, counters, now)
+        found.setdefault(gauge.holder, []).append(row | ({} if back is None else {"resetsAt": timestamp(back)}))
     return found
 
 
@@ -268,6 +274,8 @@ def _as_found(picture: Picture, seen: Candidate) -> Candidate:
 def profile_status(picture: Picture, profile: Profile) -> Json:
     """One ``ProfileStatus``."""
     seen = candidate(profile, picture.credentials)
+    if (refused := picture.limited(profile)) is not None:
+        seen = replace(seen, limited_until=refused.until, limit=refused.words)
     home = picture.homes.get(profile.id, "missing")
     marked = shown_state(seen, picture.snapshot, picture.now)
     shown = _needs_attention(marked, home, seen, profile, _astray(picture, seen))
@@ -318,11 +326,7 @@ def unreadable_status(profile_id: str, problem: Problem, secret_store: str) -> J
 
 def pool_status(picture: Picture, pool: Pool) -> Json:
     """One ``PoolStatus``: who would answer now, else when somebody will."""
-    everybody = able(picture, pool)
-    ask = Ask(
-        owner="", pool_id=pool.id, strategy=pool.strategy, revert=pool.revert, pointer=picture.pointers.get(pool.id)
-    )
-    decision = acquire(ask, everybody, picture.snapshot, picture.now)
+    decision = picture.next(pool, {each.profile_id: each.excluded for each in able(picture, pool) if each.excluded})
     status: Json = {
         "id": pool.id,
         "name": pool.title,
@@ -336,11 +340,20 @@ def pool_status(picture: Picture, pool: Pool) -> Json:
         case Wait(until):
             return {**status, "state": "cooldown", "until": timestamp(until)}
         case Nobody(_, soonest, shown):
-            state = "empty" if not everybody else "cooldown" if soonest is not None else "failed"
-            first = next((each for each in shown if each.reason), None)
-            why = None if first is None or first.fault is None else first.reason
+            state = "empty" if not shown else "cooldown" if soonest is not None else "failed"
             back = None if soonest is None else timestamp(soonest)
-            return {**status, "state": state, **_present({"until": back, "reason": why})}
+            return {**status, "state": state, **_present({"until": back, "reason": _why_nobody(picture, decision)})}
+
+
+def _why_nobody(picture: Picture, nobody: Nobody) -> str | None:
+    """The trouble or the limit of the first that could answer otherwise; or that only the last resort is left, and waits for a yes."""
+    if nobody.kind is NobodyKind.CONSENT:
+        who = next(each for each, why in nobody.excluded.items() if why == NO_CONSENT)
+        return f"{picture.configuration.profiles[who].title} {NO_CONSENT}."
+    limited = nobody.kind is NobodyKind.LIMITED
+    return next(
+        (each.reason for each in nobody.shown if each.fault is not None or (limited and each.until is not None)), None
+    )
 
 
 def visible_pools(configuration: Configuration) -> Iterable[Pool]:

@@ -110,8 +110,10 @@ def unanswered(
     attempts: Sequence[AttemptRecord],
     faults: Iterable[Fault],
     hosts_lost: int,
+    pool_id: str = "",
 ) -> Unanswered:
-    """The error for a request that nobody answered. ``hosts_lost`` is how many unrelated hosts could not be reached by it."""
+    """The error for a request that nobody answered. ``hosts_lost`` is how many unrelated hosts could not be reached by it, ``pool_id``
+    the pool whose settings it went by."""
     asked = list(faults)
     data: dict[str, Any] = {
         "requestId": request_id,
@@ -125,7 +127,7 @@ def unanswered(
         data["retryAt"] = timestamp(nobody.soonest)
     if nobody.kind is NobodyKind.CONSENT:
         waiting = next(each for each, why in nobody.excluded.items() if why == NO_CONSENT)
-        data["consent"] = {"profileId": waiting}
+        data["consent"] = {"profileId": waiting, "pool": pool_id}
     resting = nobody.soonest is not None and nobody.kind not in _OWN_WORDS
     kind = AllCoolingDown if resting else _KINDS[nobody.kind]
     return kind(_sentence(kind, nobody, now, titles, attempts), **data)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,51 @@ async def test_limits_stand_in_the_status_with_what_is_left_and_warn_at_80_perce
         assert next(each for each in (await server.status())["profiles"] if each["id"] == "A")["state"] == "active"
 
 
+async def test_what_one_request_used_is_told_exactly_and_when_it_comes_back(home: dict[str, str]) -> None:
+    profiles = {"A": {"limits": {"requestsPerDay": 50}, "price": {"input": 1, "output": 1}, "budget": {"perMonth": 10}}}
+    async with public(home, TWO, profiles) as server:
+        await server.pool(profiles=["A", "B"])
+        assert "resetsAt" not in json.dumps(await server.status()), "no window has begun"
+        await server.ask()
+        limits = next(each for each in (await server.status())["profiles"] if each["id"] == "A")["limits"]
+        day, month = sorted(limits, key=lambda each: each["most"], reverse=True)
+        assert (day["used"], day["left"]) == (1, 49)
+        assert 0 < month["used"] < 0.001, "what the answer cost, not what was reserved or leased ahead"
+        now = datetime.now(UTC)
+        assert timedelta(hours=23) < datetime.fromisoformat(day["resetsAt"]) - now < timedelta(hours=26, minutes=1)
+        assert datetime.fromisoformat(month["resetsAt"]).day == 1
+
+
+async def test_who_is_at_a_limit_is_told_by_why_dry_run_and_status_with_what_is_left(home: dict[str, str]) -> None:
+    async with public(home, TWO, {"A": {"limits": {"requestsPerDay": 1}}}) as server:
+        await server.pool(profiles=["A", "B"])
+        assert (await server.ask())["profileId"] == "A"
+        (pool,) = (await server.status())["pools"]
+        assert pool["current"] == "B", "who would really answer"
+        rehearsed = await server.client.request("rooroute/dryRun", HELLO)
+        assert rehearsed["profileId"] == "B"
+        answer = await server.ask(session="another")
+        why = await server.client.request("rooroute/why", {"requestId": answer["requestId"]})
+        assert (answer["profileId"], why["because"]) == ("B", "is the first in order that can answer")
+        for told in (rehearsed, why):
+            reasons = {each["profileId"]: each.get("excludedBy") for each in told["candidates"]}
+            assert reasons["B"] is None
+            assert reasons["A"].startswith("is at the limit of 1 requests per day (0 left, room at 20")
+        shown = next(each for each in (await server.status())["profiles"] if each["id"] == "A")
+        assert shown["state"] == "active" and "0 left" in shown["reason"] and shown["until"]
+        await server.pool(profiles=["A"])
+        (alone,) = (await server.status())["pools"]
+        assert alone.get("current") is None and alone["until"] and "0 left" in alone["reason"]
+
+
+async def test_the_pools_current_is_who_its_strategy_would_choose(home: dict[str, str]) -> None:
+    profiles = {"A": {"price": {"input": 9, "output": 9}}, "B": {"price": {"input": 1, "output": 1}}}
+    async with public(home, TWO, profiles) as server:
+        await server.pool(profiles=["A", "B"], strategy="cost")
+        (pool,) = (await server.status())["pools"]
+        assert pool["current"] == (await server.ask())["profileId"] == "B"
+
+
 async def test_a_key_is_left_before_it_errs_and_its_quota_is_shown(home: dict[str, str]) -> None:
     """The provider says on a good answer that 1 of 100 requests is left."""
     headers = (
@@ -169,7 +215,10 @@ async def test_the_last_resort_asks_for_consent_through_the_protocol(home: dict[
         with pytest.raises(RpcError) as caught:
             await server.ask()
         assert (caught.value.code, caught.value.data["kind"]) == (-32016, "consentNeeded")
-        assert caught.value.data["consent"] == {"profileId": "paid"}
+        assert caught.value.data["consent"] == {"profileId": "paid", "pool": "default"}
+        with pytest.raises(RpcError) as again:
+            await server.ask(profile="A", fallback=True)
+        assert again.value.data["consent"]["pool"] == "default", "the pool whose last resort it is"
         assert (await server.ask(consent="once"))["profileId"] == "paid"
 
 

@@ -111,7 +111,7 @@ def _profile_cells(profile: Json, now: str) -> Sequence[Cell]:
 
 
 def _below(profile: Json) -> str:
-    told = (profile.get("reason"), profile.get("remedy")) if profile["state"] in {"cooldown", "failed"} else ()
+    told = (profile.get("reason"), profile.get("remedy")) if profile["state"] != "disabled" else ()
     return " ".join(text for text in (*told, _health(profile.get("health"))) if text)
 
 

@@ -74,9 +74,15 @@ class Progress:
         return sum(self.asked.values())
 
 
-def errand_of(ports: Ports, configuration: Configuration, request: ChatRequest, options: CompletionOptions) -> Errand:
-    """The errand of this request. Raises NotFound for a pool or profile that is not there."""
-    pool = pool_of(configuration, options.pool, options.profile, options.fallback, options.model)
+def errand_of(
+    ports: Ports,
+    configuration: Configuration,
+    request: ChatRequest,
+    options: CompletionOptions,
+    pool: Pool | None = None,
+) -> Errand:
+    """The errand of this request, by ``pool`` or by the one it names. Raises NotFound for a pool or profile that is not there."""
+    pool = pool or pool_of(configuration, options.pool, options.profile, options.fallback, options.model)
     return Errand(
         request=request,
         options=options,

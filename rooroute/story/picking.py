@@ -63,7 +63,7 @@ class Picking:
             return replace(candidate, excluded=progress.unfit[candidate.profile_id])
         limited = progress.limited.get(candidate.profile_id) or progress.limited.get(EVERYBODY)
         if limited is not None and limited.until > now:
-            candidate = replace(candidate, limited_until=limited.until, limit=limited.gauge.words)
+            candidate = replace(candidate, limited_until=limited.until, limit=limited.words)
         how = self._errand.pool.latency
         if how.too_slow is not None:
             seconds = measurements.first_token(candidate.profile_id, how, now)
@@ -90,7 +90,10 @@ class Picking:
         return decision
 
     def _remember(self, decision: Decision) -> None:
-        self.first = self.first or decision
+        if self.first is None or (isinstance(self.first, Use) and not self._progress.attempts):
+            self.first = (
+                decision  # whoever was chosen before was not asked: a limit stood in the way, or its key is missing
+            )
         if not isinstance(decision, Use):
             return
         if self.first is decision:
@@ -99,9 +102,9 @@ class Picking:
         if decision.pointer_lost:
             self._window.lose_pointer(self._errand.pool.id, self._errand.session)
 
-    def choose(self) -> Decision:
-        """What would be decided now; nothing is done."""
-        ask = self._wish()
+    def choose(self, *, max_wait: float | None = None) -> Decision:
+        """What would be decided now, by a request that waits for ``max_wait`` seconds (None: as this one does); nothing is done."""
+        ask = self._wish() if max_wait is None else replace(self._wish(), max_wait=max_wait)
         return choose(ask, self._short_list(ask), self.candidates, self._ports.state.snapshot(), self._ports.now())
 
     def next(self) -> str | None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from rooroute.errors import InvalidInput, OriginNotApproved, RoorouteError, SecretUnavailable
-from rooroute.limiter import NOTHING_RESERVED, Amounts, Reservation
+from rooroute.errors import InvalidInput, OriginNotApproved, SecretUnavailable
+from rooroute.limiter import NOTHING_RESERVED, Reservation
 from rooroute.portable_history import for_dialect
 from rooroute.profiles import Profile
 from rooroute.providers.dialect import HttpRequest
 from rooroute.providers.table import dialect_for, target_for
-from rooroute.roster import most_cost
-from rooroute.routing.limits import Measure, Refused
+from rooroute.roster import as_reason
 from rooroute.routing.pool import Use
-from rooroute.story.errand import EVERYBODY, Errand, Means, Progress, wanted
+from rooroute.story.errand import Errand, Means, Progress, wanted
 from rooroute.story.lessons import Lessons
 from rooroute.story.picking import Picking
+from rooroute.story.toll import toll, turn_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +45,19 @@ class Preparation:
 
     async def _reserve(self, use: Use, profile: Profile) -> Reservation | None:
         """What the attempt takes of the user's limits; None when one of them has no room: the request goes on, and nothing is marked."""
-        pool, facts, limiter = self.errand.pool, self.errand.facts, self.means.limiter
-        gauges = limiter.gauges(self.picking.configuration, pool, profile, self.errand.options.tags)
+        gauges, amounts = toll(self.means, self.errand, self.picking.configuration, profile)
         if not gauges:
             return NOTHING_RESERVED
-        usual = self.means.window.measurements.output_tokens()
-        output = usual if facts.output_tokens is None else facts.output_tokens
-        amounts = Amounts(facts.tokens + output, most_cost(profile, facts, output) or 0.0)
         try:
-            held = await limiter.reserve(gauges, amounts)
+            held = await self.means.limiter.reserve(gauges, amounts)
         except BaseException:
             await asyncio.shield(self.lessons.let_go(use))
             raise
         if isinstance(held, Reservation):
             return held
-        self.progress.limited[EVERYBODY if self._for_everybody(held, profile) else profile.id] = held
+        turn_away(self.errand, self.progress, profile, held)
         await self.lessons.let_go(use)
         return None
-
-    def _for_everybody(self, refused: Refused, profile: Profile) -> bool:
-        """Whether no other profile would be let through either. Where money is short, a cheaper one may be."""
-        gauge, tags = refused.gauge, {f"tag:{each}" for each in self.errand.options.tags if each not in profile.tags}
-        return gauge.measure is not Measure.COST and gauge.holder in {f"pool:{self.errand.pool.id}", *tags}
 
     async def _message(self, use: Use, profile: Profile, held: Reservation) -> HttpRequest | None:
         """The request for the wire; None when this profile cannot be asked after all, or has to be looked at again."""
@@ -82,7 +73,7 @@ class Preparation:
             request = wanted(self.errand, self.progress)
             return dialect.build(target, for_dialect(request, dialect.name, self.means.memory, profile.id))
         except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
-            self.progress.unfit[profile.id] = _as_reason(wrong, profile)
+            self.progress.unfit[profile.id] = as_reason(wrong, profile)
             self.progress.wrong.append(wrong)
             limiter.release(held)
             await self.lessons.let_go(use)
@@ -91,10 +82,3 @@ class Preparation:
             limiter.release(held)
             await asyncio.shield(self.lessons.let_go(use))
             raise
-
-
-def _as_reason(wrong: RoorouteError, profile: Profile) -> str:
-    """An error's sentence as the end of a sentence about the profile."""
-    told = wrong.message.rstrip(".")
-    title = f"{profile.title} "
-    return told.removeprefix(title) if told.startswith(title) else f"cannot take it: {told}"

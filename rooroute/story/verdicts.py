@@ -167,8 +167,11 @@ class Verdicts:
             nobody_could_say_it = all(isinstance(each, InvalidInput) for each in wrong)
             if nobody_could_say_it or len(wrong) == 1:
                 return wrong[0]
+        usual = self.picking.configuration.pool(None)
+        named = self.errand.pool.id in self.picking.configuration.pools
         return unanswered(
             nobody,
+            pool_id=self.errand.pool.id if named or usual is None else usual.id,
             now=self.means.ports.now(),
             request_id=self.errand.options.request_id,
             titles=titles_of(self.picking.configuration.profiles.values()),
