@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { Backend } from "./backend";
-import { defaultPool } from "./status";
 import type {
   Complete,
   Completed,
@@ -64,7 +63,7 @@ export class Completions {
       const send = (more: Partial<Complete>) =>
         this.backend.request("complete", { ...params, ...more, partialResultToken }, linked.token);
       const result = await send({}).catch(async (error: unknown) => {
-        const consent = await this.askForConsent(error, params.pool);
+        const consent = await this.askForConsent(error);
         if (!consent) throw error;
         return send({ consent });
       });
@@ -80,10 +79,10 @@ export class Completions {
   }
 
   /** Where only the last resort is left and it wants a yes: asks for it. Undefined: there is none. */
-  private async askForConsent(error: unknown, pool: string | null | undefined): Promise<Complete["consent"]> {
+  private async askForConsent(error: unknown): Promise<Complete["consent"]> {
     const data = (error as { data?: ErrorData }).data;
-    if (data?.kind !== "consentNeeded") return undefined;
-    const { profileId } = data["consent"] as { profileId: string };
+    if (data?.kind !== "consentNeeded" || !data.consent) return undefined;
+    const { profileId, pool } = data.consent;
     const status = this.backend.status;
     const name = status?.profiles.find((profile) => profile.id === profileId)?.name ?? profileId;
     const answer = await vscode.window.showWarningMessage(
@@ -94,8 +93,7 @@ export class Completions {
       "Never",
     );
     if (answer === "Never") {
-      const asked = pool ? status?.pools.find((one) => one.id === pool) : status && defaultPool(status);
-      const saved = asked?.saved;
+      const saved = status?.pools.find((one) => one.id === pool)?.saved;
       if (saved?.lastResort)
         await this.backend.request("pools/save", {
           pool: { ...saved, lastResort: { ...saved.lastResort, consent: "never" } },

@@ -168,6 +168,12 @@ export interface Completed {
 /** Whether the last resort may be used: always, only after the user said so in this session, or not at all. */
 export type Consent = "allow" | "ask" | "never";
 
+/** Whose last resort (``pool``) could answer, and which profile that is (``profileId``). */
+export interface ConsentWanted {
+  profileId: string;
+  pool: string;
+}
+
 /** ``hint_first``: the provider's time, else the configured one. ``max``: never shorter than configured. ``fixed``: exactly it. */
 export type CooldownMode = "hint_first" | "max" | "fixed";
 
@@ -266,6 +272,7 @@ export interface ErrorData {
   profiles?: Array<ErrorProfile> | null;
   attempts?: Array<Attempt> | null;
   message?: Message | null;
+  consent?: ConsentWanted | null;
   reference?: string | null;
   [more: string]: unknown;
 }

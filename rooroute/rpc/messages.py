@@ -836,6 +836,13 @@ class ErrorProfile(Shape):
     remedy: str | None = None
 
 
+class ConsentWanted(Shape):
+    """Whose last resort (``pool``) could answer, and which profile that is (``profileId``)."""
+
+    profile_id: str
+    pool: str
+
+
 class ErrorData(BaseModel):
     """``kind`` is always there; the rest where it applies. ``message`` is the partial answer where no token was given."""
 
@@ -849,5 +856,7 @@ class ErrorData(BaseModel):
     profiles: list[ErrorProfile] | None = None
     attempts: list[Attempt] | None = None
     message: Message | None = None
+    consent: ConsentWanted | None = None
+    """What only the last resort could answer waits for: ask again with ``consent``."""
     reference: str | None = None
     """Where an internal error is found in the server's log."""

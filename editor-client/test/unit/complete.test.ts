@@ -90,7 +90,7 @@ test.each([
       asked.push({ method, consent: params.consent ?? params.pool?.lastResort?.consent });
       if (method === "complete" && !params.consent)
         throw Object.assign(new Error("It wants your consent."), {
-          data: { kind: "consentNeeded", consent: { profileId: "b" } },
+          data: { kind: "consentNeeded", consent: { profileId: "b", pool: "default" } },
         });
       return { requestId: "r2", profileId: "b", attempts: [] };
     },
