@@ -21,6 +21,7 @@ from rooroute.profiles import Defaults, Pool, Profile
 from rooroute.rpc import messages as m
 from rooroute.rpc.commands import COMMANDS
 from rooroute.rpc.methods import METHODS
+from rooroute.rpc.settings_table import keys, with_descriptions
 from rooroute.version import PROTOCOL_VERSION
 
 Json = dict[str, Any]
@@ -35,6 +36,7 @@ NOTIFICATIONS: Final[Mapping[str, tuple[type[BaseModel], str]]] = {
     "rooroute/statusChanged": (m.StatusChanged, "What a user sees has changed."),
 }
 CONFIG_SCHEMA: Final = "schemas/config.json"
+SETTINGS: Final = "settings.json"
 PACKAGED: Final = Path(__file__).parents[1] / "config.schema.json"
 """The copy of ``schemas/config.json`` that goes along with the package, to be laid beside a user's configuration."""
 _REF: Final = "#/components/schemas/{model}"
@@ -95,7 +97,8 @@ def files() -> dict[str, str]:
         named = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": model.__name__, **schema}
         found[f"schemas/{model.__name__}.json"] = named
     written = {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in found.items()}
-    return {**written, CONFIG_SCHEMA: config_schema_text()}
+    table = json.dumps(settings_table(), indent=2, ensure_ascii=False) + "\n"
+    return {**written, CONFIG_SCHEMA: config_schema_text(), SETTINGS: table}
 
 
 def config_schema_text() -> str:
@@ -116,7 +119,15 @@ def config_schema_text() -> str:
         "additionalProperties": False,
         "$defs": _tidied(document["$defs"]),
     }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(with_descriptions(schema), indent=2, ensure_ascii=False) + "\n"
+
+
+def settings_table() -> Json:
+    """Every key of the configuration with its kind, what it is for, and an example."""
+    return {
+        "description": "Every key of the configuration. An entry of a list is spelled [], any name *; with is what the example needs besides.",
+        "keys": [each.row() for each in keys(json.loads(config_schema_text()))],
+    }
 
 
 def write(folder: Path) -> None:
