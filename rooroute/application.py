@@ -233,6 +233,7 @@ class Backend:
             parts.state.ledger_days = parts.config.current.defaults.ledger_days
             edited = await asyncio.to_thread(parts.config.poll)
             self._check_health()
+            parts.credentials.look_again()
             if parts.state.poll() or edited or soonest <= now:
                 parts.changed.set()
                 parts.completions.look_again()
@@ -266,6 +267,11 @@ class Backend:
             self._parts.completions.look_again()
             if self._listeners and self._told is not None:
                 await self.status()
+
+    def _edited(self) -> None:
+        """This window's user has changed something: an approval may have come with it."""
+        self._parts.credentials.look_again()
+        self._parts.changed.set()
 
     # --- status ---
 
@@ -358,7 +364,7 @@ class Backend:
         return self._saved(profile.id)
 
     def _saved(self, profile_id: str) -> Json:
-        self._parts.changed.set()
+        self._edited()
         return {"profile": self._profile_status(profile_id), "configRevision": self._parts.config.current.revision}
 
     async def duplicate_profile(self, profile_id: str, new_id: str | None) -> Json:
@@ -366,7 +372,7 @@ class Backend:
 
     async def delete_profile(self, profile_id: str, *, revision: str | None) -> Json:
         pools = await self._parts.saved.delete(profile_id, revision=revision)
-        self._parts.changed.set()
+        self._edited()
         return {"pools": list(pools), "rules": [], "configRevision": self._parts.config.current.revision}
 
     async def restore_profile(self, profile_id: str) -> Json:
@@ -375,7 +381,7 @@ class Backend:
 
     async def set_enabled(self, profile_id: str, enabled: bool) -> Json:
         await self._parts.saved.set_enabled(profile_id, enabled)
-        self._parts.changed.set()
+        self._edited()
         return {"profile": self._profile_status(profile_id)}
 
     async def reset_profile(self, profile_id: str) -> Json:
@@ -387,7 +393,7 @@ class Backend:
             return reset(seen, snapshot), None
 
         await self._parts.ports.state.update(forget)
-        self._parts.changed.set()
+        self._edited()
         return {"profile": self._profile_status(profile_id)}
 
     async def rename_profile(self, profile_id: str, new_id: str, *, revision: str | None = None) -> Json:
@@ -403,7 +409,7 @@ class Backend:
         return self._saved_pool(new_id)
 
     def _saved_pool(self, pool_id: str) -> Json:
-        self._parts.changed.set()
+        self._edited()
         saved = self._parts.config.current.pools[pool_id]
         return {
             "pool": views.pool_status(self._picture(), saved),
@@ -412,7 +418,7 @@ class Backend:
 
     async def delete_pool(self, pool_id: str, *, revision: str | None) -> Json:
         await self._parts.saved.delete_pool(pool_id, revision=revision)
-        self._parts.changed.set()
+        self._edited()
         return {"pools": [], "rules": [], "configRevision": self._parts.config.current.revision}
 
     # --- the configuration as a whole ---
@@ -423,7 +429,7 @@ class Backend:
 
     async def save_settings(self, defaults: Defaults, *, revision: str | None) -> Json:
         await self._parts.saved.save_defaults(defaults, revision=revision)
-        self._parts.changed.set()
+        self._edited()
         return await self.settings()
 
     async def import_text(
@@ -440,7 +446,7 @@ class Backend:
         found = await self._parts.moving.bring_in(text, wish)
         for each in found["profiles"]:
             each["key"] = self._parts.store.store_name if each["key"] == "keyring" else each["key"]
-        self._parts.changed.set()
+        self._edited()
         return found
 
     async def export(self, form: str) -> Json:
@@ -451,12 +457,12 @@ class Backend:
 
     async def undo(self, revision: str | None, *, expected: str | None, dry_run: bool = False) -> Json:
         found = await self._parts.moving.undo(revision, expected=expected, dry_run=dry_run)
-        self._parts.changed.set()
+        self._edited()
         return found
 
     async def restore_text(self, text: str, *, revision: str | None = None, dry_run: bool = False) -> Json:
         found = await self._parts.moving.restore(text, expected=revision, dry_run=dry_run)
-        self._parts.changed.set()
+        self._edited()
         return found
 
     async def backup(self) -> Json:

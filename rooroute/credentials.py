@@ -96,12 +96,19 @@ class Credentials:
         self._kept_for: dict[str, dict[str, str]] = {}  # origin by slot
         self._unreadable: dict[str, tuple[float, SecretUnavailable]] = {}
         self._saved_at: dict[str, str | None] = {}
+        self._barred: dict[str, tuple[Profile, str]] = {}  # who was said to be unusable, and why
         self._learnt: list[str] = []
+        self._judgements = 0
 
     @property
     def version(self) -> int:
-        """Grows whenever ``domain`` may answer differently for some profile."""
+        """Grows whenever ``domain`` or ``unusable`` may answer differently for some profile."""
         return len(self._learnt)
+
+    @property
+    def judgements(self) -> int:
+        """Grows whenever ``unusable`` may answer differently for some profile."""
+        return self._judgements
 
     def learnt(self, since: int) -> Sequence[str]:
         """Ids of the profiles of which ``domain`` may answer differently than at version ``since``."""
@@ -121,6 +128,10 @@ class Credentials:
             secrets = await self._read(profile)
         except SecretUnavailable as wrong:
             self._unreadable[profile.id] = (self._monotonic() + _QUIET, wrong)
+            self._judge(profile)
+            raise
+        except OriginNotApproved:
+            self._judge(profile)
             raise
         if is_made(profile):
             return secrets
@@ -193,10 +204,7 @@ class Credentials:
     def _from_environment(self, profile: Profile, slot: str, origin: str, text: str) -> Secret:
         name, value = reference_name(text), self._referred(text)
         if not value:
-            raise SecretUnavailable(
-                f"{profile.title} takes its key from the environment variable {name}, which is not set where rooroute runs.",
-                profileId=profile.id,
-            )
+            raise _unset(profile, text)
         self._redact(value)
         if not self._may_go(profile, slot, origin):
             raise _unapproved(profile, f"the key from {name}", origin)
@@ -222,6 +230,39 @@ class Credentials:
                     field=slot if slot == USUAL_SLOT else f"secrets.{slot}",
                 )
         return None
+
+    def unusable(self, profile: Profile) -> SecretUnavailable | OriginNotApproved | None:
+        """Why ``resolve`` would fail for want of a key or an approval, as far as that is known without reading a secret. A key that was
+        not there is looked for again after a while."""
+        self._notice_new_key(profile)
+        why = self._trouble(profile)
+        if why is None:
+            self._barred.pop(profile.id, None)
+        else:
+            self._barred[profile.id] = (profile, why.message)
+        return why
+
+    def look_again(self) -> None:
+        """Notice whose approval has come, and whose key may be looked for again."""
+        for profile, _ in list(self._barred.values()):
+            self._judge(profile)
+
+    def _judge(self, profile: Profile) -> None:
+        _, before = self._barred.get(profile.id, (profile, None))
+        why = self.unusable(profile)
+        if (why.message if why else None) != before:
+            self._judged(profile.id)
+
+    def _judged(self, profile_id: str) -> None:
+        self._judgements += 1
+        self._learnt.append(profile_id)
+
+    def _trouble(self, profile: Profile) -> SecretUnavailable | OriginNotApproved | None:
+        held = self._unreadable.get(profile.id)
+        if held is not None and profile.id in self._missing and self._monotonic() < held[0]:
+            return held[1]
+        unset = next((text for text in references_of(profile).values() if not self._referred(text)), None)
+        return self.astray(profile) if unset is None else _unset(profile, unset)
 
     def _may_go(self, profile: Profile, slot: str, origin: str) -> bool:
         """A vendor's own address and this machine need no approval; any other origin was approved when the profile was saved."""
@@ -250,6 +291,8 @@ class Credentials:
         self._kept_for.pop(profile_id, None)
         if self._keys.pop(profile_id, None) is not None:
             self._learnt.append(profile_id)
+        if self._barred.pop(profile_id, None) is not None:
+            self._judged(profile_id)
 
     def fingerprint(self, profile: Profile) -> str:
         """A keyed hash that changes with the credential or the base URL, told without reading a secret."""
@@ -303,6 +346,13 @@ def _need(profile: Profile, slot: str) -> KeyNeed:
 
 def _called(slot: str) -> str:
     return "key" if slot == USUAL_SLOT else f"secret {slot}"
+
+
+def _unset(profile: Profile, reference: str) -> SecretUnavailable:
+    return SecretUnavailable(
+        f"{profile.title} takes its key from the environment variable {reference_name(reference)}, which is not set where rooroute runs.",
+        profileId=profile.id,
+    )
 
 
 def _unapproved(profile: Profile, what: str, origin: str) -> OriginNotApproved:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from rooroute.attempt import Upstream
-from rooroute.errors import OriginNotApproved
+from rooroute.errors import OriginNotApproved, SecretUnavailable
 from rooroute.ledger import AttemptRecord
 from rooroute.profiles import Configuration, Profile
 from rooroute.routing.limits import Count, Counters
@@ -55,6 +55,9 @@ class Credentials(Protocol):
     def astray(self, profile: Profile) -> OriginNotApproved | None:
         """Why its secrets may not go where the profile points, as far as that is known without reading one; ``field`` is what mends it."""
 
+    def unusable(self, profile: Profile) -> SecretUnavailable | OriginNotApproved | None:
+        """Why ``resolve`` would fail for want of a key or an approval, as far as that is known without reading a secret."""
+
     def forget(self, profile_id: str) -> None: ...
 
     def renew(self, profile: Profile, used_at: float) -> bool:
@@ -67,7 +70,11 @@ class Credentials(Protocol):
 
     @property
     def version(self) -> int:
-        """Grows whenever ``domain`` may answer differently for some profile."""
+        """Grows whenever ``domain`` or ``unusable`` may answer differently for some profile."""
+
+    @property
+    def judgements(self) -> int:
+        """Grows whenever ``unusable`` may answer differently for some profile."""
 
     def learnt(self, since: int) -> Sequence[str]:
         """Ids of the profiles of which ``domain`` may answer differently than at version ``since``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from rooroute.chat import ChatRequest
-from rooroute.errors import NotFound
+from rooroute.errors import NotFound, RoorouteError
 from rooroute.profiles import Configuration, Pool, Profile
 from rooroute.providers.table import PROVIDERS, addressed, base_url_of, resolve_model
 from rooroute.routing.candidate import Candidate
@@ -34,15 +34,22 @@ _NOT_LED: Final[Mapping[str, Any]] = {
 
 
 class Marks(Protocol):
-    """What identifies a profile's credential and quota without reading the secret."""
+    """What is known of a profile's credential and quota without reading the secret."""
 
     def fingerprint(self, profile: Profile) -> str: ...
 
     def domain(self, profile: Profile) -> str: ...
 
+    def unusable(self, profile: Profile) -> RoorouteError | None:
+        """Why the profile cannot be asked: for want of a key or of an approval."""
+
     @property
     def version(self) -> int:
-        """Grows whenever ``domain`` may answer differently for some profile."""
+        """Grows whenever ``domain`` or ``unusable`` may answer differently for some profile."""
+
+    @property
+    def judgements(self) -> int:
+        """Grows whenever ``unusable`` may answer differently for some profile."""
 
     def learnt(self, since: int) -> Sequence[str]:
         """Ids of the profiles of which ``domain`` may answer differently than at version ``since``."""
@@ -121,9 +128,24 @@ def candidate(
         fingerprint=marks.fingerprint(profile),
         position=position,
         enabled=profile.enabled,
-        excluded=_unsuitable(profile, resolved, model, base_url) or _too_small(profile, tokens),
+        excluded=_unsuitable(profile, resolved, model, base_url)
+        or barred(profile, marks)
+        or _too_small(profile, tokens),
         last_resort=profile.last_resort,
     )
+
+
+def barred(profile: Profile, marks: Marks) -> str | None:
+    """What keeps a profile of a known provider from being asked, known without reading its key, as the end of a sentence about it."""
+    wrong = marks.unusable(profile)
+    return None if wrong is None else as_reason(wrong, profile)
+
+
+def as_reason(wrong: RoorouteError, profile: Profile) -> str:
+    """An error's sentence as the end of a sentence about the profile."""
+    told = wrong.message.rstrip(".")
+    title = f"{profile.title} "
+    return told.removeprefix(title) if told.startswith(title) else f"cannot take it: {told}"
 
 
 def _unsuitable(profile: Profile, resolved: str | None, asked: str | None, base_url: str | None) -> str | None:
@@ -192,7 +214,7 @@ class Roster:
         self._known: dict[tuple[Any, ...], Lineup] = {}
         self._configuration: Configuration | None = None
         self._credential = ""
-        self._version = 0
+        self._version = self._judgements = 0
         self._smallest: dict[str, int] = {}
 
     def lineup(self, configuration: Configuration, pool: Pool, facts: Facts = NOTHING, session: str = "") -> Lineup:
@@ -200,10 +222,12 @@ class Roster:
         given = lead(pool, facts, session)
         first = next(iter(configuration.profiles.values()), None)
         credential = self._marks.fingerprint(first) if first else ""
-        if self._configuration is not configuration or self._credential != credential:
+        same = self._configuration is configuration and self._credential == credential
+        if not same or self._judgements != self._marks.judgements:
             self._known.clear()
             self._smallest.clear()
             self._configuration, self._credential, self._version = configuration, credential, self._marks.version
+            self._judgements = self._marks.judgements
         elif self._version != self._marks.version:
             self._learn(configuration)
         tokens = facts.tokens if facts.tokens > self._smallest_window(configuration, pool) else 0

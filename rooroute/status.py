@@ -12,6 +12,7 @@ from rooroute.health_status import health_json
 from rooroute.ledger import OK, AttemptRecord, Figures, a_month
 from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
+from rooroute.providers.table import PROVIDERS, base_url_of
 from rooroute.roster import candidate, candidates
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.limits import WARN_AT, Counters, Gauge, Measure, Refused, comes_back, room_at, used
@@ -233,41 +234,45 @@ def _needs_attention(
             else "It has no key."
         )
         return Shown(profile.id, ShownState.FAILED, lack, None, "Add its key to the profile.", marks=shown.marks)
+    if astray is not None:
+        return Shown(
+            profile.id,
+            ShownState.FAILED,
+            astray.message,
+            None,
+            _MENDS.get(astray.data["field"], _ANEW),
+            marks=shown.marks,
+        )
     if candidate.excluded is not None:
         return Shown(
             profile.id, ShownState.FAILED, f"It {candidate.excluded}.", None, "Edit the profile.", marks=shown.marks
         )
-    if astray is not None:
-        return Shown(
-            profile.id, ShownState.FAILED, astray.message, None, _MENDS[astray.data["field"]], marks=shown.marks
-        )
     return shown
 
 
+_ANEW: Final = "Enter it anew, or change the address back."
 _MENDS: Final = {
     "apiKey": "Enter its key anew, or change the address back.",
     "profile.baseUrl": "Approve the address in the profile, or change it back.",
 }
 
 
-def _astray(picture: Picture, seen: Candidate) -> RoorouteError | None:
+def _astray(picture: Picture, profile: Profile) -> RoorouteError | None:
     """What keeps the profile's key from going to its address, where it has an address."""
-    if seen.excluded is not None:
+    if profile.provider not in PROVIDERS or base_url_of(profile) is None:
         return None
-    return picture.credentials.astray(picture.configuration.profiles[seen.profile_id])
+    return picture.credentials.astray(profile)
 
 
 def able(picture: Picture, pool: Pool) -> list[Candidate]:
-    """The pool's profiles as candidates for a request without needs of its own. Without a key, or with one that may not be sent, a profile
-    answers nobody; a request finds that out when it asks."""
+    """The pool's profiles as candidates for a request without needs of its own. A profile whose key was not there answers nobody; a
+    request looks for it again after a while."""
     return [_as_found(picture, each) for each in candidates(picture.configuration, pool, picture.credentials)]
 
 
 def _as_found(picture: Picture, seen: Candidate) -> Candidate:
-    if picture.homes.get(seen.profile_id) == "missing":
+    if seen.excluded is None and picture.homes.get(seen.profile_id) == "missing":
         return replace(seen, excluded="has no key")
-    if _astray(picture, seen) is not None:
-        return replace(seen, excluded="may not send its key to its address")
     return seen
 
 
@@ -278,7 +283,7 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
         seen = replace(seen, limited_until=refused.until, limit=refused.words)
     home = picture.homes.get(profile.id, "missing")
     marked = shown_state(seen, picture.snapshot, picture.now)
-    shown = _needs_attention(marked, home, seen, profile, _astray(picture, seen))
+    shown = _needs_attention(marked, home, seen, profile, _astray(picture, profile))
     used = picture.snapshot.last_selected.get(profile.id)
     figures = picture.figures.get(profile.id)
     return _present(

@@ -162,7 +162,7 @@ class Verdicts:
 
     def give_up(self, nobody: Nobody) -> RoorouteError:
         """The end of a request that nobody answered."""
-        wrong = self.progress.wrong
+        wrong = self.progress.wrong or self._known_before()
         if wrong and not self.books.attempts and len(wrong) == len(self.picking.candidates()):
             nobody_could_say_it = all(isinstance(each, InvalidInput) for each in wrong)
             if nobody_could_say_it or len(wrong) == 1:
@@ -179,6 +179,12 @@ class Verdicts:
             faults=self._faults,
             hosts_lost=self.books.hosts_lost(),
         )
+
+    def _known_before(self) -> list[RoorouteError]:
+        """What was wrong with the only profile before anything was tried."""
+        only = [self.picking.configuration.profiles[each.profile_id] for each in self.picking.candidates()[:2]]
+        found = self.means.ports.credentials.unusable(only[0]) if len(only) == 1 and only[0].enabled else None
+        return [found] if found is not None else []
 
     def cancelled(self) -> Cancelled:
         """The end of a request that the caller has called off."""

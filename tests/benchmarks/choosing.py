@@ -23,7 +23,10 @@ FACTS = Facts(tokens=1_000)
 class NoMarks:
     """What tells profiles apart, without a keyring."""
 
-    version = 0
+    version = judgements = 0
+
+    def unusable(self, profile: Profile) -> None:
+        return None
 
     def fingerprint(self, profile: Profile) -> str:
         return profile.id

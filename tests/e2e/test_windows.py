@@ -99,7 +99,9 @@ async def test_rotating_skips_who_cannot_serve_for_want_of_a_key(window: Open, p
     client = await window(KEY_A="key-A", KEY_C="key-C")
     assert (await shown(client, "B"))["state"] == "failed"
     assert await client.request("rooroute/rotate", {}) == {"from": "A", "to": "C"}
-    with pytest.raises(RpcError, match="Cannot rotate to B: B has no key"):
+    with pytest.raises(
+        RpcError, match="Cannot rotate to B: B takes its key from the environment variable KEY_B, which is not set"
+    ):
         await client.request("rooroute/rotate", {"to": "B"})
     with pytest.raises(RpcError) as caught:
         await client.request("rooroute/rotate", {"to": "nobody"})
