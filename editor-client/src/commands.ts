@@ -4,7 +4,7 @@ import { ask } from "./ask";
 import type { Backend } from "./backend";
 import { type Completions, lastRequest } from "./complete";
 import { installBackend } from "./install";
-import type { SettingsPanel } from "./panel";
+import { type SettingsPanel, showDocument } from "./panel";
 import type { ErrorData, ProfileStatus } from "./protocol";
 import { defaultPool, membersOf, secondsLeft, type Snapshot } from "./status";
 import { ago, countdown, plain } from "./words";
@@ -168,6 +168,13 @@ async function explain({ backend }: Surroundings, request?: string): Promise<voi
   await vscode.window.showTextDocument(document, { preview: true });
 }
 
+/** The configuration without secrets, in a new document. */
+async function takeOut({ backend }: Surroundings): Promise<void> {
+  const { text, leftOut } = await backend.request("export", {});
+  await showDocument(text, "yaml");
+  if (leftOut.length) void vscode.window.showInformationMessage(plain(leftOut.join(" ")));
+}
+
 async function openConfig({ backend }: Surroundings): Promise<void> {
   const { configPath } = await current(backend);
   if (!configPath)
@@ -221,6 +228,9 @@ export function registerCommands(around: Surroundings): vscode.Disposable[] {
     "rooroute.ask": () => ask(backend, around.completions),
     "rooroute.settings": () => panel.open(),
     "rooroute.config": () => openConfig(around),
+    "rooroute.import": () => panel.open({ view: "moving" }),
+    "rooroute.export": () => takeOut(around),
+    "rooroute.history": () => panel.open({ view: "moving" }),
     "rooroute.log": () => backend.log.show(),
     "rooroute.restart": () => backend.restart(),
     // Not in the palette: what buttons, links and the panel call.

@@ -18,6 +18,14 @@ export const PANEL_METHODS = [
   "pools/delete",
   "rotate",
   "dryRun",
+  "settings/get",
+  "settings/save",
+  "import",
+  "export",
+  "history",
+  "undo",
+  "backup",
+  "restore",
 ] as const satisfies readonly (keyof Methods)[];
 export type PanelMethod = (typeof PANEL_METHODS)[number];
 
@@ -31,8 +39,11 @@ export const PANEL_COMMANDS = [
 ] as const;
 export type PanelCommand = (typeof PANEL_COMMANDS)[number];
 
-/** Where the panel opens: at the list, in the wizard, or at one profile. */
-export type Destination = { view: "list" } | { view: "wizard" } | { view: "profile"; id: string };
+export const TABS = ["profiles", "pools", "limits", "general", "moving"] as const;
+export type Tab = (typeof TABS)[number];
+
+/** Where the panel opens: at the list, in the wizard, at one profile, or at one tab. */
+export type Destination = { view: "list" } | { view: "wizard" } | { view: "profile"; id: string } | { view: Tab };
 
 export type ToPanel =
   | { type: "state"; snapshot: Snapshot | undefined; backend: { kind: string; message?: string; remedy?: string } }
@@ -45,6 +56,10 @@ export type FromPanel =
   | { type: "ready" }
   | { type: "request"; n: number; method: PanelMethod; params: unknown }
   | { type: "cancel"; n: number }
+  /** A text file that the user chooses; answered with its name and text, or with nothing. */
+  | { type: "choose"; n: number }
+  /** Opens a text as a new document. */
+  | { type: "document"; language: "yaml" | "json"; content: string }
   | { type: "command"; command: PanelCommand };
 
 export type PanelRequest = <M extends PanelMethod>(

@@ -4,6 +4,8 @@ import * as vscode from "vscode";
 import type { Backend } from "./backend";
 import { type Destination, type FromPanel, PANEL_COMMANDS, PANEL_METHODS, type ToPanel } from "./messages";
 
+/** Of a file to be imported, in bytes. */
+const LARGEST = 1_000_000;
 const VIEW_TYPE = "rooroute.settings";
 
 export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSerializer {
@@ -84,6 +86,10 @@ export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSeri
         return this.running.get(message.n)?.cancel();
       case "request":
         return this.request(message);
+      case "choose":
+        return this.choose(message.n);
+      case "document":
+        return showDocument(message.content, message.language);
     }
   }
 
@@ -113,10 +119,33 @@ export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSeri
     }
   }
 
+  /** The file is on the machine that the window works on, where the configuration is too. */
+  private async choose(n: number): Promise<void> {
+    try {
+      const [file] =
+        (await vscode.window.showOpenDialog({
+          title: "Import which configuration?",
+          openLabel: "Read",
+          filters: { "Configurations": ["yaml", "yml", "json", "txt"], "All files": ["*"] },
+        })) ?? [];
+      if (!file) return this.post({ type: "answer", n });
+      const bytes = await vscode.workspace.fs.readFile(file);
+      if (bytes.byteLength > LARGEST) throw new Error("This file is larger than 1 MB; it is no configuration.");
+      const result = { name: file.path.split("/").pop() ?? "", text: new TextDecoder().decode(bytes) };
+      this.post({ type: "answer", n, result });
+    } catch (error) {
+      this.post({ type: "answer", n, error: { message: (error as Error).message } });
+    }
+  }
+
   dispose(): void {
     for (const subscription of this.subscriptions) subscription.dispose();
     this.panel?.dispose();
   }
+}
+
+export async function showDocument(content: string, language: string): Promise<void> {
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ content, language }));
 }
 
 function page(webview: vscode.Webview, media: vscode.Uri): string {

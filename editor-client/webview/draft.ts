@@ -33,6 +33,26 @@ export interface Draft {
   filter: string;
 }
 
+export const blank = (): Draft => ({
+  editing: undefined,
+  configRevision: undefined,
+  provider: undefined,
+  preset: undefined,
+  profile: { id: "", provider: "" },
+  apiKey: "",
+  secrets: new Map(),
+  pools: new Set(),
+  models: undefined,
+  modelsNote: "",
+  test: undefined,
+  wrong: new Map(),
+  typed: new Map(),
+  texts: new Map(),
+  ask: undefined,
+  busy: false,
+  filter: "",
+});
+
 export const fieldsOf = (provider: ProviderInfo): AskedField[] => provider.fields as unknown as AskedField[];
 export const presetsOf = (provider: ProviderInfo): Preset[] => provider.presets as unknown as Preset[];
 

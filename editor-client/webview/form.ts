@@ -5,7 +5,7 @@ import { described, offer, type Preset } from "../src/catalogue";
 import type { ProviderInfo } from "../src/protocol";
 import { ago } from "../src/words";
 import { entriesOf, listed } from "./conditions";
-import { type Draft, fieldsOf, idFor, KEYLESS, missing, presetsOf, valueAt, withValue } from "./draft";
+import { blank, type Draft, fieldsOf, idFor, KEYLESS, missing, presetsOf, valueAt, withValue } from "./draft";
 import { fieldFor } from "./fields";
 import { Refused, request } from "./host";
 import { read, written } from "./mapping";
@@ -14,26 +14,6 @@ import { CONTROLS } from "./profile-controls";
 import { groupsOf, MORE, type ProfileField } from "./profile-fields";
 import { begin, stagesOf } from "./trial";
 import { act, defaultPoolOf, draw, drawAndFocus, nowThere, saved, say, ui } from "./ui";
-
-const blank = (): Draft => ({
-  editing: undefined,
-  configRevision: undefined,
-  provider: undefined,
-  preset: undefined,
-  profile: { id: "", provider: "" },
-  apiKey: "",
-  secrets: new Map(),
-  pools: new Set(),
-  models: undefined,
-  modelsNote: "",
-  test: undefined,
-  wrong: new Map(),
-  typed: new Map(),
-  texts: new Map(),
-  ask: undefined,
-  busy: false,
-  filter: "",
-});
 
 async function providers(): Promise<ProviderInfo[]> {
   ui.providers ??= (await request("providers", {})).providers;

@@ -1,5 +1,5 @@
 /** The panel's line to the extension. Nothing secret is ever given to `keep`. */
-import type { FromPanel, PanelMethod, ToPanel } from "../src/messages";
+import type { FromPanel, PanelMethod, Tab, ToPanel } from "../src/messages";
 import type { Methods } from "../src/protocol";
 
 declare function acquireVsCodeApi(): {
@@ -31,6 +31,20 @@ let count = 0;
 export interface Running<M extends PanelMethod> {
   result: Promise<Methods[M]["result"]>;
   cancel(): void;
+}
+
+/** A text file that the user chooses; undefined where none is chosen. */
+export function chooseFile(): Promise<{ name: string; text: string } | undefined> {
+  const n = ++count;
+  return new Promise((resolve, reject) => {
+    const answer: Open["answer"] = ({ error, result }) => {
+      open.delete(n);
+      if (error) reject(new Refused(error.message, error.field, error.kind));
+      else resolve(result as { name: string; text: string } | undefined);
+    };
+    open.set(n, { answer, progress: undefined });
+    api.postMessage({ type: "choose", n });
+  });
 }
 
 export function start<M extends PanelMethod>(
@@ -68,7 +82,7 @@ export function hear(other: (message: ToPanel) => void): void {
 
 /** What survives a reload of the window: where the user was, nothing of what was typed. */
 export interface Kept {
-  tab: "profiles" | "pools" | "limits";
+  tab: Tab;
   filter: string;
   open: string[];
 }

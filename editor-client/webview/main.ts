@@ -9,22 +9,30 @@ import "@vscode-elements/elements/dist/vscode-single-select/index.js";
 import "@vscode-elements/elements/dist/vscode-textarea/index.js";
 import "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import { html, nothing, render, type TemplateResult } from "lit";
-import type { Destination, PanelCommand, ToPanel } from "../src/messages";
+import { type Destination, type PanelCommand, type Tab, TABS, type ToPanel } from "../src/messages";
 import { countdown } from "../src/words";
 import { form, openWizard } from "./form";
+import { generalView } from "./general";
 import { hear, keep, kept, send } from "./host";
 import { limitsView } from "./limits";
+import { movingView } from "./moving";
 import { icon } from "./parts";
 import { poolsView } from "./pools";
 import { profilesView, rotate } from "./profiles";
 import { act, draw, drawAndFocus, nowThere, paintWith, ui } from "./ui";
 
+const VIEWS: Record<Tab, () => TemplateResult> = {
+  profiles: profilesView,
+  pools: poolsView,
+  limits: limitsView,
+  general: generalView,
+  moving: movingView,
+};
+
 const root = document.getElementById("panel")!;
 const command = (name: PanelCommand) => () => send({ type: "command", command: name });
 
-const TABS = ["profiles", "pools", "limits"] as const;
-
-function tab(id: (typeof TABS)[number], label: string): TemplateResult {
+function tab(id: Tab, label: string): TemplateResult {
   const select = () => {
     ui.tab = id;
     draw();
@@ -90,7 +98,7 @@ function undoBar(): TemplateResult | typeof nothing {
     await act(undo.act);
   };
   return html`<div class="notice undo" role="status">
-    <p>${undo.name} is removed.</p>
+    <p>${undo.done}</p>
     <vscode-button id="undo" @click=${() => void take()}>Undo</vscode-button>
     <vscode-button secondary @click=${() => ((ui.undo = undefined), draw())}>Dismiss</vscode-button>
   </div>`;
@@ -124,11 +132,9 @@ function whole(): TemplateResult {
     </header>
     ${trouble()}${undoBar()}${problems()}
     <div role="tablist" class="tabs" aria-label="rooroute">
-      ${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}${tab("limits", "Limits")}
+      ${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}${tab("limits", "Limits")}${tab("general", "General")}${tab("moving", "Import, export, history")}
     </div>
-    <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">
-      ${ui.tab === "profiles" ? profilesView() : ui.tab === "pools" ? poolsView() : limitsView()}
-    </div>
+    <div id="view" role="tabpanel" aria-labelledby="tab-${ui.tab}">${VIEWS[ui.tab]()}</div>
     <footer>
       <p class="quiet">${STORES[snapshot.secretStore]}</p>
       ${snapshot.secretStore === "session" ? html`<vscode-button secondary id="keep-in-editor" @click=${command("rooroute.keepKeysInEditor")}>Keep keys in the editor</vscode-button>` : nothing}
@@ -169,6 +175,12 @@ paintWith(() => {
 
 function show(destination: Destination): void {
   if (destination.view === "wizard") void openWizard();
+  const tab = TABS.find((one) => one === destination.view);
+  if (tab) {
+    ui.draft = undefined;
+    ui.tab = tab;
+    return drawAndFocus(`#tab-${tab}`);
+  }
   if (destination.view !== "profile") return;
   ui.draft = undefined;
   ui.tab = "profiles";

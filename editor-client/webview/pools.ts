@@ -14,7 +14,7 @@ import { ownerOf, poolSettings, savePool, withoutMember } from "./settings";
 import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
 /** Whole by type: a strategy that the backend learns has to be named here. */
-const STRATEGIES: Record<Strategy, string> = {
+export const STRATEGIES: Record<Strategy, string> = {
   priority: "In order: the first that can",
   round_robin: "In turn: the one not used for longest",
   weighted: "By weight",
@@ -138,7 +138,7 @@ async function remove(pool: PoolStatus): Promise<void> {
   ui.removing = undefined;
   const before = saved(pool);
   if (!(await act(() => request("pools/delete", { id: pool.id })))) return;
-  ui.undo = { name: pool.name, act: () => request("pools/save", { pool: before }) };
+  ui.undo = { done: `${pool.name} is removed.`, act: () => request("pools/save", { pool: before }) };
   say(`The pool ${pool.name} is removed; its profiles stay.`);
 }
 

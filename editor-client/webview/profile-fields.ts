@@ -1,6 +1,6 @@
 /** What may be set of a profile beyond what its vendor asks for: a table, in groups that open. */
 import type { AskedField } from "../src/catalogue";
-import type { AuthKind, CheckKind, Profile } from "../src/protocol";
+import type { AuthKind, CheckKind, Profile, TokenEndpointAuthMethod } from "../src/protocol";
 import { LIMITING } from "./settings";
 
 export interface ProfileField extends Omit<AskedField, "kind" | "choices"> {
@@ -170,6 +170,10 @@ const KINDS: Record<AuthKind, string> = {
   "signature-command": "a program that signs each request",
 };
 
+const METHODS: Record<TokenEndpointAuthMethod, string> = {
+  client_secret_basic: "in the header",
+  client_secret_post: "in the form",
+};
 const COMMANDS: AuthKind[] = ["token-command", "signature-command"];
 const TOKENS: AuthKind[] = ["token-command", "oauth-client-credentials"];
 const CARRIED: AuthKind[] = ["key-header", "bearer", ...TOKENS];
@@ -198,6 +202,16 @@ const AUTH: [ProfileField, AuthKind[]][] = [
     ["oauth-client-credentials"],
   ],
   [{ name: "auth.clientId", label: "Client id", kind: "text" }, ["oauth-client-credentials"]],
+  [
+    {
+      name: "auth.tokenEndpointAuthMethod",
+      label: "The client's secret is told",
+      kind: "words",
+      words: METHODS,
+      none: `As usual: ${METHODS.client_secret_basic}`,
+    },
+    ["oauth-client-credentials"],
+  ],
   [{ name: "auth.scope", label: "Scope", kind: "text" }, ["oauth-client-credentials"]],
   [{ name: "auth.audience", label: "Audience", kind: "text" }, ["oauth-client-credentials"]],
   [{ name: "auth.certificate", label: "Certificate", kind: "file", help: "The path of a PEM file." }, ["mtls"]],

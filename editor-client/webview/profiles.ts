@@ -37,7 +37,7 @@ async function remove(profile: ProfileStatus): Promise<void> {
   ui.removing = undefined;
   const done = await act(() => request("profiles/delete", { id: profile.id }));
   if (!done) return;
-  ui.undo = { name: profile.name, act: () => request("profiles/restore", { id: profile.id }) };
+  ui.undo = { done: `${profile.name} is removed.`, act: () => request("profiles/restore", { id: profile.id }) };
   say(`${profile.name} is removed; it can be brought back for ten minutes.`);
 }
 

@@ -2,7 +2,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Pool, PoolStatus, Rule, Strategy } from "../src/protocol";
 import { type Condition, CONDITIONS, type Row, rowsOf, whenOf } from "./conditions";
-import { request } from "./host";
+import { fieldFor } from "./fields";
+import { Refused, request } from "./host";
 import { group, icon } from "./parts";
 import { draw, drawAndFocus, nameOf, saved, say, ui } from "./ui";
 
@@ -14,7 +15,17 @@ export interface RuleDraft {
   rule: Rule;
   rows: Row[];
   wrong: string;
+  /** The field of the rule that it is about, where it names one: "region", "when.pattern". */
+  wrongAt?: string;
 }
+
+const wrongHere = (draft: RuleDraft, names: readonly string[]): TemplateResult | typeof nothing =>
+  draft.wrong && draft.wrongAt !== undefined && names.includes(draft.wrongAt)
+    ? html`<div class="wrong" role="alert">${draft.wrong}</div>`
+    : nothing;
+
+/** What the form has a place for. */
+const PLACES = ["name", "profiles", "strategy", "region", "only"];
 
 type Save = (rules: Rule[]) => Promise<void>;
 
@@ -42,6 +53,7 @@ function close(): void {
 
 async function store(draft: RuleDraft, pool: PoolStatus, save: Save): Promise<void> {
   draft.wrong = "";
+  delete draft.wrongAt;
   try {
     const rules = [...(saved(pool).rules ?? [])];
     rules[draft.at] = { ...draft.rule, when: whenOf(draft.rows) };
@@ -50,6 +62,10 @@ async function store(draft: RuleDraft, pool: PoolStatus, save: Save): Promise<vo
     close();
   } catch (error) {
     draft.wrong = (error as Error).message;
+    const [, named] = (error instanceof Refused && /^pool\.rules\.\d+\.(.+)$/.exec(error.field ?? "")) || [];
+    const places = [...PLACES, ...draft.rows.map((row) => `when.${row.condition}`)];
+    const place = named && fieldFor(named, places);
+    if (place) draft.wrongAt = place;
     draw();
   }
 }
@@ -57,14 +73,14 @@ async function store(draft: RuleDraft, pool: PoolStatus, save: Save): Promise<vo
 function conditions(draft: RuleDraft): TemplateResult {
   return html`${draft.rows.map((row, n) => {
       const { kind, help } = CONDITIONS[row.condition];
-      return html`<div class="condition">
+      return html`<div class="condition" data-setting="when">
         <div class="field">
           <vscode-label for="rule-condition-${n}">Condition ${n + 1}</vscode-label>
           <vscode-single-select
             id="rule-condition-${n}"
             @change=${(event: Event) => ((row.condition = textIn(event) as Condition), draw())}
           >
-            ${(Object.keys(CONDITIONS) as Condition[]).map((one) => html`<vscode-option value=${one} ?selected=${one === row.condition}>${CONDITIONS[one].label}</vscode-option>`)}
+            ${(Object.keys(CONDITIONS) as Condition[]).map((one) => html`<vscode-option value=${one} data-setting=${`when.${one}`} ?selected=${one === row.condition}>${CONDITIONS[one].label}</vscode-option>`)}
           </vscode-single-select>
         </div>
         <div class="field">
@@ -75,6 +91,7 @@ function conditions(draft: RuleDraft): TemplateResult {
             @input=${(event: Event) => (row.text = textIn(event))}
           ></vscode-textfield>
           <div class="help">${help}${kind === "list" ? " Commas between several." : ""}</div>
+          ${wrongHere(draft, [`when.${row.condition}`])}
         </div>
       </div>`;
     })}
@@ -99,7 +116,7 @@ function targets(draft: RuleDraft): TemplateResult {
     draft.rule = { ...draft.rule, profiles };
     draw();
   };
-  return html`<ol class="rows" aria-label="Profiles of the rule">
+  return html`<ol class="rows" data-setting="profiles" aria-label="Profiles of the rule">
       ${chosen.map(
         (id) =>
           html`<li class="row">
@@ -136,23 +153,30 @@ function targets(draft: RuleDraft): TemplateResult {
             </div>
           </div>`
         : nothing
-    }`;
+    }
+    ${wrongHere(draft, ["profiles"])}`;
 }
 
-function editor(draft: RuleDraft, pool: PoolStatus, strategies: Record<Strategy, string>, save: Save): TemplateResult {
+export function ruleForm(
+  draft: RuleDraft,
+  pool: PoolStatus,
+  strategies: Record<Strategy, string>,
+  save: Save,
+): TemplateResult {
   const set = (what: Partial<Rule>) => void (draft.rule = { ...draft.rule, ...what });
   return html`<section class="notice form" aria-label="Rule">
-    <div class="field">
+    <div class="field" data-setting="name">
       <vscode-label for="rule-name">Name of the rule</vscode-label>
       <vscode-textfield
         id="rule-name"
         .value=${draft.rule.name}
         @input=${(event: Event) => set({ name: textIn(event).trim() })}
       ></vscode-textfield>
+      ${wrongHere(draft, ["name"])}
     </div>
     ${conditions(draft)} ${targets(draft)}
     <div class="columns">
-      <div class="field">
+      <div class="field" data-setting="strategy">
         <vscode-label for="rule-strategy">Who of them is asked</vscode-label>
         <vscode-single-select
           id="rule-strategy"
@@ -162,15 +186,16 @@ function editor(draft: RuleDraft, pool: PoolStatus, strategies: Record<Strategy,
           ${(Object.entries(strategies) as [Strategy, string][]).map(([one, words]) => html`<vscode-option value=${one} ?selected=${one === draft.rule.strategy}>${words}</vscode-option>`)}
         </vscode-single-select>
       </div>
-      <div class="field">
+      <div class="field" data-setting="region">
         <vscode-label for="rule-region">Region it never leaves</vscode-label>
         <vscode-textfield
           id="rule-region"
           .value=${draft.rule.region ?? ""}
           @input=${(event: Event) => set({ region: textIn(event).trim() || null })}
         ></vscode-textfield>
+        ${wrongHere(draft, ["region"])}
       </div>
-      <div class="field">
+      <div class="field" data-setting="only">
         <vscode-checkbox
           id="rule-only"
           label="Nobody but these"
@@ -179,7 +204,7 @@ function editor(draft: RuleDraft, pool: PoolStatus, strategies: Record<Strategy,
         ></vscode-checkbox>
       </div>
     </div>
-    ${draft.wrong ? html`<p class="bad" role="alert">${icon("error")} ${draft.wrong}</p>` : nothing}
+    ${draft.wrong && draft.wrongAt === undefined ? html`<p class="bad" role="alert">${icon("error")} ${draft.wrong}</p>` : nothing}
     <div class="buttons">
       <vscode-button id="rule-save" @click=${() => void store(draft, pool, save)}>Save rule</vscode-button>
       <vscode-button secondary @click=${close}>Cancel</vscode-button>
@@ -230,7 +255,7 @@ export function rulesOf(
     });
   const content = () =>
     html`<p class="help">The first one whose conditions are all met leads the request; else the pool does.</p>
-      <ol class="rows" aria-label="Rules of ${pool.name}">
+      <ol class="rows" data-setting="rules" aria-label="Rules of ${pool.name}">
         ${rules.map(
           (rule, n) =>
             html`<li class="row" data-rule=${rule.name}>
@@ -264,7 +289,7 @@ export function rulesOf(
       </ol>
       ${
         draft
-          ? editor(draft, pool, strategies, keep)
+          ? ruleForm(draft, pool, strategies, keep)
           : html`<div class="buttons">
               <vscode-button secondary icon="add" class="new-rule" @click=${() => open(pool, rules.length)}
                 >New rule</vscode-button

@@ -1,6 +1,6 @@
 /** What the panel shows at the moment. The backend's state is replaced whole; the rest is where the user is. */
-import type { ToPanel } from "../src/messages";
-import type { Pool, PoolStatus, ProviderInfo } from "../src/protocol";
+import type { Tab, ToPanel } from "../src/messages";
+import type { Pool, PoolStatus, ProviderInfo, Settings } from "../src/protocol";
 import type { Snapshot } from "../src/status";
 import type { Draft } from "./draft";
 import type { RuleDraft } from "./rules";
@@ -9,7 +9,7 @@ import type { TestRun } from "./trial";
 export interface Ui {
   snapshot: Snapshot | undefined;
   backend: (ToPanel & { type: "state" })["backend"];
-  tab: "profiles" | "pools" | "limits";
+  tab: Tab;
   filter: string;
   /** Profiles whose details are shown, and groups of settings by `/` and what they belong to, which no id holds. */
   open: Set<string>;
@@ -19,7 +19,8 @@ export interface Ui {
   removing: string | undefined;
   /** The profile whose key is being replaced. */
   replacing: string | undefined;
-  undo: { name: string; act: () => Promise<unknown> } | undefined;
+  /** What was done, in a sentence, and how to take it back. */
+  undo: { done: string; act: () => Promise<unknown> } | undefined;
   trouble: string | undefined;
   /** What the backend said about a field, by its owner and name. */
   wrong: Map<string, string>;
@@ -30,6 +31,8 @@ export interface Ui {
   order: Map<string, string[]>;
   providers: ProviderInfo[] | undefined;
   newPool: boolean;
+  /** What holds for all pools and profiles, as it was read last. */
+  settings: Settings | undefined;
   /** The rule being edited. */
   rule: RuleDraft | undefined;
   /** What a dry run said, in words. */
@@ -53,6 +56,7 @@ export const ui: Ui = {
   order: new Map(),
   providers: undefined,
   newPool: false,
+  settings: undefined,
   rule: undefined,
   rehearsed: undefined,
 };

@@ -133,7 +133,7 @@ defaults:
       await rules.locator(".new-rule").click();
       await rules.locator("#rule-name input").fill("broken");
       await rules.locator("#rule-save").click();
-      await rules.locator('.bad[role="alert"]').waitFor({ timeout: 20_000 });
+      await rules.locator('.form .wrong[role="alert"]', { hasText: "leads nowhere" }).waitFor({ timeout: 20_000 });
     });
 
     await test("rules, limits and every setting look right at both widths, and axe finds nothing", async () => {

@@ -1,9 +1,8 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import "./drawn";
 import type { Pool } from "../../../src/protocol";
 import { fieldFor, withValue } from "../../../webview/fields";
 import { tierOf, withoutMember, withTier } from "../../../webview/settings";
-
-vi.hoisted(() => Object.assign(globalThis, { acquireVsCodeApi: () => ({}), window: { addEventListener() {} } }));
 
 const POOL: Pool = { id: "p", profiles: ["a.b", "c"], weights: { "a.b": 2, "c": 1 }, tiers: [["a.b"], ["c"]] };
 
