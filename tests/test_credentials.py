@@ -75,3 +75,62 @@ async def test_a_reference_to_nothing_is_missing() -> None:
     with pytest.raises(SecretUnavailable, match="NOT_SET"):
         await credentials("https://here.test:443").resolve(lost)
     assert credentials().home(lost) == "missing"
+
+
+NEEDY = replace(KEPT, id="needy", provider="openai", base_url=None)
+
+
+async def test_what_keeps_a_profile_from_being_asked_is_known_without_reading_a_key() -> None:
+    assert credentials("https://here.test:443").unusable(REFERRED) is None
+    assert "approve that" in str(credentials().unusable(REFERRED))
+    unset = replace(REFERRED, api_key="${NOT_SET}")
+    assert "NOT_SET, which is not set" in str(credentials("https://here.test:443").unusable(unset))
+    assert credentials().unusable(NEEDY) is None, "nobody has looked for its key yet"
+
+
+async def test_a_key_that_was_not_there_is_looked_for_again_after_a_while() -> None:
+    now, keys = 0.0, Keys(items={})
+    known = Credentials(keys, {}, lambda profile_id, slot: None, str, lambda: now)
+    with pytest.raises(SecretUnavailable):
+        await known.resolve(NEEDY)
+    before = known.judgements
+    assert before, "whoever keeps candidates makes them anew"
+    assert "has no key" in str(known.unusable(NEEDY))
+    known.look_again()
+    assert known.judgements == before, "nothing new"
+    now = 31.0
+    known.look_again()
+    assert known.unusable(NEEDY) is None
+    assert known.judgements > before
+    keys.items["needy"] = Secret("the-key", "https://api.openai.com:443")
+    assert await known.resolve(NEEDY)
+
+
+async def test_a_key_saved_by_another_window_is_looked_for_at_once() -> None:
+    known = credentials(keys=Keys(items={}))
+    with pytest.raises(SecretUnavailable):
+        await known.resolve(NEEDY)
+    assert known.unusable(replace(NEEDY, key_saved_at="2026-01-02T00:00:00Z")) is None
+
+
+async def test_an_approval_that_comes_later_is_noticed() -> None:
+    approved: list[str] = []
+    known = Credentials(
+        Keys(), {"K": "the-key"}, lambda profile_id, slot: approved[0] if approved else None, str, lambda: 0.0
+    )
+    assert known.unusable(REFERRED)
+    approved.append("https://here.test:443")
+    before = known.judgements
+    known.look_again()
+    assert known.judgements == before + 1
+    assert known.unusable(REFERRED) is None
+
+
+async def test_a_reset_lets_a_profile_be_asked_again() -> None:
+    known = credentials(keys=Keys(items={}))
+    with pytest.raises(SecretUnavailable):
+        await known.resolve(NEEDY)
+    before = known.judgements
+    known.forget("needy")
+    assert known.unusable(NEEDY) is None
+    assert known.judgements > before

@@ -9,12 +9,15 @@ from typing import Any, cast
 
 import pytest
 
-from rooroute.errors import AllFailed, NoProfiles
+from rooroute.chat import CompletionOptions
+from rooroute.errors import AllFailed, NoProfiles, RoorouteError, SecretUnavailable
 from rooroute.profiles import Configuration, Pool, Profile
 from rooroute.roster import addressee, pool_of
+from rooroute.routing.limits import Counters
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, Step
-from tests.house import Heard, house
+from rooroute.secret import Secret
+from tests.house import HELLO, Heard, house
 
 TWO: Mapping[str, Sequence[Step]] = {"A": [Answer("A.")], "B": [Answer("B.")]}
 
@@ -85,3 +88,66 @@ async def test_two_models_behind_one_key_are_targets_of_their_own(tmp_path: Path
         pools["default"] = replace(pools["default"], profiles=("A", "B"))
         assert (await h.ask())["profileId"] == "B"
         assert (h.shown("A").state, h.shown("B").state) == (ShownState.COOLDOWN, ShownState.ACTIVE)
+
+
+async def test_a_profile_whose_variable_is_not_set_is_left_out_beforehand_and_the_record_says_why(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, TWO, profiles={"A": {"api_key": "${NOT_SET}"}}) as h:
+        told = h.completions.foresight.rehearse(HELLO, CompletionOptions(request_id=""), Counters())
+        assert told["profileId"] == "B"
+        answer = await h.ask(request_id="r")
+        assert answer["profileId"] == "B"
+        await h.state.save()
+        record = await h.state.request("r")
+        assert record is not None
+        assert record["candidates"] == [
+            {"profileId": "B", "rank": 1},
+            {
+                "profileId": "A",
+                "excludedBy": "takes its key from the environment variable NOT_SET, which is not set where rooroute runs",
+            },
+        ]
+
+
+async def test_a_key_that_is_not_there_is_looked_for_once_and_later_again(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO) as h:
+        h.keys.keys.pop("A")
+        for _ in range(3):
+            assert (await h.ask(request_id="r"))["profileId"] == "B"
+        assert h.keys.reads.count("A") == 1
+        record = await h.state.request("r")
+        assert record is not None
+        assert "has no key" in {each["profileId"]: each.get("excludedBy") for each in record["candidates"]}["A"]
+        h.clock.ahead = 31.0
+        h.credentials.look_again()
+        assert (await h.ask())["profileId"] == "B"
+        assert h.keys.reads.count("A") == 2
+
+
+async def test_a_key_bound_to_another_address_is_left_out_once_that_is_known(tmp_path: Path) -> None:
+    async with house(tmp_path, TWO) as h:
+        h.keys.keys["A"] = Secret("A", "https://elsewhere.example:443")
+        assert (await h.ask())["profileId"] == "B"
+        assert (await h.ask(request_id="r"))["profileId"] == "B"
+        assert h.keys.reads.count("A") == 1
+        record = await h.state.request("r")
+        assert record is not None
+        assert (
+            "was saved for https://elsewhere"
+            in {each["profileId"]: each.get("excludedBy") for each in record["candidates"]}["A"]
+        )
+
+
+async def test_alone_what_is_known_beforehand_is_the_error(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer()]}, profiles={"A": {"api_key": "${NOT_SET}"}}) as h:
+        for _ in range(2):
+            with pytest.raises(SecretUnavailable, match="NOT_SET"):
+                await h.ask()
+
+
+async def test_who_is_switched_off_is_not_said_to_lack_a_key(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Answer()]}, profiles={"A": {"api_key": "${NOT_SET}", "enabled": False}}) as h:
+        with pytest.raises(RoorouteError) as caught:
+            await h.ask()
+        assert not isinstance(caught.value, SecretUnavailable)
