@@ -87,7 +87,15 @@ export async function widen(session, width) {
     async () => {
       await session.page.setViewportSize({ width: viewport, height: 900 });
       const frame = await session.panel(5);
-      const got = await frame.evaluate(() => innerWidth);
+      // The panel follows its window with a delay: what it was before says nothing.
+      const got = await until(
+        "the panel has followed",
+        async () => {
+          const inner = await frame.evaluate(() => innerWidth);
+          return inner <= viewport && inner > viewport - 200 && inner;
+        },
+        10,
+      );
       if (got !== width) viewport += width - got;
       return got === width;
     },
