@@ -1,5 +1,4 @@
 import type { ModelInfo, ProviderInfo } from "./protocol";
-import { compact } from "./words";
 
 /** What the backend's provider catalogue says of a vendor's fields and presets. */
 export interface AskedField {
@@ -26,19 +25,23 @@ const dollars = (price: unknown): string => `$${Number(Number(price).toPrecision
 const range = ([from, to]: readonly unknown[]): string =>
   dollars(from) === dollars(to) ? dollars(from) : `${dollars(from)} to ${dollars(to)}`;
 
-/** What helps to choose a provider, in a line: capability, window, price, region; and which of these nobody has told. */
-export function offer(provider: ProviderInfo): string {
+/** Tokens as their sellers count them: 8.19k, 1.05M. */
+const tokens = (n: number): string => {
+  const [size, unit] = n >= 1_000_000 ? [1_000_000, "M"] : n >= 1000 ? [1000, "k"] : [1, ""];
+  return `${Number((n / size).toPrecision(3))}${unit}`;
+};
+
+/** What helps to choose a provider, a line for each: capability, window, price, region; and which of these nobody has told. */
+export function offer(provider: ProviderInfo): string[] {
   const { capabilities = [], largestWindow, price, regions } = provider;
   const told: [string, string][] = [
     ["abilities", capabilities.join(", ")],
-    ["window", largestWindow ? `up to ${compact(largestWindow)} tokens` : ""],
+    ["window", largestWindow ? `window up to ${tokens(largestWindow)} tokens` : ""],
     ["prices", price ? `${range(price.input)} in, ${range(price.output)} out per million tokens` : ""],
-    ["region", regions ?? ""],
+    ["region", regions ? `region: ${regions}` : ""],
   ];
   const missing = told.filter(([, text]) => !text).map(([name]) => name);
-  return [...told.map(([, text]) => text), missing.length ? `not known: ${missing.join(", ")}` : ""]
-    .filter(Boolean)
-    .join(" · ");
+  return [...told.map(([, text]) => text), missing.length ? `not known: ${missing.join(", ")}` : ""].filter(Boolean);
 }
 
 /** What is known of a model, in a line; what the backend has assumed comes last and is called that. */
@@ -47,8 +50,8 @@ export function described(model: ModelInfo): string {
   const can = (able: boolean | null | undefined, what: string) =>
     able === true ? what : able === false ? `no ${what}` : "";
   const parts: [keyof ModelInfo, string][] = [
-    ["contextWindow", contextWindow ? `window of ${compact(contextWindow)} tokens` : ""],
-    ["maxTokens", maxTokens ? `answers up to ${compact(maxTokens)}` : ""],
+    ["contextWindow", contextWindow ? `window of ${tokens(contextWindow)} tokens` : ""],
+    ["maxTokens", maxTokens ? `answers up to ${tokens(maxTokens)}` : ""],
     ["supportsImages", can(model.supportsImages, "images")],
     ["supportsTools", can(model.supportsTools, "tools")],
     ["supportsPromptCache", can(model.supportsPromptCache, "prompt cache")],

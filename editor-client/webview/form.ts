@@ -90,11 +90,11 @@ function catalogue(draft: Draft): TemplateResult {
       provider,
       preset: preset as Preset | undefined,
       name: preset.name,
-      note: preset.needsKey === false ? "local, no key" : provider.name,
+      note: [preset.needsKey === false ? "local, no key" : provider.name],
     })),
   ]);
   const wanted = draft.filter.toLowerCase();
-  const shown = rows.filter((row) => `${row.name} ${row.note}`.toLowerCase().includes(wanted));
+  const shown = rows.filter((row) => [row.name, ...row.note].join(" ").toLowerCase().includes(wanted));
   return html`<section class="form" aria-labelledby="form-title">
     <h1 id="form-title">Add a profile</h1>
     <p>Who answers? <span class="quiet">Step 1 of 2</span></p>
@@ -117,7 +117,7 @@ function catalogue(draft: Draft): TemplateResult {
               data-provider="${row.provider.id}${row.preset ? `/${row.preset.id}` : ""}"
               @click=${() => choose(draft, row.provider, row.preset)}
             >
-              <span>${row.name}</span> <span class="quiet">${row.note}</span>
+              <span>${row.name}</span>${row.note.map((line) => html` <span class="quiet">${line}</span>`)}
             </button>
           </li>`,
       )}
@@ -504,7 +504,7 @@ export function form(draft: Draft): TemplateResult {
       ${draft.editing === undefined ? `Add a profile: ${draft.preset?.name ?? provider.name}` : `Edit ${draft.profile.name}`}
     </h1>
     ${draft.editing === undefined ? html`<p class="quiet">Step 2 of 2</p>` : nothing}
-    ${draft.preset ? nothing : html`<p class="quiet" id="offer">${offer(provider)}</p>`}
+    ${draft.preset ? nothing : html`<p class="quiet" id="offer">${offer(provider).join(" · ")}</p>`}
     <p class="links">
       ${page ? html`<a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a>` : nothing}
       ${provider.keyPage ? html`<a href=${provider.keyPage}>Where its keys are made</a>` : nothing}
