@@ -259,6 +259,7 @@ function model(draft: Draft, field: ProfileField): TemplateResult {
         draft.models?.length
           ? html`<vscode-single-select
               id=${id}
+              label=${field.label}
               combobox
               creatable
               filter="contains"

@@ -200,7 +200,7 @@ ROWS: Final = (
                 "API key",
                 FieldKind.SECRET,
                 required=True,
-                help="For an Entra token instead, set auth in the configuration file.",
+                help="An Entra token instead is set under Authentication (auth).",
             ),
             _MODEL,
         ),

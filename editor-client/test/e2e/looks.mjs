@@ -12,6 +12,7 @@ function faultsOfLayout() {
     const style = getComputedStyle(element);
     const box = element.getBoundingClientRect();
     return (
+      element.checkVisibility() &&
       style.visibility !== "hidden" &&
       style.display !== "none" &&
       box.width > 1 &&
