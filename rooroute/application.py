@@ -211,6 +211,15 @@ class Backend:
     def configuration(self) -> Configuration:
         """What the file says, or said when it could last be read."""
         return self._parts.config.current
+    @property
+    def _secret_store(self) -> str:
+        """Where keys are kept; ``UNCHECKED`` until the keyring was tried, which may take as long as the user needs to unlock it."""
+        return self._parts.store.store_name if self._store_tried.is_set() else views.UNCHECKED
+
+    def _home(self, profile: Profile) -> str:
+        home = self._parts.credentials.home(profile)
+        return self._secret_store if home == self._parts.store.store_name else home
+
 
     async def secret_store(self) -> tuple[str, str | None]:
         """Where a typed key would be kept, and what is wrong with that place; waits until the keyring was tried."""
@@ -283,7 +292,7 @@ class Backend:
             configuration=configuration,
             snapshot=parts.ports.state.snapshot(),
             credentials=parts.credentials,
-            homes={each.id: parts.credentials.home(each) for each in configuration.profiles.values()},
+            homes={each.id: self._home(each) for each in configuration.profiles.values()},
             figures=self._recent.figures,
             last_errors=self._recent.errors,
             latest=self._recent.latest,
@@ -326,7 +335,7 @@ class Backend:
                 measured.told(each.profile_id, each.at, each.quotas)
         self._limits = await self._limits_now()
         await self._look_at_notices()
-        found = views.status(self._picture(), self._parts.store.store_name, self._problems())
+        found = views.status(self._picture(), self._secret_store, self._problems())
         found["configPath"] = str(self._parts.config.path)
         changes = views.difference(self._told, found) if self._told is not None else None
         self._told = found

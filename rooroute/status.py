@@ -25,6 +25,9 @@ from rooroute.unanswered import mark_json, timestamp
 
 Json: TypeAlias = dict[str, Any]
 
+UNCHECKED: Final = "unchecked"
+"""Where keys are kept, as long as nobody knows whether this machine's keyring can be used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

@@ -703,7 +703,7 @@ export interface ProfileStatus {
   until?: string | null;
   remedy?: string | null;
   probing?: boolean | null;
-  secret: "keyring" | "environment" | "session" | "client" | "missing" | "notNeeded";
+  secret: "keyring" | "environment" | "session" | "client" | "missing" | "notNeeded" | "unchecked";
   lastUsed?: string | null;
   lastError?: string | null;
   /** When the key was last saved, so that a client can tell its age. */
@@ -937,7 +937,8 @@ export interface Status {
   now: string;
   configRevision: string;
   stateRevision: number;
-  secretStore: "keyring" | "session" | "client";
+  /** "unchecked" until the keyring was tried, which begins by itself and may wait for the user to unlock it. */
+  secretStore: "keyring" | "session" | "client" | "unchecked";
   profiles: Array<ProfileStatus>;
   pools: Array<PoolStatus>;
   problems: Array<Problem>;
@@ -958,7 +959,7 @@ export interface StatusChanged {
   profiles: Array<ProfileStatus>;
   pools: Array<PoolStatus>;
   removed: Removed;
-  secretStore?: "keyring" | "session" | "client" | null;
+  secretStore?: "keyring" | "session" | "client" | "unchecked" | null;
   problems?: Array<Problem> | null;
   limits?: Array<LimitStatus> | null;
 }

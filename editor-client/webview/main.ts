@@ -77,6 +77,7 @@ const STORES = {
   session:
     "This machine has no keyring: keys last for this session only. Refer to an environment variable as ${NAME}, or let the editor keep them.",
   client: "Keys are kept in the editor's secret storage.",
+  unchecked: "Waiting for the operating system's keyring to answer.",
 } as const;
 
 function problems(): TemplateResult | typeof nothing {

@@ -71,6 +71,7 @@ const HOMES: Record<ProfileStatus["secret"], string> = {
   client: "in the editor's secret storage",
   missing: "missing: enter it again",
   notNeeded: "not needed",
+  unchecked: "kept where the operating system keeps keys, which has not answered yet",
 };
 
 export const secretHome = (profile: ProfileStatus): string => HOMES[profile.secret];

@@ -360,7 +360,7 @@ class ProfileStatus(Shape):
     until: Time | None = None
     remedy: str | None = None
     probing: bool | None = None
-    secret: Literal["keyring", "environment", "session", "client", "missing", "notNeeded"]
+    secret: Literal["keyring", "environment", "session", "client", "missing", "notNeeded", "unchecked"]
     last_used: Time | None = None
     last_error: str | None = None
     key_saved_at: Time | None = None
@@ -398,7 +398,8 @@ class Status(Shape):
     now: Time
     config_revision: str
     state_revision: int
-    secret_store: Literal["keyring", "session", "client"]
+    secret_store: Literal["keyring", "session", "client", "unchecked"]
+    """"unchecked" until the keyring was tried, which begins by itself and may wait for the user to unlock it."""
     profiles: list[ProfileStatus]
     pools: list[PoolStatus]
     problems: list[Problem]
@@ -424,7 +425,7 @@ class StatusChanged(Shape):
     profiles: list[ProfileStatus]
     pools: list[PoolStatus]
     removed: Removed
-    secret_store: Literal["keyring", "session", "client"] | None = None
+    secret_store: Literal["keyring", "session", "client", "unchecked"] | None = None
     problems: list[Problem] | None = None
     limits: list[LimitStatus] | None = None
 
