@@ -65,6 +65,7 @@ COMPONENTS: Final = {
     "mock-ai-api": Component(installed(".venv", "mock-ai-api"), f"{_INSTALL} mock-ai-api"),
     "vendor-sdks": Component(installed(".venv", "vendor-sdks"), f"{_INSTALL} vendor-sdks"),
     "litellm": Component(installed(".venv", "litellm"), f"{_INSTALL} litellm (740 MB)"),
+    "llama-cpp": Component(installed(".venv", "llama-cpp"), f"{_INSTALL} llama-cpp (210 MB)"),
 }
 
 

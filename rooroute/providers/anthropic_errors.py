@@ -78,6 +78,12 @@ ROWS: Final = (
         text=pattern(r"input length and `max_tokens` exceed context limit"),
         window=pattern(r"> ([\d,]+)"),
     ),
+    # What llama.cpp's server says for its own context window, in this dialect too.
+    Row(
+        Fault.CONTEXT,
+        codes=frozenset({"exceed_context_size_error"}),
+        window=pattern(r"context size \(([\d,]+)"),
+    ),
     # Thinking that another server of this dialect signed: https://github.com/NousResearch/hermes-agent/issues/24401
     Row(
         Fault.BAD_ANSWER,

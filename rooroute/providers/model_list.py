@@ -172,7 +172,8 @@ _OPENAI: Final[Sources] = {
         ("max_context_length", _tokens),  # Mistral, LM Studio
         ("context_window", _tokens),  # Groq
         ("max_model_len", _tokens),  # vLLM
-        ("meta.n_ctx_train", _tokens),  # llama.cpp
+        ("meta.n_ctx", _tokens),  # llama.cpp: what it was started with
+        ("meta.n_ctx_train", _tokens),  # llama.cpp without a model loaded, and older ones
         ("providers.0.context_length", _tokens),  # Hugging Face's router
     ),
     "max_tokens": (("top_provider.max_completion_tokens", _tokens), ("max_completion_tokens", _tokens)),

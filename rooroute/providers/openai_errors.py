@@ -34,6 +34,16 @@ def _ramp(evidence: Evidence) -> float:
 
 
 ROWS: Final = (
+    # What a model cannot take is no outage and no missing model, and another profile's may take it. llama.cpp says it with 500
+    # (https://github.com/ggml-org/llama.cpp/issues/15377), OpenRouter with 404 (https://github.com/openclaw/openclaw/issues/99078), OpenAI
+    # with 400 (https://github.com/browser-use/web-ui/issues/274).
+    Row(
+        Fault.BAD_ANSWER,
+        status=statuses(400, 404, 500),
+        text=pattern(
+            r"image input is not supported|image_url is only supported by certain models|no endpoints found that (?:support|can handle)"
+        ),
+    ),
     Row(
         Fault.QUOTA,
         codes=frozenset({"organization_spend_limit_exceeded", "project_spend_limit_exceeded"}),

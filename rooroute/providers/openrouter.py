@@ -88,7 +88,7 @@ OPENROUTER_ROWS: Final = (
     Row(
         Fault.MODEL,
         status=statuses(400, 404),
-        text=pattern(r"no (?:endpoints found|allowed providers)|not a valid model id"),
+        text=pattern(r"no endpoints found(?! that (?:support|can handle))|no allowed providers|not a valid model id"),
         per_model=True,
     ),
 )

@@ -172,9 +172,10 @@ class ResponsesDecoder(StreamDecoder):
     }
 
 
-def _place(document: Mapping[str, Any]) -> int:
+def _place(document: Mapping[str, Any]) -> object:
+    """What tells an item of the output apart: its index or, from llama.cpp's server, its id alone."""
     at = document.get("output_index")
-    return at if isinstance(at, int) else 0
+    return at if isinstance(at, int) else document.get("item_id") or mapping_of(document.get("item")).get("id")
 
 
 @dataclass(frozen=True, slots=True)

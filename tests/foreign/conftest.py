@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.e2e.conftest import config_path, home, window
-from tests.foreign import install
+from tests.foreign import install, llama_server
 from tests.foreign.processes import environment, free_port, running
 
 __all__ = ["config_path", "home", "window"]
@@ -85,4 +87,30 @@ def litellm(aimock: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     behind = {"AIMOCK": aimock, "AIMOCK_OPENAI": f"{aimock}/v1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     address = f"http://127.0.0.1:{port}"
     with running([program, *given], f"{address}/health/liveliness", folder, environment(folder, **behind)):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def llama_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's file for llama.cpp; ``llama_server.py`` says what it knows."""
+    model = tmp_path_factory.mktemp("llama-model") / f"{llama_server.NAME}.gguf"
+    program: list[str | Path] = [install.python("llama-cpp"), HERE / "llama_server.py", "write", model]
+    subprocess.run(program, env=environment(model.parent), check=True, timeout=120)
+    return model
+
+
+@contextmanager
+def llama_serving(model: str | Path, folder: Path, *, loaded: bool = True) -> Iterator[str]:
+    """The address of a llama.cpp server that takes KEYS and no other; not ``loaded``: as soon as it answers, if only that it loads."""
+    port = free_port()
+    program: list[str | Path] = [install.python("llama-cpp"), HERE / "llama_server.py", "serve", model, str(port)]
+    address = f"http://127.0.0.1:{port}"
+    with running([*program, *KEYS], f"{address}/health", folder, environment(folder), well=loaded):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def llama(llama_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a llama.cpp server with its model. It takes KEYS and no other."""
+    with llama_serving(llama_model, tmp_path_factory.mktemp("llama")) as address:
         yield address

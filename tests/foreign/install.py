@@ -78,6 +78,7 @@ PACKAGES: Final = {
     "mock-ai-api": _python_package("mock-ai-api"),
     "vendor-sdks": _python_package("vendor-sdks"),
     "litellm": _python_package("litellm", large=True),
+    "llama-cpp": _python_package("llama-cpp", large=True),
 }
 
 

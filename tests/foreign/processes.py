@@ -35,37 +35,39 @@ def environment(home: Path, **more: str) -> Mapping[str, str]:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], ready: str, folder: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """Run ``command`` until the end of the block; it has begun when the URL ``ready`` gives any answer."""
+def running(
+    command: Sequence[str | Path], ready: str, folder: Path, env: Mapping[str, str], *, well: bool = False
+) -> Iterator[None]:
+    """Run ``command`` until the end of the block; it has begun when the URL ``ready`` gives any answer (``well``: no error's)."""
     said = folder / "said.log"
     with said.open("wb") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=env, start_new_session=True
         )
     try:
-        _wait_for(process, ready, said)
+        _wait_for(process, ready, said, well)
         yield
     finally:
         _end(process)
 
 
-def _wait_for(process: subprocess.Popen[bytes], ready: str, said: Path) -> None:
+def _wait_for(process: subprocess.Popen[bytes], ready: str, said: Path, well: bool) -> None:
     for _ in range(int(_START_SECONDS / _LOOKS_EVERY)):
         with suppress(subprocess.TimeoutExpired):
             code = process.wait(_LOOKS_EVERY)
             raise AssertionError(f"it ended with {code}: {said.read_text(errors='replace')[-_LAST_WORDS:]}")
-        if _answers(ready):
+        if _answers(ready, well):
             return
     raise AssertionError(f"it did not begin: {said.read_text(errors='replace')[-_LAST_WORDS:]}")
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, well: bool) -> bool:
     try:
         with _DIRECT.open(url, timeout=5):
             return True
     except urllib.error.HTTPError as answer:
         answer.close()
-        return True
+        return not well
     except OSError:
         return False
 

@@ -561,6 +561,21 @@ ERRORS = [
     pytest.param(
         400,
         {},
+        {
+            "error": {
+                "code": 400,
+                "message": "request (1503 tokens) exceeds the available context size (256 tokens), try increasing it",
+                "type": "exceed_context_size_error",
+                "n_prompt_tokens": 1503,
+                "n_ctx": 256,
+            }
+        },
+        {"fault": Fault.CONTEXT, "max_tokens_allowed": 256},
+        id="a-prompt-too-long-for-llama-cpp",
+    ),
+    pytest.param(
+        400,
+        {},
         error(
             "invalid_request_error",
             "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, "

@@ -83,6 +83,11 @@ EXPECTED: list[tuple[str, ModelShape, Model]] = [
     ("vllm", ModelShape.OPENAI, Model(id="NousResearch/Meta-Llama-3-8B-Instruct", context_window=8192)),
     ("llama.cpp", ModelShape.OPENAI, Model(id="gemma.gguf", context_window=131_072)),
     (
+        "llama.cpp-started-with-a-window",
+        ModelShape.OPENAI,
+        Model(id="tiny", context_window=16_384, supports_images=False),
+    ),
+    (
         "anthropic",
         ModelShape.ANTHROPIC,
         Model(

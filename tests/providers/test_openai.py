@@ -354,6 +354,19 @@ ERRORS: dict[str, tuple[int, dict[str, str], Any, dict[str, Any]]] = {
         {"error": {"code": 400, "message": "the request exceeds the available context size (4096 tokens), try increasing it", "type": "exceed_context_size_error"}},
         {"fault": Fault.CONTEXT, "max_tokens_allowed": 4096},
     ),
+    "a-prompt-too-long-for-llama-cpp-as-it-says-it-now": (
+        400,
+        {},
+        {"error": {"code": 400, "message": "request (1503 tokens) exceeds the available context size (256 tokens), try increasing it", "type": "exceed_context_size_error", "n_prompt_tokens": 1503, "n_ctx": 256}},
+        {"fault": Fault.CONTEXT, "max_tokens_allowed": 256},
+    ),
+    "an-image-that-llama-cpp-s-model-cannot-see": (
+        500,
+        {},
+        {"error": {"code": 500, "message": "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", "type": "server_error"}},
+        {"fault": Fault.BAD_ANSWER, "scope": Scope.PROFILE},
+    ),
+    "an-image-that-the-model-cannot-see": (400, {}, said("Invalid content type. image_url is only supported by certain models.", None, "invalid_request_error"), {"fault": Fault.BAD_ANSWER}),
     "a-forbidden-prompt": (400, {}, said("Your request was rejected.", "content_policy_violation"), {"fault": Fault.POLICY}),
     "an-invalid-prompt": (400, {}, said("Invalid prompt: flagged.", "invalid_prompt", "invalid_request_error"), {"fault": Fault.POLICY}),
     "azure-s-filter": (

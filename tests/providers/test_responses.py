@@ -39,6 +39,7 @@ def read(name: str) -> list[Event]:
 
 ANSWERS = {
     "two_summaries_and_tools.sse": c.Answer("", "Two cities.\n\nAsk both.", (("one", {"x": 1}), ("two", {"y": 2})), (30, 40), TOOLS),
+    "llama_cpp_without_output_index.sse": c.Answer("", calls=(("get_weather", {"city": "Zürich"}), ("get_time", {})), tokens=(310, 13), end=TOOLS),
     "refusal.sse": c.Answer("I'm sorry, I cannot.", tokens=(9, 6), end=FinishReason.CONTENT_FILTER),
     "failed_by_a_rate_limit.sse": c.Answer(end=Fault.RATE_LIMIT),
     "bare_error.sse": c.Answer(end=Fault.TRANSIENT),

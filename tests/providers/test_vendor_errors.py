@@ -205,6 +205,8 @@ ERRORS: dict[str, Case] = {
         CAPACITY | {"hint": 12.0},
     ),
     "openrouter-has-nobody-for-the-model": ("openrouter", 404, {}, routed(404, "No endpoints found for foo/bar."), {"fault": Fault.MODEL, "per_model": True}),
+    "openrouter-has-nobody-who-sees-images": ("openrouter", 404, {}, routed(404, "No endpoints found that support image input"), {"fault": Fault.BAD_ANSWER}),
+    "openrouter-has-nobody-with-the-parameters": ("openrouter", 404, {}, routed(404, "No endpoints found that can handle the requested parameters."), {"fault": Fault.BAD_ANSWER}),
     "openrouter-s-provider-is-away": ("openrouter", 502, {}, routed(502, "Provider returned error", provider_name="DeepInfra", raw="upstream connect error"), {"fault": Fault.TRANSIENT, "per_model": True}),
     "openrouter-s-providers-are-all-away": ("openrouter", 503, {}, routed(503, "No provider available that meets your routing requirements"), CAPACITY),
     "openrouter-passes-a-long-prompt-s-error-on": (
