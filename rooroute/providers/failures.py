@@ -184,6 +184,7 @@ class Row:
     ``codes`` are typed codes in lower case, any of which fits; ``text`` is searched in the lower-case sentence; ``header`` is a header that
     must be there. ``hint`` replaces the usual reading of the provider's waiting time. ``window`` finds the number of tokens a context
     failure allows, in the sentence. ``retired`` and ``seals_refused`` are as in ``Failure``. ``if_`` is a condition no other field can say.
+    ``advice`` is a sentence of ours that follows the provider's where that one leaves the cause in the dark.
     """
 
     fault: Fault
@@ -200,6 +201,7 @@ class Row:
     seals_refused: bool = False
     hint: Callable[[Evidence], float | None] = field(default=lambda evidence: evidence.hint)
     window: re.Pattern[str] | None = None
+    advice: str = ""
 
     def fits(self, evidence: Evidence) -> bool:
         """Whether this row speaks of that answer."""
@@ -216,7 +218,7 @@ class Row:
         allowed = self.window.search(evidence.text) if self.window else None
         return Failure(
             fault=self.fault,
-            message=evidence.message,
+            message=f"{evidence.message.rstrip('.')}. {self.advice}" if self.advice else evidence.message,
             scope=self.scope,
             per_model=self.per_model,
             hint=self.hint(evidence) if self.fault in _WAITING else None,

@@ -145,7 +145,15 @@ ROWS: Final = (
         scope=Scope.ENDPOINT,
         per_model=True,
     ),
-    Row(Fault.TRANSIENT, codes=frozenset({"internal", "unknown", "aborted"}), scope=Scope.ENDPOINT, per_model=True),
+    # "Your input context is too long" is the cause the troubleshooting page names; the answer itself does not say so.
+    Row(
+        Fault.TRANSIENT,
+        codes=frozenset({"internal"}),
+        scope=Scope.ENDPOINT,
+        per_model=True,
+        advice="Google answers so to a prompt that is too long, too: if it repeats, shorten it or choose another model.",
+    ),
+    Row(Fault.TRANSIENT, codes=frozenset({"unknown", "aborted"}), scope=Scope.ENDPOINT, per_model=True),
     Row(Fault.OVERLOAD, status=statuses(504), scope=Scope.ENDPOINT, per_model=True),
     Row(Fault.CANCELLED, status=statuses(499)),
 )

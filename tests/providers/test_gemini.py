@@ -678,8 +678,20 @@ ERRORS = [
     pytest.param(
         500,
         error(500, "INTERNAL", "An internal error has occurred."),
-        {"fault": Fault.TRANSIENT, "scope": Scope.ENDPOINT, "per_model": True},
-        id="an-internal-error-passes",
+        {
+            "fault": Fault.TRANSIENT,
+            "scope": Scope.ENDPOINT,
+            "per_model": True,
+            "message": "An internal error has occurred. Google answers so to a prompt that is too long, too: if it repeats, "
+            "shorten it or choose another model.",
+        },
+        id="an-internal-error-passes-and-names-its-other-cause",
+    ),
+    pytest.param(
+        409,
+        error(409, "ABORTED", "The operation was aborted."),
+        {"fault": Fault.TRANSIENT, "message": "The operation was aborted."},
+        id="an-abortion-passes",
     ),
     pytest.param(
         503,
