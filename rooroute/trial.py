@@ -135,16 +135,16 @@ class Trial:
         problem = next(iter((*check_profile(self.profile), *check(self.profile))), None)
         url = base_url_of(self.profile)
         if problem is not None:
-            raise self._failed("settings", Diagnosis(Subject.ADDRESS, False, problem.message, problem.remedy or ""))
+            told = Diagnosis(Subject.ADDRESS, False, problem.message, problem.remedy or "")
+            raise self._failed("settings", told, problem.field)
         if url is None:
-            raise self._failed(
-                "settings", of_refusal(Subject.ADDRESS, f"{self.profile.title} has no base URL; add one.")
-            )
+            told = of_refusal(Subject.ADDRESS, f"{self.profile.title} has no base URL; add one.")
+            raise self._failed("settings", told, "baseUrl")
         try:
             self.proxy = self.dial.proxy_of(url, self.profile.proxy)
         except ValueError as wrong:
             words = f"The proxy cannot be used: {wrong}; mend the profile's proxy field or the proxy's variable."
-            raise self._failed("settings", of_refusal(Subject.PROXY, words)) from None
+            raise self._failed("settings", of_refusal(Subject.PROXY, words), "proxy") from None
         return url
 
     async def _connect(self, url: str) -> None:
@@ -247,14 +247,17 @@ class Trial:
     def _pass(self, name: str, found: Diagnosis) -> None:
         self._add(name, found, self.monotonic() - self._began)
 
-    def _failed(self, name: str, found: Diagnosis) -> _Stop:
-        self._add(name, found, self.monotonic() - self._began)
+    def _failed(self, name: str, found: Diagnosis, about: str | None = None) -> _Stop:
+        """``about`` is the field of the profile that is wrong."""
+        self._add(name, found, self.monotonic() - self._began, about)
         return _Stop()
 
-    def _add(self, name: str, found: Diagnosis, seconds: float) -> None:
+    def _add(self, name: str, found: Diagnosis, seconds: float, about: str | None = None) -> None:
         stage: Json = {"name": name, "ok": found.ok, "durationMs": round(seconds * 1000, 1), "detail": found.cause}
         if found.remedy:
             stage["remedy"] = found.remedy
+        if about:
+            stage["field"] = about
         self.stages.append(stage)
         self.report(dict(stage))
 

@@ -415,13 +415,22 @@ async def test_a_test_waits_no_longer_for_a_token_than_the_profile_would(bench: 
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"base_url": "ftp://x"}, {"base_url": "http://user:pass@x/"}, {"headers": {"x": "a\nb"}}, {"base_url": None}],
-    ids=["scheme", "credentials", "header", "no-address"],
+    ("change", "field"),
+    [
+        ({"base_url": "ftp://x"}, "baseUrl"),
+        ({"base_url": "http://user:pass@x/"}, "baseUrl"),
+        ({"headers": {"x": "a\nb"}}, "headers.x"),
+        ({"base_url": None}, "baseUrl"),
+        ({"proxy": "socks5://127.0.0.1:1080"}, "proxy"),
+    ],
+    ids=["scheme", "credentials", "header", "no-address", "proxy"],
 )
-async def test_a_profile_that_cannot_work_is_told_before_anything_is_sent(bench: Bench, change: Any) -> None:
+async def test_a_profile_that_cannot_work_is_told_before_anything_is_sent(
+    bench: Bench, change: Any, field: str
+) -> None:
     bench.profile = replace(bench.profile, **change)
-    assert (await bench.failure())["name"] == "settings"
+    stage = await bench.failure()
+    assert (stage["name"], stage["field"]) == ("settings", field)
 
 
 async def test_an_unknown_provider_is_refused(bench: Bench) -> None:
@@ -463,4 +472,4 @@ async def test_a_hundred_profiles_are_given_up_together(bench: Bench) -> None:
 
 
 def test_a_stage_is_what_the_protocol_says() -> None:
-    assert set(messages.Stage.model_fields) == {"name", "ok", "duration_ms", "detail", "remedy"}
+    assert set(messages.Stage.model_fields) == {"name", "ok", "duration_ms", "detail", "remedy", "field"}

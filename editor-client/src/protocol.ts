@@ -889,6 +889,8 @@ export interface Stage {
 
 /** One stage of ``profiles/test``. */
 export interface StageDone {
+  /** The field of the profile that it is about: ``healthCheck.sends``. */
+  field?: string | null;
   name: string;
   ok: boolean;
   durationMs: number;
@@ -898,6 +900,8 @@ export interface StageDone {
 }
 
 export interface Stats {
+  /** The field of the profile that it is about: ``healthCheck.sends``. */
+  field?: string | null;
   since?: string | null;
   groupBy?: "profile" | "provider" | "model" | "day" | "tag" | "pool";
 }

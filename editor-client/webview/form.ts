@@ -345,18 +345,27 @@ async function test(draft: Draft, level: "auth" | "completion" = "auth"): Promis
   const error = await done;
   if (draft.test !== run) return false;
   if (error) refused(draft, error);
+  const wrong = run.stages.find((stage) => !stage.ok && stage.field);
+  if (wrong) beside(draft, wrong.field!, [wrong.detail, wrong.remedy].filter(Boolean).join(" "));
   setTimeout(() => document.querySelector(".stages")?.scrollIntoView({ block: "nearest" }), 60);
   return run.ok === true;
 }
 
 /** Puts the backend's sentence beside the field it is about, if it is about one of ours. */
 function refused(draft: Draft, error: unknown): boolean {
-  if (!(error instanceof Refused) || !error.field || !draft.provider) return false;
-  const groups = advancedOf(draft, draft.provider);
-  const fields = [...askedOf(draft.provider), ...groups.flatMap((one) => one.fields)].map(({ name }) => name);
-  const path = fieldFor(error.field.replace(/^profile\./, ""), fields);
+  if (!(error instanceof Refused) || !error.field) return false;
+  return beside(draft, error.field.replace(/^profile\./, ""), error.message);
+}
+
+function beside(draft: Draft, named: string, sentence: string): boolean {
+  const groups = draft.provider ? advancedOf(draft, draft.provider) : [];
+  const asked = draft.provider ? askedOf(draft.provider) : [];
+  const path = fieldFor(
+    named,
+    [...asked, ...groups.flatMap((one) => one.fields)].map(({ name }) => name),
+  );
   if (path === undefined) return false;
-  draft.wrong.set(path, error.message);
+  draft.wrong.set(path, sentence);
   reveal(draft, path);
   return true;
 }
