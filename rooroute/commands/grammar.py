@@ -41,6 +41,34 @@ Change a profile; fields that are not named stay. With no option at all every fi
   rooroute profiles edit Gemini1 --ask-key
   rooroute profiles edit work --set cooldown=300 --set timeouts.firstToken=20 --set notes=
 """
+_SET: Final = """\
+Set fields of a {noun}, by their names in the configuration file; what is not named stays. rooroute settings keys lists them all.
+
+{examples}
+
+A list is written a,b,c; groups of a list a,b;c; anything may be JSON. A name with dots needs quotes only where it could be mistaken
+for a field. An empty VALUE takes the field away, as unset does.
+"""
+_SET_PROFILE: Final = _SET.format(
+    noun="profile",
+    examples="""\
+  rooroute profiles set work timeouts.idle=20 limits.requestsPerMinute=60
+  rooroute profiles set work tags=cheap,fast headers.X-Team=blue""",
+)
+_SET_POOL: Final = _SET.format(
+    noun="pool",
+    examples="""\
+  rooroute pools set coding strategy=latency latency.window=600
+  rooroute pools set coding weights.work=3 modelRoutes.gpt-4.1=work
+  rooroute pools set coding rules.review.when.mode=ask rules.review.profiles=local""",
+)
+_SETTINGS: Final = """\
+What holds where neither profile nor pool says otherwise, and for this machine as a whole: budgets by tag, retries per minute,
+how long the record of attempts is kept, when a key is old.
+
+  rooroute settings set ledgerDays=30 budgets.work.perDay=5
+  rooroute settings unset budgets.work
+"""
 _POOLS: Final = """\
 A pool is a list of profiles that stand in for each other: the first one that can answer does.
 Where no pool was saved, there is one: default, with every profile in the file's order.
@@ -106,6 +134,7 @@ def grammar(*, serve_alone: bool = False) -> Words:
     _json(status, "as JSON; with --watch a line for every change")
     _profiles(commands)
     _pools(commands)
+    _settings(commands)
     _requests(commands)
     _moving(commands)
     doctor = "find out what keeps requests from being answered"
@@ -125,6 +154,10 @@ def _profiles(commands: Group) -> None:
     edit = _add(group, "edit", "rooroute.commands.adding:edit", "change a profile", _EDIT)
     edit.add_argument("id", metavar="PROFILE")
     _fields(edit)
+    changing = _by_name(group, "profile", "PROFILE", _SET_PROFILE)
+    for one in changing:
+        told_address = "the key may go to this address, plain http too"
+        one.add_argument("--approve-origin", action="store_true", help=told_address)
     for word, summary in (
         ("remove", "remove a profile and its key; can be undone for ten minutes"),
         ("restore", "undo a removal of the last ten minutes"),
@@ -146,6 +179,53 @@ def _profiles(commands: Group) -> None:
     models.add_argument("id", metavar="PROFILE")
     models.add_argument("--refresh", action="store_true", help="ask the provider anew")
     _json(models)
+
+
+def _by_name(group: Group, noun: str, metavar: str, about: str) -> tuple[Words, Words]:
+    """``get``, ``set``, ``unset`` and ``rename``; gives those that save."""
+    here = "rooroute.commands.setting"
+    get = _add(group, "get", f"{here}:get_{noun}", f"show the fields of a {noun}, or one of them")
+    get.add_argument("id", metavar=metavar)
+    _one_field(get)
+    put = _add(group, "set", f"{here}:set_{noun}", f"set fields of a {noun}", about)
+    put.add_argument("id", metavar=metavar)
+    unset = _add(
+        group, "unset", f"{here}:unset_{noun}", f"take fields of a {noun} away: they have their defaults again"
+    )
+    unset.add_argument("id", metavar=metavar)
+    _many_fields(put, unset)
+    rename = _add(group, "rename", f"{here}:rename_{noun}", f"give a {noun} another id; what names it follows")
+    rename.add_argument("id", metavar=metavar)
+    rename.add_argument("new_id", metavar="NAME", help="what to call it")
+    _json(rename)
+    return put, unset
+
+
+def _settings(commands: Group) -> None:
+    here = "rooroute.commands.setting"
+    told = commands.add_parser("settings", help="what holds for every profile and pool", description=_SETTINGS)
+    group = _group(told)
+    _one_field(_add(group, "get", f"{here}:get_settings", "show what is set for all, or one field of it"))
+    put = _add(group, "set", f"{here}:set_settings", "set what holds for all", _SETTINGS)
+    unset = _add(group, "unset", f"{here}:unset_settings", "take fields away: they have their defaults again")
+    _many_fields(put, unset)
+    keys = _add(group, "keys", f"{here}:keys", "every key of the configuration: what it is for, and an example")
+    sections = ("profiles", "pools", "defaults")
+    keys.add_argument("section", metavar="SECTION", nargs="?", choices=sections, help=", ".join(sections))
+    _json(keys)
+
+
+def _one_field(parser: Words) -> None:
+    parser.add_argument("field", metavar="FIELD", nargs="?", help="only this one, as timeouts.idle")
+    parser.add_argument("--all", action="store_true", help="those too that are as they are by default")
+    _json(parser)
+
+
+def _many_fields(put: Words, unset: Words) -> None:
+    put.add_argument("settings", metavar="FIELD=VALUE", nargs="+", help="or FIELD VALUE, for one")
+    unset.add_argument("fields", metavar="FIELD", nargs="+", help="as timeouts.idle, or timeouts for all of them")
+    for each in (put, unset):
+        _json(each)
 
 
 def _fields(parser: Words) -> None:
@@ -182,6 +262,7 @@ def _pools(commands: Group) -> None:
         one.add_argument("--cooldown", metavar="SECONDS", help="how long to rest a profile that names no time itself")
         one.add_argument("--set", metavar="FIELD=VALUE", action="append", default=[], help=_FIELD)
         _json(one)
+    _by_name(group, "pool", "POOL", _SET_POOL)
     remove = _add(group, "remove", f"{here}:remove", "remove a pool; its profiles stay")
     remove.add_argument("id", metavar="POOL")
     _json(remove)

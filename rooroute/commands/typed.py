@@ -6,19 +6,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
-from typing import Any, Final, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, create_model
 
+from rooroute.commands import fields
 from rooroute.commands.call import Call, WrongUse
 from rooroute.errors import InvalidInput, SecretUnavailable
 from rooroute.profile_checks import check_secret
-from rooroute.profiles import Pool, Profile, camel, reference_name
+from rooroute.profiles import Defaults, Pool, Profile, reference_name
 from rooroute.rpc.validation import validated
 
 Json: TypeAlias = dict[str, Any]
-T = TypeVar("T", Profile, Pool)
+T = TypeVar("T", Profile, Pool, Defaults)
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
@@ -27,75 +27,44 @@ _LONGEST_REST: Final = 35 * 86_400.0
 _KEY_FIELDS: Final = ("apiKey", "secrets")
 _SHELLS: Final[Mapping[type, type[BaseModel]]] = {
     kind: create_model(kind.__name__, value=(kind, ...), __config__={"extra": "forbid", "hide_input_in_errors": True})
-    for kind in (Profile, Pool)
+    for kind in (Profile, Pool, Defaults)
 }
 
 
-def parsed(kind: type[T], fields: Json) -> T:
+def parsed(kind: type[T], data: Json) -> T:
     """Fields in outside spelling as a value. Raises InvalidInput naming the field and the remedy."""
     try:
-        value: T = validated(_SHELLS[kind], {"value": fields}).value  # type: ignore[attr-defined]
+        value: T = validated(_SHELLS[kind], {"value": data}).value  # type: ignore[attr-defined]
     except InvalidInput as wrong:
         field = (wrong.field or "").removeprefix("value.")
         raise InvalidInput(wrong.message.replace("value.", "", 1), field=field) from None
     return value
 
 
-def with_settings(kind: type[T], fields: Json, settings: Sequence[str]) -> Json:
-    """``fields`` with each ``FIELD=VALUE`` put in; an empty value takes the field away."""
-    changed: Json = json.loads(json.dumps(fields))
+def with_settings(kind: type[T], data: Json, settings: Sequence[str]) -> Json:
+    """``data`` with each ``FIELD=VALUE`` put in; an empty value takes the field away."""
+    changed: Json = json.loads(json.dumps(data))
     for setting in settings:
-        path, equals, text = setting.partition("=")
-        if not equals or not path:
-            raise WrongUse("--set takes FIELD=VALUE, for example --set cooldown=300.")
-        steps = path.strip().split(".")
-        if steps[0] in _KEY_FIELDS and text and reference_name(text) is None:
+        parts = fields.parted(setting)
+        if parts is None:
+            raise WrongUse("a setting is written FIELD=VALUE, for example cooldown=300.")
+        path, text = parts
+        target = fields.place(kind, path)
+        if target.steps[0] in _KEY_FIELDS and text and reference_name(text) is None:
             raise WrongUse("A key is never taken from the command line; use --ask-key, --key-stdin or --key-env NAME.")
-        _refuse_unknown(kind, steps[0])
-        _put(changed, steps, _value(kind, steps, text))
+        if text:
+            fields.put(changed, target, fields.value(target, text))
+        else:
+            fields.take_away(changed, target)
     return changed
 
 
-def _refuse_unknown(kind: type, name: str) -> None:
-    known = [camel(each) for each in get_type_hints(kind) if not each.startswith("_")]
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}."
-        raise InvalidInput(f"There is no field {name!r}; {meant}", field=name)
-
-
-def _put(fields: Json, steps: Sequence[str], value: Any) -> None:
-    *way, last = steps
-    for step in way:
-        inner = fields.setdefault(step, {})
-        if not isinstance(inner, dict):
-            raise InvalidInput(f"{step} holds no fields; set it as a whole.", field=step)
-        fields = inner
-    if value is None:
-        fields.pop(last, None)
-    else:
-        fields[last] = value
-
-
-def _value(kind: type, steps: Sequence[str], text: str) -> Any:
-    """Text where the schema wants text, a list where it wants a list; else JSON if it is any."""
-    if not text:
-        return None
-    hint = {camel(name): hint for name, hint in get_type_hints(kind).items()}.get(steps[0])
-    inner = get_args(hint)
-    wanted = (
-        inner[-1]
-        if len(steps) > 1 and get_origin(hint) is not None and issubclass(get_origin(hint) or type, Mapping)
-        else hint
-    )
-    if wanted is str or (str in get_args(wanted) and get_origin(wanted) not in (tuple, Mapping)):
-        return text
-    if get_origin(wanted) is tuple and not text.startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def without(kind: type[T], data: Json, paths: Sequence[str]) -> Json:
+    """``data`` with these fields taken away: each has its default again."""
+    changed: Json = json.loads(json.dumps(data))
+    for path in paths:
+        fields.take_away(changed, fields.place(kind, path))
+    return changed
 
 
 def key(call: Call, question: str, *, needed: bool) -> str | None:

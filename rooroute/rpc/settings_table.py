@@ -25,7 +25,7 @@ class Told:
 
 TOLD: Final[Mapping[str, Told]] = {
     "Profile.id": Told("What the profile is called in pools, rules and commands.", "main"),
-    "Profile.provider": Told("Whose API it is.", "openai"),
+    "Profile.provider": Told("Whose API it is.", "anthropic"),
     "Profile.name": Told("A longer name to show.", "My main profile"),
     "Profile.model": Told("The model it is asked for where a request names none.", "gpt-4.1"),
     "Profile.models": Told("The only models it may be asked for; none named: any.", ["gpt-4.1", "gpt-4.1-mini"]),
@@ -65,8 +65,8 @@ TOLD: Final[Mapping[str, Told]] = {
     "Auth.tokenEndpointAuthMethod": Told("How the token's address is told the client's secret.", "client_secret_post"),
     "Auth.scope": Told("What the token is to be good for.", "models.read"),
     "Auth.audience": Told("Whom the token is meant for.", "https://api.openai.com"),
-    "Auth.certificate": Told("The file of the client certificate.", "/etc/ssl/client.pem"),
-    "Auth.certificateKey": Told("The file of the certificate's key.", "/etc/ssl/client.key"),
+    "Auth.certificate": Told("The file of the client certificate.", "~/client.pem"),
+    "Auth.certificateKey": Told("The file of the certificate's key.", "~/client.key"),
     "Timeouts.connect": Told("Seconds to wait for a connection.", 5),
     "Timeouts.firstToken": Told("Seconds to wait for the first piece of an answer.", 30),
     "Timeouts.idle": Told("Seconds to wait between two pieces.", 20),
@@ -197,7 +197,7 @@ WITH: Final[Mapping[str, Json]] = {
     "profiles[].auth.certificate": {"profiles[].auth.kind": "mtls"},
     "profiles[].auth.certificateKey": {
         "profiles[].auth.kind": "mtls",
-        "profiles[].auth.certificate": "/etc/ssl/client.pem",
+        "profiles[].auth.certificate": "~/client.pem",
     },
     "profiles[].limits.burst": {"profiles[].limits.requestsPerSecond": 2.5},
     "pools[].limits.burst": {"pools[].limits.requestsPerSecond": 2.5},

@@ -49,11 +49,17 @@ def test_deeper_fields_are_reached_and_an_empty_value_takes_one_away() -> None:
     [
         (Profile, "cooldwn=3", "There is no field 'cooldwn'; did you mean cooldown?"),
         (Profile, "cooldown=soon", "cooldown must be a number."),
-        (Profile, "timeouts.first=3", "There is no field timeouts.first; remove it."),
-        (Profile, "timeouts=3", "timeouts must be an object."),
+        (Profile, "timeouts.first=3", "There is no field 'first' in timeouts; did you mean firstToken?"),
+        (
+            Profile,
+            "timeouts=3",
+            "timeouts holds connect, firstToken, idle, total: set one at a time, as timeouts.connect=…, or a JSON object.",
+        ),
         (Profile, "enabled=perhaps", "enabled must be true or false."),
-        (Profile, "id.x=3", "id holds no fields; set it as a whole."),
+        (Profile, "id.x=3", "id is one value and holds no fields."),
         (Pool, "maxWait=never", "maxWait must be a number."),
+        (Pool, "maxWait=NaN", "maxWait must be a number."),
+        (Pool, "maxWait=1e999", "maxWait must be a number."),
         (Pool, "maxAttempts=1.5", "maxAttempts must be a whole number."),
     ],
 )
@@ -72,7 +78,7 @@ def test_a_key_does_not_slip_in_as_a_setting(setting: str) -> None:
 
 @pytest.mark.parametrize("setting", ["cooldown", "=3", ""])
 def test_a_setting_without_field_or_value_is_shown_how(setting: str) -> None:
-    with pytest.raises(WrongUse, match="--set cooldown=300"):
+    with pytest.raises(WrongUse, match="FIELD=VALUE, for example cooldown=300"):
         with_settings(Profile, MINIMAL, [setting])
 
 

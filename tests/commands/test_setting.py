@@ -1,0 +1,109 @@
+"""Fields set, read, taken away and renamed by name, each command a real process."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.conftest import Shell
+
+
+async def test_a_profiles_fields_are_set_read_and_taken_away(shell: Shell) -> None:
+    await shell.save("main")
+    await shell.well(
+        "profiles", "set", "main", "timeouts.idle=20", "tags=work,cheap", "price.input=1", "price.output=2"
+    )
+    assert (await shell.well("profiles", "get", "main", "timeouts.idle")).out == "20\n"
+    assert (await shell.well("profiles", "get", "main", "timeouts.total")).out == "600\n"  # by default
+    told = (await shell.well("profiles", "get", "main")).out.splitlines()
+    assert {"timeouts.idle=20", "tags=work,cheap", "price.output=2", "apiKey=${KEY_OF_MAIN}"} <= set(told)
+    said = await shell.well("profiles", "unset", "main", "timeouts.idle", "price")
+    assert (said.out, said.err) == ("main is saved.\n", "Take it back with: rooroute undo\n")
+    text = shell.config.read_text()
+    assert "timeouts" not in text
+    assert "price" not in text
+    assert (await shell.well("profiles", "get", "main", "price")).out == ""
+
+
+async def test_a_pools_rules_are_set_by_their_names(shell: Shell) -> None:
+    await shell.save("main")
+    await shell.save("spare")
+    said = await shell("pools", "set", "coding", "strategy=latency")
+    assert said.err == "rooroute: There is no saved pool 'coding'; save it first: rooroute pools add coding PROFILE …\n"
+    await shell.well("pools", "add", "coding", "main", "spare")
+    await shell.well("pools", "set", "coding", "rules.review.when.mode=ask", "rules.review.profiles=spare")
+    assert (await shell.well("route", "Look", "--mode", "ask", "--json")).json["rule"] == "review"
+    await shell.well("pools", "unset", "coding", "rules.review")
+    assert "rule" not in (await shell.well("route", "Look", "--mode", "ask", "--json")).json
+
+
+async def test_what_holds_for_all_is_set_in_either_spelling(shell: Shell) -> None:
+    await shell.save("main")
+    await shell.well("settings", "set", "defaults.ledgerDays", "30")
+    saved = (await shell.well("settings", "set", "ledgerDays=40", "budgets.a.b.perDay=5", "--json")).json
+    assert saved["defaults"]["ledgerDays"] == 40
+    assert (await shell.well("settings", "get")).out.splitlines() == [
+        'defaults.budgets."a.b".perDay=5',
+        "defaults.ledgerDays=40",
+    ]
+    assert (await shell.well("history", "--json")).json["entries"][0]["changes"][0] == "defaults: ledgerDays 30 → 40"
+    await shell.well("settings", "unset", "budgets", "defaults.ledgerDays")
+    assert (await shell.well("settings", "get", "ledgerDays")).out == "90\n"
+    assert (await shell.well("settings", "get")).out == ""
+
+
+async def test_another_name_goes_wherever_it_was_named(shell: Shell) -> None:
+    await shell.save("main")
+    await shell.well("pools", "add", "coding", "main", "--set", "weights.main=2")
+    await shell.well("settings", "set", "pool=coding")
+    assert (await shell.well("profiles", "rename", "main", "first")).out == "The profile main is called first now.\n"
+    await shell.well("pools", "rename", "coding", "work")
+    assert (await shell.well("pools", "get", "work", "weights")).out == '{"first": 2}\n'
+    assert (await shell.well("settings", "get", "pool")).out == "work\n"
+    assert (await shell.well("chat", "Hello")).out.strip() == "main speaks."
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (
+            ("settings", "set", "ledgerDays=0"),
+            1,
+            "defaults.ledgerDays is 1 to 3,660. Choose a number of days in that range.",
+        ),
+        (("settings", "set", "ledgrDays=3"), 1, "There is no field 'ledgrDays'; did you mean ledgerDays?"),
+        (
+            ("settings", "set", "pool=nowhere"),
+            1,
+            "There is no pool nowhere; no pool is saved yet. Name one that is, or none.",
+        ),
+        (
+            ("settings", "set", "profiles.main.notes=x"),
+            2,
+            "profiles are set by name: rooroute profiles set NAME FIELD=VALUE.",
+        ),
+        (("profiles", "set", "main", "id=x"), 1, "The id is changed with: rooroute profiles rename main x"),
+        (("profiles", "set", "main", "cooldown"), 2, "a setting is written FIELD=VALUE, for example cooldown=300."),
+        (("profiles", "set", "main", "apiKey=sk-canary-1"), 2, "A key is never taken from the command line; "),
+        (("profiles", "set", "ghost", "notes=x"), 1, "There is no profile 'ghost'; the profiles are: main."),
+        (("profiles", "rename", "ghost", "x"), 1, "There is no profile ghost."),
+        (("profiles", "unset", "main", "provider"), 1, "provider is missing; add it."),
+    ],
+)
+async def test_a_wrong_word_is_told_with_its_remedy(
+    shell: Shell, words: tuple[str, ...], code: int, sentence: str
+) -> None:
+    await shell.save("main")
+    before = shell.config.read_text()
+    said = await shell(*words)
+    assert sentence in said.err
+    assert "canary" not in said.err + said.out
+    assert said.code == code
+    assert shell.config.read_text() == before
+
+
+async def test_every_key_is_listed_with_an_example(shell: Shell) -> None:
+    told = (await shell.well("settings", "keys")).out
+    assert "rules.NAME.when.mode" in told
+    assert "budgets.NAME.perDay" in told
+    only = (await shell.well("settings", "keys", "defaults", "--json")).json["keys"]
+    assert {each["path"].partition(".")[0] for each in only} == {"defaults"}
