@@ -11,11 +11,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from rooroute.errors import InvalidInput, OriginNotApproved
 from rooroute.providers.dialect import HttpRequest
+from rooroute.providers.redaction import SHORTEST_KEY
 from rooroute.secret import Secret, origin_of
 from rooroute.version import VERSION
 
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-_SHORTEST: Final = 8  # what is shorter is no key: without "local" or "none" an error could not be read any more
 _STRUCK: Final = "***"
 
 
@@ -49,7 +49,7 @@ class Message:
         return {name: _without(value, spellings) for name, value in headers.items()}
 
     def _spellings(self) -> set[str]:
-        keys = [text for text in self.spoken if len(text) >= _SHORTEST]
+        keys = [text for text in self.spoken if len(text) >= SHORTEST_KEY]
         return {each for key in keys for each in (key, quote(key, safe=""), json.dumps(key)[1:-1])}
 
 

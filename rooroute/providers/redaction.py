@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+SHORTEST_KEY: Final = 8
+"""What is shorter is no key: without "none" or "ollama", which local servers are given, an error could not be read any more."""
+
 _MESSAGE_BYTES: Final = 2048
 
 # Control, bidirectional, zero-width and tag characters: an error text is shown in terminals and editors and must not steer them.
@@ -28,7 +31,7 @@ _NAMED_KEYS: Final = re.compile(
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` without anything that looks like a key, and without the exact ``secrets``."""
     for secret in secrets:
-        if secret:
+        if len(secret) >= SHORTEST_KEY:
             text = text.replace(secret, "***")
     return _NAMED_KEYS.sub(r"\1***", _KEYS.sub("***", text))
 

@@ -158,7 +158,11 @@ def test_a_named_value_is_struck_out_whatever_it_looks_like() -> None:
         redacted("api_key: 'hunter22'; password=hunter22 and ?key=abcdefgh&b=1")
         == "api_key: '***'; password=*** and ?key=***&b=1"
     )
-    assert redacted("no such thing as tok-42", ["tok-42", ""]) == "no such thing as ***"
+
+
+def test_a_key_is_struck_out_and_a_word_that_stands_for_none_stays() -> None:
+    assert redacted("no such thing as tok-4242", ["tok-4242", ""]) == "no such thing as ***"
+    assert redacted("not found, try ollama pull first", ["ollama"]) == "not found, try ollama pull first"
 
 
 @pytest.mark.parametrize(
