@@ -227,7 +227,7 @@ def odd_key(asked: Asked) -> str | None:
 
 def _new_key(asked: Asked) -> str:
     page = f" Keys are made at {asked.row.key.page}." if asked.row.key.page else ""
-    return f"Enter a valid key: rooroute profiles edit {asked.target.profile.id}.{page}"
+    return f"Enter a valid key.{page}"
 
 
 def not_a_list(asked: Asked) -> Diagnosis:

@@ -85,6 +85,16 @@ def test(call: Call) -> int:
     return OK if all(each["ok"] for each in found.values()) else FAILED
 
 
+def _help_out(call: Call, profile_id: str, tested: Json) -> None:
+    """What helps to mend one profile that failed."""
+    if tested["ok"]:
+        return
+    if any(stage["name"] == "auth" and not stage["ok"] for stage in tested["stages"]):
+        call.terminal.remark(f"To change its key: rooroute profiles edit {profile_id} --ask-key")
+    if curl := tested.get("curl"):
+        call.terminal.remark(f"The same request without rooroute, the key in $API_KEY: {curl}")
+
+
 async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
     saved = backend.configuration.profiles.values()
     ids: Sequence[str] = call.options.ids or [each.id for each in saved if each.enabled]
@@ -106,8 +116,8 @@ async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
                 stages = found[profile_id]["stages"]
         if call.options.json:
             return
-        if not many and not found[profile_id]["ok"] and (curl := found[profile_id].get("curl")):
-            call.terminal.remark(f"The same request without rooroute, the key in $API_KEY: {curl}")
+        if not many:
+            _help_out(call, profile_id, found[profile_id])
         if many:
             call.terminal.say(f"{profile_id}: {'works' if found[profile_id]['ok'] else 'cannot be used'}")
             for stage in stages:

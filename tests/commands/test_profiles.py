@@ -71,6 +71,7 @@ async def test_testing_tells_every_stage_and_its_exit_code_tells_the_outcome(she
     assert "✓ auth" in said.out
     await shell.save("bad", Fail("invalid-key"))
     failed = await shell("profiles", "test", "bad")
+    assert "rooroute profiles edit bad --ask-key" in failed.err
     assert failed.code == 1
     assert "✗ auth" in failed.out
     assert "curl -sS" in failed.err and "$API_KEY" in failed.err
