@@ -885,23 +885,23 @@ export interface Stage {
   durationMs: number;
   detail?: string | null;
   remedy?: string | null;
+  /** The field of the profile that it is about: ``healthCheck.sends``. */
+  field?: string | null;
 }
 
 /** One stage of ``profiles/test``. */
 export interface StageDone {
-  /** The field of the profile that it is about: ``healthCheck.sends``. */
-  field?: string | null;
   name: string;
   ok: boolean;
   durationMs: number;
   detail?: string | null;
   remedy?: string | null;
+  /** The field of the profile that it is about: ``healthCheck.sends``. */
+  field?: string | null;
   kind: "stage";
 }
 
 export interface Stats {
-  /** The field of the profile that it is about: ``healthCheck.sends``. */
-  field?: string | null;
   since?: string | null;
   groupBy?: "profile" | "provider" | "model" | "day" | "tag" | "pool";
 }

@@ -487,9 +487,10 @@ class Stage(Shape):
     detail: str | None = None
     remedy: str | None = None
 
-
     field: str | None = None
     """The field of the profile that it is about: ``healthCheck.sends``."""
+
+
 class Tested(Shape):
     """``curl`` is the last request of the test as a command for a shell, the key left out as ``$API_KEY``."""
 
