@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -23,6 +23,7 @@ from rooroute.adapters.commands import Commands
 from rooroute.adapters.http_answer import Answer, finish
 from rooroute.adapters.http_failures import ON_THE_WIRE, closed, failure_of
 from rooroute.adapters.http_message import Message, reveal
+from rooroute.adapters.network import CONNECTED, Network
 from rooroute.adapters.patience import Patience
 from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import TlsFiles, tls_context
@@ -49,7 +50,17 @@ def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseT
         host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
         url = f"{'https' if proxy.secure else 'http'}://{host}:{proxy.port}"
         way = httpx.Proxy(url, auth=proxy.auth, ssl_context=tls if proxy.secure else None)
-    return Lanes(lambda: httpx.AsyncHTTPTransport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False))
+
+    return Lanes(lambda: _Transport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False))
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """httpx's own, over connections of ours: httpcore takes another network (https://www.encode.io/httpcore/network-backends/), and httpx
+    has no parameter to pass it on."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._pool._network_backend = Network()  # noqa: SLF001
 
 
 class _Lane:
@@ -129,7 +140,6 @@ class Upstream:
         self._transports: dict[tuple[Proxy | None, TlsFiles | None], httpx.AsyncBaseTransport] = {}
         self._tls: ssl.SSLContext | None = None
         self._draining: set[asyncio.Task[None]] = set()
-        self._kept: set[str] = set()  # where a connection may be waiting that the other side has closed
 
     async def warm(self) -> None:
         """Load the trust store and make the direct transport, so that the first request does not pay for it."""
@@ -225,28 +235,19 @@ class Upstream:
 
         On a fresh connection nothing is sent twice: whoever broke that may have begun to answer.
         """
-        fresh = message.place not in self._kept
-
-        async def seen(step: str, _: object) -> None:
-            nonlocal fresh
-            fresh = fresh or step.startswith("connection.connect")
-
         times = {"connect": timeouts.connect, "write": None, "read": None, "pool": None}
-        extensions = {"timeout": times} if fresh else {"timeout": times, "trace": seen}
         url = _parsed(message)
         length = [(b"content-length", b"%d" % len(message.body))] if message.body else []
         headers, stream = [(b"host", url.netloc), *length, *message.headers], httpx.ByteStream(message.body)
-        request = httpx.Request(message.method, url, headers=headers, stream=stream, extensions=extensions)
+        request = httpx.Request(message.method, url, headers=headers, stream=stream, extensions={"timeout": times})
+        CONNECTED.set(False)
         try:
-            response = await transport.handle_async_request(request)
+            return await transport.handle_async_request(request)
         except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
             dropped = isinstance(error, httpx.ReadError | httpx.WriteError) or closed(error) is not None
-            if fresh or not dropped:
+            if CONNECTED.get() or not dropped:
                 raise
-            self._kept.discard(message.place)
-            response = await transport.handle_async_request(request)
-        self._kept.add(message.place)
-        return response
+        return await transport.handle_async_request(request)
 
     def _drain(self, answer: Answer) -> None:
         """Read the little that follows the end of a stream, so that its connection can be used again."""
