@@ -93,6 +93,16 @@ class StateFile:
         """
         return self._guarded(self._transact, work)
 
+    def transact_at_once(self, work: Callable[[Database], T]) -> T:
+        """As ``transact`` where that means no waiting and no repair; else Trouble or OSError, and nothing is written, nor noted."""
+        database = self._database
+        if database is None or self.stuck or self.moved():
+            raise Trouble(Ailment.LOCKED, "it has to be looked after first")
+        if database.path is None:
+            return self._transact(work)
+        with machine.file_lock(self._lock_path, 0.0), database.impatient(), database.transaction():
+            return work(database)
+
     def look(self, work: Callable[[Database], T]) -> T:
         """``work``, which only reads, without keeping anybody from writing. Raises as ``transact``."""
         return self._guarded(lambda look: look(self._opened()), work)

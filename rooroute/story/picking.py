@@ -85,7 +85,7 @@ class Picking:
                 sure = choose(ask, short, self.candidates, snapshot, self._ports.now())
                 return (sure.change if isinstance(sure, Use) else Change()), sure
 
-            decision = await self._ports.state.update(take)
+            decision = await self._ports.state.update_now(take)
         self._remember(decision)
         return decision
 

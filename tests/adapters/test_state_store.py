@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +97,61 @@ async def test_another_window_sees_a_change_at_its_next_look(window: Opener) -> 
     assert KEY in other.snapshot().marks
     await other.update(lambda _: (Change(drop_marks=(KEY,)), None))
     assert not one.snapshot().marks
+
+
+async def test_an_update_that_cannot_wait_is_written_without_a_detour_and_seen_by_all(window: Opener) -> None:
+    here, there = window("w1"), window("w2")
+    threads = []
+
+    def decide(snapshot: Snapshot) -> tuple[Change, int]:
+        threads.append(threading.get_ident())
+        return put(MARK)(snapshot)
+
+    assert await here.update_now(decide) == 0
+    assert threads == [threading.get_ident()]
+    await asyncio.sleep(0)  # one look in a turn of the loop
+    assert here.snapshot().marks.keys() == there.snapshot().marks.keys() == {KEY}
+
+
+async def test_an_update_that_cannot_wait_takes_its_turn_behind_who_is_writing(window: Opener) -> None:
+    store = window()
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(snapshot: Snapshot) -> tuple[Change, None]:
+        begun.set()
+        may_end.wait(10)
+        return Change(put_marks=(MARK,)), None
+
+    writing = asyncio.ensure_future(store.update(slow))
+    await asyncio.to_thread(begun.wait, 10)
+    behind = asyncio.ensure_future(store.update_now(lambda snapshot: (Change(), set(snapshot.marks))))
+    await asyncio.sleep(0)
+    assert not behind.done()
+    may_end.set()
+    await writing
+    assert await behind == {KEY}
+
+
+@pytest.mark.parametrize("way", ["advisory lock", "database"])
+async def test_an_update_that_cannot_wait_never_holds_up_the_loop_for_another_process(
+    window: Opener, tmp_path: Path, way: str
+) -> None:
+    store = window()
+    path = tmp_path / "state" / "state.sqlite3"
+    with contextlib.ExitStack() as held:
+        if way == "database":
+            other = sqlite3.connect(path, isolation_level=None)
+            held.callback(other.close)
+            other.execute("BEGIN EXCLUSIVE")
+        else:
+            held.enter_context(machine.file_lock(path.with_name(path.name + ".lock"), 0.0))
+        changing = asyncio.ensure_future(store.update_now(put(MARK)))
+        await asyncio.sleep(0)
+        assert not changing.done()
+        assert not store.problems
+    await changing
+    assert store.snapshot().marks.keys() == {KEY}
+    assert not store.problems
 
 
 async def test_a_change_made_soon_is_seen_here_at_once_and_elsewhere_once_saved(window: Opener) -> None:
@@ -495,8 +552,9 @@ COUNTER = textwrap.dedent("""
         store = StateStore(Path(sys.argv[1]), machine.identity(), clock=lambda: 1.0)
         store.open()
         assert not store.problems, store.problems
-        for _ in range(int(sys.argv[2])):
-            print(await store.update(count), flush=True)
+        for n in range(int(sys.argv[2])):
+            update = store.update if n % 2 else store.update_now
+            print(await update(count), flush=True)
         if sys.argv[3] == "linger":
             await asyncio.sleep(60)
         await store.close()
