@@ -9,23 +9,15 @@ from typing import Final
 from rooroute.outcome import Fault, Scope
 from rooroute.providers import retry_after
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
+from rooroute.providers.rests import until_next_month, until_refilled
 
-_BUDGETS: Final = tuple(
-    (f"anthropic-ratelimit-{what}-remaining", f"anthropic-ratelimit-{what}-reset")
-    for what in ("requests", "tokens", "input-tokens", "output-tokens")
+_BUDGET: Final = until_refilled(
+    *(
+        (f"anthropic-ratelimit-{what}-remaining", f"anthropic-ratelimit-{what}-reset")
+        for what in ("requests", "tokens", "input-tokens", "output-tokens")
+    )
 )
 _REGAIN: Final = re.compile(r"regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?", re.ASCII)
-
-
-def _rate_limit_hint(evidence: Evidence) -> float | None:
-    """Retry-After, else the latest reset among the budgets that are used up."""
-    return evidence.hint or retry_after.exhausted_budget(evidence.headers, evidence.now, _BUDGETS)
-
-
-def _until_next_month(evidence: Evidence) -> float | None:
-    """An organisation's spend limit starts anew at 00:00 UTC on the first."""
-    now = retry_after.server_now(evidence.headers, evidence.now)
-    return retry_after.sensible(retry_after.start_of_next_month(now) - now)
 
 
 def _until_regained(evidence: Evidence) -> float | None:
@@ -45,7 +37,7 @@ ROWS: Final = (
         Fault.QUOTA,
         codes=frozenset({"enforced_spend_limit_reached"}),
         scope=Scope.DOMAIN,
-        hint=_until_next_month,
+        hint=until_next_month,
     ),
     # Limits the user set in the console come as 400: https://github.com/anthropics/claude-code/issues/38035
     Row(
@@ -102,7 +94,7 @@ ROWS: Final = (
         codes=frozenset({"rate_limit_error"}),
         scope=Scope.DOMAIN,
         per_model=True,
-        hint=_rate_limit_hint,
+        hint=_BUDGET,
     ),
     Row(Fault.OVERLOAD, codes=frozenset({"overloaded_error"}), scope=Scope.ENDPOINT, per_model=True),
     Row(Fault.CREDENTIAL, codes=frozenset({"authentication_error"}), confirm=True),
@@ -116,6 +108,6 @@ ROWS: Final = (
         per_model=True,
     ),
     Row(Fault.REQUEST, codes=frozenset({"invalid_request_error"})),
-    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_rate_limit_hint),
+    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_BUDGET),
 )
 """Typed code first; where one code covers several causes (above all ``invalid_request_error``), the sentence tells."""

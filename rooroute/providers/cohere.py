@@ -7,19 +7,19 @@ from typing import Any, Final
 
 from rooroute.chat import ChatRequest
 from rooroute.outcome import Fault, Scope
-from rooroute.providers import retry_after
 from rooroute.providers.dialect import Target
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
 from rooroute.providers.openai import ChatCompletions
 from rooroute.providers.ranges import Range
+from rooroute.providers.rests import until_next_month
 
 _EFFORTS: Final = {"minimal": "none", "low": "none", "medium": "high", "high": "high"}
 _CHOICES: Final = ("none", "required")
 
 
-def _month(evidence: Evidence) -> float:
-    """A trial key's month is taken to be the calendar's, in UTC; the documentation does not say."""
-    return evidence.hint or retry_after.start_of_next_month(evidence.now) - evidence.now
+def _month(evidence: Evidence) -> float | None:
+    """A trial key's month is taken to be the calendar's; the documentation does not say."""
+    return evidence.hint or until_next_month(evidence)
 
 
 COHERE_ROWS: Final = (

@@ -9,11 +9,7 @@ from rooroute.providers import retry_after
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
 from rooroute.providers.openai import ChatCompletions
 from rooroute.providers.ranges import Range
-
-
-def _month(evidence: Evidence) -> float:
-    """Included credits come anew with the month, taken to be the calendar's in UTC."""
-    return retry_after.start_of_next_month(evidence.now) - evidence.now
+from rooroute.providers.rests import until_next_month
 
 
 def _loading(evidence: Evidence) -> float | None:
@@ -24,13 +20,13 @@ def _loading(evidence: Evidence) -> float | None:
 
 
 HUGGING_FACE_ROWS: Final = (
-    # https://github.com/huggingface/agents-course/issues/386
+    # Included credits come anew with the month, taken to be the calendar's: https://github.com/huggingface/agents-course/issues/386
     Row(
         Fault.QUOTA,
         status=statuses(402),
         text=pattern(r"exceeded your monthly included credits"),
         scope=Scope.DOMAIN,
-        hint=_month,
+        hint=until_next_month,
     ),
     Row(Fault.MODEL, codes=frozenset({"model_not_supported"}), per_model=True),
     Row(

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from rooroute.chat import ChatRequest
 from rooroute.outcome import Fault, Scope
-from rooroute.providers import retry_after
-from rooroute.providers.failures import Evidence, Row, pattern, statuses
+from rooroute.providers.failures import Row, pattern, statuses
 from rooroute.providers.openai import ChatCompletions
 from rooroute.providers.ranges import Range
+from rooroute.providers.rests import until_refilled
 
 _ID: Final = re.compile(r"[a-zA-Z0-9]{9}")
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BRIDGE: Final = "Done."
-_BUDGETS: Final = (
+_BUDGET: Final = until_refilled(
     ("x-ratelimit-remaining-req-minute", "ratelimitbysize-reset"),
     ("x-ratelimitbysize-remaining-minute", "ratelimitbysize-reset"),
     ("ratelimitbysize-remaining", "ratelimitbysize-reset"),
@@ -36,10 +36,6 @@ def tool_id(given: str) -> str:
     return "".join(letters)
 
 
-def _hint(evidence: Evidence) -> float | None:
-    return evidence.hint or retry_after.exhausted_budget(evidence.headers, evidence.now, _BUDGETS)
-
-
 MISTRAL_ROWS: Final = (
     Row(
         Fault.OVERLOAD,
@@ -47,8 +43,8 @@ MISTRAL_ROWS: Final = (
         scope=Scope.ENDPOINT,
         per_model=True,
     ),
-    Row(Fault.RATE_LIMIT, codes=frozenset({"rate_limited"}), scope=Scope.DOMAIN, per_model=True, hint=_hint),
-    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_hint),
+    Row(Fault.RATE_LIMIT, codes=frozenset({"rate_limited"}), scope=Scope.DOMAIN, per_model=True, hint=_BUDGET),
+    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_BUDGET),
     Row(Fault.MODEL, codes=frozenset({"invalid_model"}), per_model=True),
     Row(
         Fault.CONTEXT,

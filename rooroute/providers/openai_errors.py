@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from rooroute.outcome import Fault, Scope
-from rooroute.providers import retry_after
 from rooroute.providers.failures import Evidence, Row, pattern, statuses
+from rooroute.providers.rests import until_next_month, until_refilled
 
-_BUDGETS: Final = (
+_BUDGET: Final = until_refilled(
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
     ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
     ("x-ratelimit-remaining", "x-ratelimit-reset"),
@@ -17,16 +17,6 @@ _RAMP: Final = 30.0
 _WINDOW: Final = pattern(
     r"(?:context length (?:is|of)|context size \(|context window (?:is|of)|limit[: ]) ?([0-9][0-9,]{2,})"
 )
-
-
-def _budget(evidence: Evidence) -> float | None:
-    """The provider's own time; else when the last used-up budget is filled again: requests and tokens reset apart."""
-    return evidence.hint or retry_after.exhausted_budget(evidence.headers, evidence.now, _BUDGETS)
-
-
-def _month(evidence: Evidence) -> float:
-    """Until the next calendar month, for spend limits: https://platform.openai.com/docs/guides/spend-limits names no zone, UTC is assumed."""
-    return retry_after.start_of_next_month(evidence.now) - evidence.now
 
 
 def _ramp(evidence: Evidence) -> float:
@@ -44,11 +34,12 @@ ROWS: Final = (
             r"image input is not supported|image_url is only supported by certain models|no endpoints found that (?:support|can handle)"
         ),
     ),
+    # https://platform.openai.com/docs/guides/spend-limits names no zone for the month, UTC is assumed.
     Row(
         Fault.QUOTA,
         codes=frozenset({"organization_spend_limit_exceeded", "project_spend_limit_exceeded"}),
         scope=Scope.DOMAIN,
-        hint=_month,
+        hint=until_next_month,
     ),
     Row(
         Fault.BILLING,
@@ -86,7 +77,7 @@ ROWS: Final = (
         codes=frozenset({"rate_limit_exceeded", "rate_limit_error", "rate_limit_reached_error"}),
         scope=Scope.DOMAIN,
         per_model=True,
-        hint=_budget,
+        hint=_BUDGET,
     ),
     Row(
         Fault.POLICY,
@@ -117,7 +108,7 @@ ROWS: Final = (
     Row(Fault.CREDENTIAL, codes=frozenset({"invalid_api_key", "invalid_authentication_error"}), confirm=True),
     Row(Fault.CREDENTIAL, status=statuses(400, 403), text=pattern("(?:incorrect|invalid) api key"), confirm=True),
     Row(Fault.BILLING, status=statuses(429), text=pattern("exceeded your current quota"), scope=Scope.DOMAIN),
-    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_budget),
+    Row(Fault.RATE_LIMIT, status=statuses(429), scope=Scope.DOMAIN, per_model=True, hint=_BUDGET),
     Row(
         Fault.MODEL,
         status=statuses(400, 404, 410, 422),

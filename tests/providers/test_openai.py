@@ -286,6 +286,12 @@ ERRORS: dict[str, tuple[int, dict[str, str], Any, dict[str, Any]]] = {
         said("Project spend limit exceeded.", "project_spend_limit_exceeded", "insufficient_quota"),
         {"fault": Fault.QUOTA, "hint": TO_OCTOBER, "scope": Scope.DOMAIN},
     ),
+    "a-spend-limit-ends-by-the-server-s-clock": (
+        429,
+        {"date": "Wed, 30 Sep 2026 23:59:00 GMT"},
+        said("Spend limit reached.", "project_spend_limit_exceeded"),
+        {"fault": Fault.QUOTA, "hint": 60.0},
+    ),
     "an-organization-s-spend-limit-ends-with-the-month": (
         429,
         {},
