@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { Refused } from "./host";
 import { read, written } from "./mapping";
+import { pointing } from "./parts";
 import { draw, ui } from "./ui";
 
 export type Path = readonly string[];
@@ -145,7 +146,7 @@ function control(id: string, owner: string, setting: Setting, value: unknown, se
 export function field(owner: string, whole: object, setting: Setting, set: (value: Value) => void): TemplateResult {
   const id = `${owner}-${setting.path.join("-")}`;
   const name = setting.path.join(".");
-  const label = html`<vscode-label for=${id}>${setting.label}</vscode-label>`;
+  const label = html`<vscode-label for=${pointing(id)}>${setting.label}</vscode-label>`;
   return html`<div class="field" data-setting=${name}>
     ${setting.kind === "switch" ? nothing : label} ${control(id, owner, setting, valueAt(whole, setting.path), set)}
     ${setting.help ? html`<div class="help">${setting.help}</div>` : nothing} ${wrongAt(owner, name)}

@@ -9,7 +9,7 @@ import { blank, type Draft, fieldsOf, idFor, KEYLESS, missing, presetsOf, valueA
 import { fieldFor } from "./fields";
 import { Refused, request } from "./host";
 import { read, written } from "./mapping";
-import { group, icon } from "./parts";
+import { group, icon, pointing } from "./parts";
 import { CONTROLS } from "./profile-controls";
 import { groupsOf, MORE, type ProfileField } from "./profile-fields";
 import { begin, stagesOf } from "./trial";
@@ -481,7 +481,7 @@ const advancedOf = (draft: Draft, provider: ProviderInfo) =>
 function field(draft: Draft, asked: ProfileField): TemplateResult {
   const wrong = draft.wrong.get(asked.name);
   return html`<div class="field" data-setting=${asked.name}>
-    ${asked.kind === "boolean" ? nothing : html`<vscode-label for="field-${asked.name}" ?required=${asked.required}>${asked.label}</vscode-label>`}
+    ${asked.kind === "boolean" ? nothing : html`<vscode-label for=${pointing(`field-${asked.name}`)} ?required=${asked.required}>${asked.label}</vscode-label>`}
     ${control(draft, asked)} ${asked.help ? html`<div class="help">${asked.help}</div>` : nothing}
     ${wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing}
   </div>`;

@@ -7,7 +7,7 @@ import { idFor } from "./draft";
 import { wrongAt } from "./fields";
 import { request } from "./host";
 import { dropOn, handle } from "./order";
-import { icon, stateOf } from "./parts";
+import { icon, pointing, stateOf } from "./parts";
 import { rotate } from "./profiles";
 import { rulesOf } from "./rules";
 import { ownerOf, poolSettings, savePool, withoutMember } from "./settings";
@@ -42,7 +42,7 @@ function choice<T extends string>(
   set: (value: T) => Partial<Pool>,
 ): TemplateResult {
   return html`<div class="field" data-setting=${id}>
-    <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
+    <vscode-label for=${pointing(`${id}-${pool.id}`)}>${label}</vscode-label>
     <vscode-single-select
       id="${id}-${pool.id}"
       .value=${live(value)}
@@ -64,7 +64,7 @@ function seconds(pool: PoolStatus, id: "cooldown" | "maxWait", label: string, he
     void change(pool, { [id]: text === "" ? null : Number(text) });
   };
   return html`<div class="field" data-setting=${id}>
-    <vscode-label for="${id}-${pool.id}">${label}</vscode-label>
+    <vscode-label for=${pointing(`${id}-${pool.id}`)}>${label}</vscode-label>
     <vscode-textfield
       id="${id}-${pool.id}"
       type="number"
@@ -113,7 +113,7 @@ function members(pool: PoolStatus): TemplateResult {
     ${
       others.length
         ? html`<div class="field">
-            <vscode-label for="join-${pool.id}">Add a member</vscode-label>
+            <vscode-label for=${pointing(`join-${pool.id}`)}>Add a member</vscode-label>
             <div class="with-button">
               <vscode-single-select id="join-${pool.id}"
                 >${others.map((profile) => html`<vscode-option value=${profile.id}>${profile.name}</vscode-option>`)}</vscode-single-select
@@ -153,7 +153,7 @@ function card(pool: PoolStatus): TemplateResult {
     ${members(pool)}
     <div class="columns">
       <div class="field" data-setting="name">
-        <vscode-label for="name-${pool.id}">Name</vscode-label>
+        <vscode-label for=${pointing(`name-${pool.id}`)}>Name</vscode-label>
         <vscode-textfield
           id="name-${pool.id}"
           .value=${pool.name}

@@ -6,7 +6,7 @@ import { ago } from "../src/words";
 import { openEditor, openWizard } from "./form";
 import { request } from "./host";
 import { dropOn, handle } from "./order";
-import { age, figures, icon, meter, secretHome, stateOf } from "./parts";
+import { age, figures, icon, meter, pointing, secretHome, stateOf } from "./parts";
 import { begin, stagesOf } from "./trial";
 import { act, defaultPoolOf, draw, drawAndFocus, nameOf, nowThere, orderOf, say, ui } from "./ui";
 
@@ -59,7 +59,7 @@ function newKey(profile: ProfileStatus): TemplateResult {
   const id = `key-${profile.id}`;
   const value = () => document.querySelector<HTMLInputElement>(`#${CSS.escape(id)}`)?.value.trim() ?? "";
   return html`<div class="field">
-    <vscode-label for=${id}>New key of ${profile.name}</vscode-label>
+    <vscode-label for=${pointing(id)}>New key of ${profile.name}</vscode-label>
     <div class="with-button">
       <vscode-textfield
         id=${id}

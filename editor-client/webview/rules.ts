@@ -4,7 +4,7 @@ import type { Pool, PoolStatus, Rule, Strategy } from "../src/protocol";
 import { type Condition, CONDITIONS, type Row, rowsOf, whenOf } from "./conditions";
 import { fieldFor } from "./fields";
 import { Refused, request } from "./host";
-import { group, icon } from "./parts";
+import { group, icon, pointing } from "./parts";
 import { draw, drawAndFocus, nameOf, saved, say, ui } from "./ui";
 
 /** A rule on its way. */
@@ -297,7 +297,7 @@ export function rulesOf(
             </div>`
       }
       <div class="field">
-        <vscode-label for="rehearse-${pool.id}">Which rule would fire for this message?</vscode-label>
+        <vscode-label for=${pointing(`rehearse-${pool.id}`)}>Which rule would fire for this message?</vscode-label>
         <div class="with-button">
           <vscode-textfield id="rehearse-${pool.id}"></vscode-textfield>
           <vscode-button secondary class="rehearse" @click=${() => void rehearse(pool)}>Try</vscode-button>
