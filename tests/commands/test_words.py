@@ -81,12 +81,28 @@ def test_a_key_in_a_strange_place_is_not_repeated(capsys: pytest.CaptureFixture[
     assert KEY not in capsys.readouterr().err
 
 
-def test_config_is_understood_before_and_after_the_command() -> None:
-    parser = grammar()
-    for words in (["--config", "a", "status"], ["status", "--config", "a"], ["--config", "a", "profiles", "list"]):
-        assert parser.parse_args(words).config == "a"
-    assert parser.parse_args(["--config", "b", "profiles", "list", "--config", "a"]).config == "a"
-    assert parser.parse_args(["status"]).config is None
+def what_it_needs(parser: Words) -> Iterator[str]:
+    """Words that make the command whole."""
+    for action in parser._actions:
+        word = str(next(iter(action.choices))) if action.choices else "a=b"
+        if action.option_strings:
+            yield from (action.option_strings[0], word) if action.required else ()
+        elif action.nargs not in ("?", "*"):
+            yield word
+
+
+@pytest.mark.parametrize("parser", list(leaves(grammar())), ids=lambda parser: parser.prog)
+def test_config_is_understood_before_and_after_every_command(parser: Words) -> None:
+    command, needed = parser.prog.split()[1:], list(what_it_needs(parser))
+    for words in (
+        ["--config", "a", *command, *needed],
+        [*command, "--config", "a", *needed],
+        [*command, *needed, "--config", "a"],
+        [*command[:1], "--config", "a", *command[1:], *needed],
+        ["--config", "b", *command, *needed, "--config=a"],
+    ):
+        assert grammar(serve_alone=words[:1] == ["serve"]).parse_args(words).config == "a", words
+    assert grammar().parse_args([*command, *needed]).config is None
 
 
 def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
