@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rooroute.connection_test import ConnectionTest
     from rooroute.discovery import Discovery
     from rooroute.health_checks import HealthChecks
+    from rooroute.latency_probes import LatencyProbes
 
 Json: TypeAlias = dict[str, Any]
 
@@ -110,7 +111,7 @@ async def no_prices(base_url: str, now: float) -> PriceRange | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the composition root hands in. ``discovery``, ``connection_test`` and ``health_checks`` are made when first asked for; ``open_store`` looks at the
+    """What the composition root hands in. ``discovery``, ``connection_test``, ``health_checks`` and ``latency_probes`` are made when first asked for; ``open_store`` looks at the
     secrets' home and tells what is wrong with it; ``changed`` is set whenever something a user sees has changed."""
 
     ports: Ports
@@ -125,6 +126,7 @@ class Parts:
     discovery: Callable[[], Discovery]
     connection_test: Callable[[], ConnectionTest]
     health_checks: Callable[[], HealthChecks]
+    latency_probes: Callable[[], LatencyProbes]
     network: Network
     open_store: Callable[[], Any]
     changed: asyncio.Event
@@ -154,6 +156,7 @@ class Backend:
         self._told: Json | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._checks: HealthChecks | None = None
+        self._probes: LatencyProbes | None = None
         self._unchecked: Configuration | None = None
         self._noticed_at: int | None = None
 
@@ -181,8 +184,9 @@ class Backend:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._checks is not None:
-            await self._checks.close()
+        for errands in (self._checks, self._probes):
+            if errands is not None:
+                await errands.close()
         await self._parts.credentials.close()
         await self._parts.network.close()
         self._parts.completions.limiter.close()
@@ -261,12 +265,15 @@ class Backend:
     def _check_health(self) -> None:
         """Where a profile wants it, and this house stays: a command that ends in a moment checks nobody."""
         configuration = self._parts.config.current
-        if self._checks is None and self._listeners and configuration is not self._unchecked:
+        if self._listeners and configuration is not self._unchecked:
             self._unchecked = configuration
             if any(each.health_check.enabled for each in configuration.profiles.values()):
                 self._checks = self._parts.health_checks()
-        if self._checks is not None:
-            self._checks.look()
+            if any(each.latency.probe_every is not None for each in configuration.pools.values()):
+                self._probes = self._parts.latency_probes()
+        for errands in (self._checks, self._probes):
+            if errands is not None:
+                errands.look()
 
     async def _tell(self) -> None:
         while True:

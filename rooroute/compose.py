@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rooroute.discovery import Discovery
     from rooroute.doctor import Surroundings
     from rooroute.health_checks import HealthChecks
+    from rooroute.latency_probes import LatencyProbes
     from rooroute.moving import Moving
     from rooroute.ports import Ports
     from rooroute.profiles import Problem, Profile
@@ -158,6 +159,7 @@ async def make_backend(
             discovery=cache(partial(_discovery, below, where)),
             connection_test=cache(partial(_connection_test, below, environment)),
             health_checks=cache(partial(_health_checks, ports, below, completions, window)),
+            latency_probes=cache(partial(_latency_probes, ports, below, completions, window)),
             network=below.upstream,
             open_store=below.keychain.open,
             changed=changed,
@@ -201,6 +203,12 @@ def _health_checks(ports: Ports, below: _Cellar, completions: Completions, windo
     from rooroute.health_checks import HealthChecks
 
     return HealthChecks(ports, below.upstream, completions.limiter, window.measurements)
+
+
+def _latency_probes(ports: Ports, below: _Cellar, completions: Completions, window: Window) -> LatencyProbes:
+    from rooroute.latency_probes import LatencyProbes
+
+    return LatencyProbes(ports, below.upstream, completions.limiter, window.measurements, below.state.attempts)
 
 
 async def _price_range(base_url: str, now: float) -> PriceRange | None:

@@ -10,14 +10,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from rooroute.attempt import Attempt, Delivery, Silence
-from rooroute.books import cost_of
-from rooroute.chat import Usage
 from rooroute.diagnosis import Asked, not_a_list, of_answer
 from rooroute.errors import RoorouteError
-from rooroute.health_status import INPUT_TOKENS, OUTPUT_TOKENS, most_cost
-from rooroute.ledger import OK, AttemptRecord
-from rooroute.limiter import Amounts, Limiter
+from rooroute.limiter import Limiter
 from rooroute.outcome import Failure, Fault, Scope, Unreachable
 from rooroute.ports import Ports
 from rooroute.profiles import CheckKind, Configuration, HealthCheck, Pool, Profile, Timeouts
@@ -32,7 +27,8 @@ from rooroute.routing.figures import HAPPENINGS, Happening, policy_for
 from rooroute.routing.limits import Refused
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.measurements import Measurements
-from rooroute.trial import SMALL_QUESTION, Upstream
+from rooroute.small_question import SmallQuestion
+from rooroute.trial import Upstream
 
 TAG: Final = "health-check"
 """What the attempts of checks are tagged with in the ledger, besides the profile's own tags."""
@@ -54,7 +50,7 @@ class HealthChecks:
 
     def __init__(self, ports: Ports, upstream: Upstream, limiter: Limiter, measurements: Measurements) -> None:
         self._ports, self._upstream = ports, upstream
-        self._limiter, self._measurements = limiter, measurements
+        self._question = SmallQuestion(ports, upstream, limiter, measurements)
         self._configuration: Configuration | None = None
         self._wanted: list[Profile] = []
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -92,7 +88,7 @@ class HealthChecks:
             if lease is None:
                 return
             started_at = self._ports.now()
-            found = await self._asked(profile, started_at) if self._stands(profile) else None
+            found = await self._asked(profile) if self._stands(profile) else None
             if found is None or not self._stands(profile):
                 await self._ports.state.update(lambda snapshot: (give_up(lease, snapshot), None))
                 return
@@ -142,17 +138,17 @@ class HealthChecks:
 
     # --- asking -----------------------------------------------------------------------------------------------------------------------
 
-    async def _asked(self, profile: Profile, at: float) -> _Found:
+    async def _asked(self, profile: Profile) -> _Found:
         ask = self._answered if profile.health_check.sends is CheckKind.COMPLETION else self._listed
         try:
             secrets = await self._ports.credentials.resolve(profile)
-            return await ask(target_for(profile, resolve_model(profile, None) or "", secrets), at)
+            return await ask(target_for(profile, resolve_model(profile, None) or "", secrets))
         except Unreachable as lost:
             return _Found(lost.failure)
         except RoorouteError as wrong:  # nothing was sent: a missing key, an address not approved
             return _Found(Failure(Fault.LOCAL_LIMIT, wrong.message), blames=False)
 
-    async def _listed(self, target: Target, at: float) -> _Found:
+    async def _listed(self, target: Target) -> _Found:
         profile = target.profile
         check = profile.health_check
         request = models_request(target) if check.endpoint is None else request_at(target, check.endpoint)
@@ -166,27 +162,14 @@ class HealthChecks:
         failure = judged(target, answer, self._ports.now())
         return _Found(failure, seconds, failure is None or _is_evidence(check, failure.fault))
 
-    async def _answered(self, target: Target, at: float) -> _Found:
+    async def _answered(self, target: Target) -> _Found:
         """A real answer, within the user's limits and in the ledger like any other."""
-        profile, configuration = target.profile, self._ports.configuration()
-        gauges = self._limiter.gauges(configuration, Pool(id=""), profile, (TAG,))
-        held = await self._limiter.reserve(gauges, Amounts(INPUT_TOKENS + OUTPUT_TOKENS, most_cost(profile) or 0.0))
-        if isinstance(held, Refused):
-            return _Found(Failure(Fault.LOCAL_LIMIT, f"Not checked: {profile.title} {held.gauge.words}."), blames=False)
-        run = Attempt(dialect_for(profile, target.model), Delivery(Silence()), self._ports.monotonic, _nothing)
-        bound = profile.health_check.timeout
+        profile, bound = target.profile, target.profile.health_check.timeout
         times = Timeouts(connect=bound, first_token=bound, idle=bound, total=bound)
-        try:
-            request = run.dialect.build(target, SMALL_QUESTION)
-            failure = await run.run(self._upstream, request, times, profile.proxy, at)
-        except BaseException:
-            self._limiter.release(held)
-            raise
-        record = _record(target, run, failure, at)
-        self._limiter.settle(held, Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0))
-        self._ports.state.record_attempt(record)
-        self._measurements.observe(profile.id, at, run.first_token, record.output_tokens)
-        return _Found(failure, run.first_token)
+        reply = await self._question.ask(target, Pool(id=""), times, TAG)
+        if isinstance(reply, Refused):
+            return _Found(Failure(Fault.LOCAL_LIMIT, f"Not checked: {profile.title} {reply.words}."), blames=False)
+        return _Found(reply.failure, reply.seconds)
 
 
 def judged(target: Target, answer: ErrorAnswer, now: float) -> Failure | None:
@@ -224,34 +207,5 @@ def _is_evidence(check: HealthCheck, fault: Fault) -> bool:
     return HAPPENINGS[fault] is Happening.FAULTED or (fault is Fault.CREDENTIAL and check.endpoint is None)
 
 
-def _record(target: Target, run: Attempt, failure: Failure | None, at: float) -> AttemptRecord:
-    profile, usage = (
-        target.profile,
-        run.usage or (Usage(INPUT_TOKENS, OUTPUT_TOKENS, estimated=True) if run.committed else Usage()),
-    )
-    return AttemptRecord(
-        request_id=f"{TAG}:{profile.id}:{at:.3f}",
-        n=1,
-        at=at,
-        pool_id=None,
-        profile_id=profile.id,
-        model=target.model,
-        verdict=OK if failure is None else failure.fault.value,
-        status=run.status,
-        detail=None if failure is None else failure.message,
-        first_token_s=run.first_token,
-        duration_s=run.duration,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        estimated=usage.estimated,
-        cost=cost_of(profile, usage),
-        tags=tuple(dict.fromkeys((*profile.tags, TAG))),
-    )
-
-
 def _wants(profile: Profile) -> bool:
     return profile.enabled and profile.health_check.enabled
-
-
-def _nothing() -> None:
-    """An answer that nobody waits for begins."""

@@ -8,8 +8,9 @@ from typing import Any, Final, TypeAlias
 from rooroute.books import cost_of
 from rooroute.chat import Usage
 from rooroute.ledger import BLAMELESS, OK, AttemptRecord
-from rooroute.profiles import CheckKind, Configuration, Problem, Profile
+from rooroute.profiles import CheckKind, Configuration, Pool, Problem, Profile
 from rooroute.routing.marks import Checked
+from rooroute.routing.probing import members, probes
 from rooroute.unanswered import timestamp
 
 Json: TypeAlias = dict[str, Any]
@@ -93,6 +94,28 @@ def cost_words(profile: Profile) -> str:
     return (
         f"Asks a question every {every} and pays for the answer: up to {often:,.0f} times a day about {INPUT_TOKENS} tokens in and "
         f"at most {OUTPUT_TOKENS} out, {money}."
+    )
+
+
+def probe_words(pool: Pool, configuration: Configuration) -> str | None:
+    """What the pool's latency probes send, how often at most, and what that costs; None where nobody is probed. A pool that wants them
+    and cannot have them is told why."""
+    every = pool.latency.probe_every
+    if every is None:
+        return None
+    if not probes(pool):
+        return "Nobody is probed: the pool goes by another strategy than latency, or may not go on to others."
+    asked = [profile for each in members(pool) if (profile := configuration.profiles.get(each)) and profile.enabled]
+    often = _DAY / every
+    costs = [most_cost(each) for each in asked]
+    known = [each * often for each in costs if each is not None]
+    money = f"${sum(known):,.2f} a day at most" if known else "at the providers' prices"
+    rest = len(costs) - len(known)
+    unknown = f", and {rest} more at a price that is not known" if known and rest else ""
+    tokens = (INPUT_TOKENS + OUTPUT_TOKENS) * often * len(asked)
+    return (
+        f"Asks each of {len(asked)} profiles a question when nobody has for {every:g} seconds, and pays for the answer: up to "
+        f"{often * len(asked):,.0f} times and {tokens:,.0f} tokens a day, {money}{unknown}."
     )
 
 

@@ -233,7 +233,8 @@ class Latency:
     """How speed is measured: the ``percentile`` (0 to 100) of the times to first token within the last ``window`` seconds.
 
     Every ``explore_every``-th request goes to whoever was not measured for longest (0: never), so that a slow moment is not for ever. Above
-    ``too_slow`` seconds a profile goes behind the others whatever the strategy (None: never).
+    ``too_slow`` seconds a profile goes behind the others whatever the strategy (None: never). Under the strategy ``latency`` a member that
+    nobody has asked for ``probe_every`` seconds is asked a small question only to be measured, whose answer is paid for (None: never).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
@@ -241,6 +242,7 @@ class Latency:
     percentile: float = 95.0
     explore_every: int = 20
     too_slow: float | None = None
+    probe_every: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from rooroute.errors import RoorouteError
-from rooroute.health_status import health_json
+from rooroute.health_status import health_json, probe_words
 from rooroute.ledger import OK, AttemptRecord, Figures, a_month
 from rooroute.ports import Credentials
 from rooroute.profiles import Configuration, Pool, Problem, Profile
@@ -341,6 +341,7 @@ def pool_status(picture: Picture, pool: Pool) -> Json:
         "strategy": pool.strategy.value,
         "profiles": list(pool.profiles),
         **({"saved": pool} if pool.id in picture.configuration.pools else {}),
+        **_present({"probes": probe_words(pool, picture.configuration)}),
     }
     match decision:
         case Use(candidate):

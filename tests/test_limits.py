@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rooroute.adapters.state_picture import counted
 from rooroute.adapters.state_store import StateStore
@@ -308,10 +309,11 @@ async def test_what_a_long_answer_did_not_need_is_given_back_though_its_block_ha
     assert isinstance(await other.reserve((gauge,), Amounts(tokens=800)), Reservation)
 
 
-@pytest.mark.parametrize("seed", range(12))
-async def test_however_windows_take_settle_and_give_back_no_more_passes_than_the_limit(seed: int) -> None:
+@settings(max_examples=12, deadline=None)
+@given(chance=st.randoms(use_true_random=True))
+async def test_however_windows_take_settle_and_give_back_no_more_passes_than_the_limit(chance: Any) -> None:
     """What was really used within any minute, by windows that come and go, at estimates of which less is used."""
-    chance, shared = random.Random(seed), Shared()
+    shared = Shared()
     (gauge,) = gauges_of("profile:A", Limits(tokens_per_minute=1_000), None)
     windows = [Limiter(shared, shared.now) for _ in range(4)]
     passed: list[tuple[float, float]] = []

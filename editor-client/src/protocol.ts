@@ -411,13 +411,15 @@ export interface LastResort {
  * How speed is measured: the ``percentile`` (0 to 100) of the times to first token within the last ``window`` seconds.
  *
  * Every ``explore_every``-th request goes to whoever was not measured for longest (0: never), so that a slow moment is not for ever. Above
- * ``too_slow`` seconds a profile goes behind the others whatever the strategy (None: never).
+ * ``too_slow`` seconds a profile goes behind the others whatever the strategy (None: never). Under the strategy ``latency`` a member that
+ * nobody has asked for ``probe_every`` seconds is asked a small question only to be measured, whose answer is paid for (None: never).
  */
 export interface Latency {
   window?: number;
   percentile?: number;
   exploreEvery?: number;
   tooSlow?: number | null;
+  probeEvery?: number | null;
 }
 
 /**
@@ -583,6 +585,8 @@ export interface PoolStatus {
   current?: string | null;
   until?: string | null;
   reason?: string | null;
+  /** What its latency probes send, how often, and what that costs; only where the user has switched them on. */
+  probes?: string | null;
   /** The pool as it was saved, for editing; null for one that exists only because nothing was saved (every profile in order). */
   saved?: Pool | null;
 }

@@ -86,6 +86,11 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
           "Measure another one every … requests",
           "Empty: 20. 0: never. That request costs what the other one costs.",
         ),
+        number(
+          ["latency", "probeEvery"],
+          "Ask whoever nobody asked for (seconds), only to measure",
+          "Empty: never. Each such question is paid for; what it costs is told when the pool is saved.",
+        ),
         number(["latency", "tooSlow"], "Too slow, in seconds", "Goes behind the others under any strategy."),
         number(["maxPrice", "input"], "Highest price of input", "USD per million tokens."),
         number(["maxPrice", "output"], "Highest price of output", "USD per million tokens."),

@@ -108,6 +108,8 @@ def _saved(call: Call, saved: Json) -> int:
         call.terminal.json(saved)
     else:
         call.terminal.say(f"The pool {saved['pool']['id']} is saved: {', '.join(saved['pool']['profiles'])}.")
+        if saved["pool"].get("probes"):
+            call.terminal.say(saved["pool"]["probes"])
     return OK
 
 

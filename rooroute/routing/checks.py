@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rooroute.profile_checks import check_amounts
 from rooroute.profiles import Need, Pool, Problem, Profile, Rule, Strategy, When
+from rooroute.routing.probing import LEAST_SECONDS
 from rooroute.routing.rules import conditions
 
 Finding = tuple[str, str, str]
@@ -87,6 +88,7 @@ def _figures(pool: Pool) -> Iterator[Finding]:
         ("latency.percentile", pool.latency.percentile, 1, 100),
         ("latency.exploreEvery", pool.latency.explore_every, 0, 1_000_000),
         ("latency.tooSlow", pool.latency.too_slow, 0.001, _DAY),
+        ("latency.probeEvery", pool.latency.probe_every, LEAST_SECONDS, 7 * _DAY),
         ("failover.maxRetries", pool.failover.max_retries, 0, 100),
         ("leaveBelow", pool.leave_below, 0, 1),
         ("maxSwitchCost", pool.max_switch_cost, 0, 1_000_000),

@@ -390,6 +390,8 @@ class PoolStatus(Shape):
     current: str | None = None
     until: Time | None = None
     reason: str | None = None
+    probes: str | None = None
+    """What its latency probes send, how often, and what that costs; only where the user has switched them on."""
     saved: Pool | None = None
     """The pool as it was saved, for editing; null for one that exists only because nothing was saved (every profile in order)."""
 

@@ -147,6 +147,10 @@ TOLD: Final[Mapping[str, Told]] = {
         "Every so many requests one goes to whoever was not measured for longest; 0: never.", 50
     ),
     "Latency.tooSlow": Told("Seconds to the first token above which a profile goes behind the others.", 8),
+    "Latency.probeEvery": Told(
+        "Seconds after which a profile that nobody asked is asked a small question, which is paid for, only to be measured; left out: never.",
+        3600,
+    ),
     "Ceiling.input": Told("USD per million tokens sent above which nobody is asked.", 5),
     "Ceiling.output": Told("USD per million tokens received above which nobody is asked.", 20),
     "Failover.enabled": Told("Off: the first choice answers or nobody does.", False),
