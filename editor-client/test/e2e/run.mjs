@@ -1,5 +1,5 @@
 // Runs everything that needs a real workbench, or says what this machine lacks for it.
-//   node test/e2e/run.mjs [rare|journey|corners|routing|untrusted|neovim …]
+//   node test/e2e/run.mjs [rare|journey|corners|providers|routing|untrusted|neovim …]
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
@@ -29,6 +29,7 @@ const suites = {
   rare: async () => (await import("./rare.mjs")).rare(),
   journey: async () => (await import("./journey.mjs")).journey(python),
   corners: async () => (await import("./corners.mjs")).corners(python),
+  providers: async () => (await import("./providers.mjs")).providers(python),
   routing: async () => (await import("./routing.mjs")).routing(python),
   untrusted: async () => (await import("./untrusted.mjs")).untrusted(python),
   neovim: async () => (await import("./neovim.mjs")).neovim(python),
