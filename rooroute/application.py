@@ -212,10 +212,6 @@ class Backend:
             self._parts.changed.set()
 
     @property
-    def configuration(self) -> Configuration:
-        """What the file says, or said when it could last be read."""
-        return self._parts.config.current
-    @property
     def _secret_store(self) -> str:
         """Where keys are kept; ``UNCHECKED`` until the keyring was tried, which may take as long as the user needs to unlock it."""
         return self._parts.store.store_name if self._store_tried.is_set() else views.UNCHECKED
@@ -224,6 +220,10 @@ class Backend:
         home = self._parts.credentials.home(profile)
         return self._secret_store if home == self._parts.store.store_name else home
 
+    @property
+    def configuration(self) -> Configuration:
+        """What the file says, or said when it could last be read."""
+        return self._parts.config.current
 
     async def secret_store(self) -> tuple[str, str | None]:
         """Where a typed key would be kept, and what is wrong with that place; waits until the keyring was tried."""
@@ -263,7 +263,7 @@ class Backend:
             self._noticed_at = revision
 
     def _check_health(self) -> None:
-        """Where a profile wants it, and this house stays: a command that ends in a moment checks nobody."""
+        """Where a profile or a pool wants it, and this house stays: a command that ends in a moment checks nobody."""
         configuration = self._parts.config.current
         if self._listeners and configuration is not self._unchecked:
             self._unchecked = configuration

@@ -488,7 +488,6 @@ class Stage(Shape):
     duration_ms: float
     detail: str | None = None
     remedy: str | None = None
-
     field: str | None = None
     """The field of the profile that it is about: ``healthCheck.sends``."""
 
