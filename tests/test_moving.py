@@ -10,8 +10,9 @@ import pytest
 from rooroute.adapters import config_exchange
 from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.config_history import ConfigHistory
-from rooroute.errors import Conflict, InvalidInput, SecretUnavailable
+from rooroute.errors import Conflict, InvalidInput, NotFound, SecretUnavailable
 from rooroute.moving import Moving, Spelling, Wish
+from rooroute.profiles import Defaults
 from rooroute.providers.table import check
 from rooroute.rpc.schema import CONFIG_SCHEMA, PACKAGED, files
 from rooroute.saved_profiles import SavedProfiles
@@ -115,3 +116,73 @@ async def test_new_profiles_in_no_pool_and_a_new_default_pool_are_told(home: Hom
 
 def test_the_schema_that_goes_along_with_the_package_is_fresh() -> None:
     assert PACKAGED.read_text(encoding="utf-8") == files()[CONFIG_SCHEMA], "stale: run python -m rooroute.rpc.schema"
+
+
+OWN_TEXT = """\
+# mine
+version: 1
+profiles:
+  - {id: a, provider: openai, apiKey: "${A_KEY}"}
+defaults:
+  ledgerDays: 30  # a month
+  pool: nowhere
+"""
+
+
+async def test_what_holds_for_all_comes_in_with_a_text_of_ones_own(home: Home) -> None:
+    told = await home.moving.bring_in(OWN_TEXT, Wish(dry_run=True))
+    assert told["defaults"] == ["ledgerDays"]
+    assert home.config.load().defaults.ledger_days == 90
+    told = await home.moving.bring_in(OWN_TEXT, Wish(revision=told["configRevision"]))
+    assert {"key": "defaults.ledgerDays", "where": "defaults, ledgerDays"} in told["taken"]
+    assert {"key": "defaults.pool", "reason": "Nothing defines nowhere."} in told["leftOut"]
+    assert home.config.current.defaults.ledger_days == 30
+    assert "defaults" not in await home.moving.bring_in(OWN_TEXT, Wish())  # nothing changes any more
+
+
+async def test_an_import_that_was_looked_at_is_refused_when_the_configuration_is_another(home: Home) -> None:
+    seen = (await home.moving.bring_in(TWO, Wish(dry_run=True)))["configRevision"]
+    await home.moving.bring_in(OWN_TEXT, Wish())
+    with pytest.raises(Conflict):
+        await home.moving.bring_in(TWO, Wish(revision=seen or "none"))
+    assert set(home.config.load().profiles) == {"a"}
+
+
+async def test_a_restore_and_an_undo_tell_beforehand_what_they_would_do(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    before = (home.path / "config.yaml").read_text()
+    revision = home.config.current.revision
+    told = await home.moving.restore(OWN_TEXT, dry_run=True)
+    assert told["gone"] == ["b"]
+    assert "profile b removed" in told["changes"]
+    assert (await home.moving.restore(OWN_TEXT, expected=revision))["changes"] == told["changes"]
+    again = await home.moving.undo(None, dry_run=True)
+    assert (again["gone"], "profile b added" in again["changes"]) == ([], True)
+    assert (home.path / "config.yaml").read_text() == OWN_TEXT
+    for put_back in (home.moving.restore(OWN_TEXT, expected=revision), home.moving.undo(None, expected=revision)):
+        with pytest.raises(Conflict):
+            await put_back
+    await home.moving.undo(None)
+    assert (home.path / "config.yaml").read_text() == before
+
+
+async def test_a_backup_is_the_file_itself_and_holds_no_key(home: Home) -> None:
+    with pytest.raises(NotFound, match="There is no configuration at"):
+        await home.moving.backup()
+    await home.moving.restore(OWN_TEXT)
+    assert await home.moving.backup() == {"text": OWN_TEXT, "configRevision": home.config.current.revision}
+    (home.path / "config.yaml").write_text(OWN_TEXT.replace("${A_KEY}", "sk-canary-1"))
+    with pytest.raises(InvalidInput, match="Somebody wrote a key into") as refused:
+        await home.moving.backup()
+    assert "canary" not in refused.value.message
+
+
+async def test_a_pool_that_goes_is_no_longer_the_default_one_and_one_that_is_not_there_is_told(home: Home) -> None:
+    text = OWN_TEXT.replace("defaults:", "pools:\n  - {id: p, profiles: [a]}\n  - {id: q, profiles: [a]}\ndefaults:")
+    await home.moving.restore(text)
+    assert [each.message for each in home.config.current.problems] == [
+        "defaults.pool names a pool that does not exist: nowhere."
+    ]
+    await home.saved.save_defaults(Defaults(pool="q"))
+    await home.saved.delete_pool("q")
+    assert (home.config.current.defaults.pool, home.config.current.problems) == (None, ())

@@ -56,8 +56,8 @@ def configuration(document: Document, revision: str, check: Check) -> Configurat
     profiles = reading.profiles()
     return Configuration(
         profiles=profiles,
-        pools=reading.pools(profiles),
-        defaults=reading.defaults(),
+        pools=(pools := reading.pools(profiles)),
+        defaults=reading.defaults(pools),
         revision=revision,
         problems=tuple(reading.problems),
         unreadable=reading.unreadable,
@@ -225,7 +225,7 @@ class _Reading:
                     self.wrong(("pools", index, "profiles", position), sentence, "Correct the name or remove it.")
         return found
 
-    def defaults(self) -> Defaults:
+    def defaults(self, pools: Mapping[str, Pool]) -> Defaults:
         reading = parsed(DEFAULTS, self.document.data.get("defaults") or {})
         value, wrongs = reading
         for place, message, remedy in wrongs:
@@ -233,4 +233,7 @@ class _Reading:
         for problem in check_defaults(value) if value else ():
             place = ("defaults", *(problem.field or "").split("."))
             self.problems.append(replace(problem, line=self._line(place)))
+        if value is not None and value.pool not in {None, "default", *pools}:
+            sentence = f"defaults.pool names a pool that does not exist: {value.pool}."
+            self.wrong(("defaults", "pool"), sentence, "Correct the name or remove it.")
         return value or Defaults()

@@ -333,6 +333,7 @@ def _moving(commands: Group) -> None:
     _json(backup)
     restore = _add(commands, "restore", f"{here}:restore", "make a backup the configuration again")
     restore.add_argument("file", metavar="FILE", help='the backup, or "-" for standard input')
+    restore.add_argument("--dry-run", action="store_true", help="tell what would change, and do nothing")
     _json(restore)
     history = _add(commands, "history", f"{here}:history", "what changed in the configuration, and when", _HISTORY)
     when = history.add_mutually_exclusive_group()
@@ -343,6 +344,7 @@ def _moving(commands: Group) -> None:
     undo.add_argument(
         "revision", metavar="REVISION", nargs="?", help="as history tells it (the one before the last change)"
     )
+    undo.add_argument("--dry-run", action="store_true", help="tell what would change, and do nothing")
     _json(undo)
     schema = _add(commands, "schema", f"{here}:schema", "print the configuration file's JSON Schema, for editors")
     schema.add_argument("--install", action="store_true", help="lay it beside the configuration instead")

@@ -127,7 +127,7 @@ def backup(call: Call) -> int:
 def restore(call: Call) -> int:
     """Make a backup the configuration again."""
     text = _read(call, call.options.file)
-    found = call.visit(lambda backend: backend.restore_text(text))
+    found = call.visit(lambda backend: backend.restore_text(text, dry_run=call.options.dry_run))
     return _put_back(call, found, f"The configuration is what {call.options.file} says")
 
 
@@ -192,7 +192,8 @@ def _day(word: str, now: datetime) -> datetime:
 
 def undo(call: Call) -> int:
     """Put a former configuration back."""
-    found = call.visit(lambda backend: backend.undo(call.options.revision, expected=None))
+    words = call.options
+    found = call.visit(lambda backend: backend.undo(words.revision, expected=None, dry_run=words.dry_run))
     return _put_back(call, found, f"The configuration is that of {_local(found['at'])} again")
 
 
@@ -200,7 +201,13 @@ def _put_back(call: Call, found: Json, words: str) -> int:
     if call.options.json:
         call.terminal.json(found)
         return OK
-    call.terminal.say(f"{words}: {'; '.join(found['changes'][:_SHOWN])}.")
+    told = "; ".join(found["changes"][:_SHOWN])
+    if call.options.dry_run:
+        call.terminal.say(f"This would change: {told}.")
+        if found["gone"]:
+            call.terminal.say(f"No longer there would be: {', '.join(found['gone'])}.")
+        return OK
+    call.terminal.say(f"{words}: {told}.")
     if found["gone"]:
         call.terminal.remark(f"The keys of {', '.join(found['gone'])} are kept for ten minutes.")
     call.terminal.remark("Take this back with: rooroute undo")

@@ -246,6 +246,8 @@ def _saved(call: Call, saved: Json, subject: str) -> int:
         call.terminal.json(saved)
     else:
         call.terminal.say(f"{subject} is saved.")
+        if told := saved.get("pool", {}).get("probes"):
+            call.terminal.say(told)
         call.terminal.remark("Take it back with: rooroute undo")
     return OK
 

@@ -45,15 +45,47 @@ def _entries(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mappin
     return found
 
 
-def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _fields(before: Mapping[str, Any], after: Mapping[str, Any], place: str = "") -> Iterator[str]:
     for name in dict.fromkeys((*before, *after)):
-        old, new = before.get(name), after.get(name)
+        old, new, path = before.get(name), after.get(name), f"{place}{name}"
         if old == new:
             continue
-        if name in _SECRETIVE or not all(_short(value) for value in (old, new)):
-            yield f"{name} {'added' if name not in before else 'removed' if name not in after else 'changed'}"
+        if name in _SECRETIVE:
+            yield _bluntly(path, name in before, name in after)
+        elif name == "rules":
+            yield from _rules(old, new)
+        elif _holds_fields(old) or _holds_fields(new):
+            yield from _fields(_mapping(old), _mapping(new), f"{path}.")
+        elif all(_short(value) for value in (old, new)):
+            yield f"{path} {_shown(old)} → {_shown(new)}"
         else:
-            yield f"{name} {_shown(old)} → {_shown(new)}"
+            yield _bluntly(path, name in before, name in after)
+
+
+def _bluntly(path: str, was: bool, is_now: bool) -> str:
+    """That something changed, and not what."""
+    return f"{path} {'changed' if was and is_now else 'removed' if was else 'added'}"
+
+
+def _holds_fields(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value)
+
+
+def _rules(old: Any, new: Any) -> Iterator[str]:
+    before, after = _by_name(old), _by_name(new)
+    yield from (f"rule {name} removed" for name in before if name not in after)
+    for name, rule in after.items():
+        if name not in before:
+            yield f"rule {name} added"
+        else:
+            yield from _fields(before[name], rule, f"rule {name}, ")
+    if [name for name in after if name in before] != [name for name in before if name in after]:
+        yield "rules in another order"
+
+
+def _by_name(rules: Any) -> dict[str, Mapping[str, Any]]:
+    every = rules if isinstance(rules, list) else []
+    return {str(each.get("name")): each for each in every if isinstance(each, Mapping)}
 
 
 def _short(value: Any) -> bool:

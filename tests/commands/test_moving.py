@@ -142,6 +142,10 @@ async def test_a_backup_brings_everything_back(shell: Shell) -> None:
     assert (await shell("backup", file)).code == 1
     before = shell.config.read_text()
     await shell.well("profiles", "remove", "one")
+    without = shell.config.read_text()
+    assert (await shell.well("restore", file, "--dry-run")).out.startswith("This would change: profile one added")
+    assert "This would change: " in (await shell.well("undo", "--dry-run")).out
+    assert shell.config.read_text() == without
     assert "profile one added" in (await shell.well("restore", file)).out
     assert shell.config.read_text() == before
     assert (await shell.well("chat", "Hello?")).out == "one speaks.\n"

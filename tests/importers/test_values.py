@@ -107,3 +107,16 @@ def test_differences_are_told_and_secrets_are_not() -> None:
         "profile a: cooldown 5 → 9; headers changed",
         "defaults: pool unset → p",
     ]
+
+
+def test_differences_deep_in_an_entry_are_told_by_their_place() -> None:
+    rules = [{"name": "a", "only": True}, {"name": "b", "when": {"mode": ["code"]}}, {"name": "c"}]
+    before = {"pools": [{"id": "p", "latency": {"window": 300}, "rules": rules}], "profiles": [{"id": "x"}]}
+    after = {
+        "pools": [{"id": "p", "rules": [rules[2], {"name": "b", "when": {"mode": ["ask"]}}, {"name": "d"}]}],
+        "profiles": [{"id": "x", "timeouts": {"idle": 20}, "auth": {"kind": "bearer"}}],
+    }
+    assert changes(before, after) == [
+        "profile x: timeouts.idle unset → 20; auth added",
+        "pool p: latency.window 300 → unset; rule a removed; rule b, when.mode code → ask; rule d added; rules in another order",
+    ]

@@ -46,8 +46,12 @@ def is_field(path: str) -> bool:
 
 
 def is_command(words: str) -> bool:
-    name = words.split()[1]
-    return re.search(rf"\b{re.escape(name)}\b", grammar().format_help()) is not None
+    parser: Any = grammar()
+    for name in words.split()[1:]:
+        if name not in parser.words:
+            return False
+        parser = parser.words[name]
+    return True
 
 
 @cache

@@ -21,7 +21,7 @@ from rooroute.commands.terminal import Terminal
 from rooroute.compose import places
 from rooroute.errors import InvalidInput
 from rooroute.rpc.settings_table import BY, TOLD, WITH, keys
-from tests.rpc.client import Client
+from tests.rpc.client import Client, RpcError
 
 PROTOCOL = Path(__file__).parents[2] / "protocol"
 SCHEMA = json.loads((PROTOCOL / "schemas" / "config.json").read_text(encoding="utf-8"))
@@ -195,6 +195,25 @@ async def test_every_key_is_set_by_the_protocol(home: Path) -> None:
                 wrong[row["path"]] = f"{type(failed).__name__}: {failed}"
         await client.stop()
     assert wrong == {}
+
+
+async def test_the_keys_that_are_not_saved_are_renamed_or_left_alone_by_the_protocol(home: Path) -> None:
+    async with await Client.start((sys.executable, "-m", "rooroute", "serve"), env=dict(os.environ)) as client:
+        await client.initialize()
+        for path, method in ((path, by[0]) for path, by in BY.items() if by):
+            (name,) = OF[path.partition(".")[0]]
+            with pytest.raises(RpcError) as stale:
+                await client.request(method, {"id": name, "newId": "renamed", "configRevision": "stale"})
+            assert stale.value.data["kind"] == "conflict"
+            await client.request(method, {"id": name, "newId": "renamed"})
+            assert in_file(home, {"path": path}) == "renamed"
+            await client.request("rooroute/restore", {"text": BEGINNING})
+        profile = await Panel(client).get("profiles[]")
+        await client.request(
+            "rooroute/profiles/save", {"profile": {**profile, "keySavedAt": "2026-01-31T12:00:00.000Z"}}
+        )
+        assert await Panel(client).get("profiles[]") == profile
+        await client.stop()
 
 
 # --- by the command ---
