@@ -57,7 +57,7 @@ class CopiedProfiles:
             if await self._copy_secrets(profile, copy.id):
                 copy = replace(copy, key_saved_at=self._stamp())
             await asyncio.to_thread(
-                self._config.save, lambda draft: draft.put_profile(copy, draft.place(profile_id)[1] + 1)
+                self._config.save, lambda draft: draft.put_profile(copy, draft.place(profile_id)["index"] + 1)
             )
         finally:
             await self._unfinished.finish_if_possible(intent, {copy.id: secret_slots(copy)})

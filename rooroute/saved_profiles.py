@@ -307,7 +307,7 @@ class SavedProfiles:
         configuration = await asyncio.to_thread(self._config.load)
         if profile_id not in configuration.profiles and profile_id not in configuration.unreadable:
             raise NotFound(f"There is no profile {profile_id}.", field="id")
-        found: list[tuple[dict[str, Any], int, dict[str, int]]] = []
+        found: list[dict[str, Any]] = []
 
         def remove(draft: Draft) -> None:
             found.append(draft.place(profile_id))
@@ -326,11 +326,10 @@ class SavedProfiles:
         except BaseException:
             await self._state.drop_intent(intent)
             raise
-        entry, index, places = found[-1]
-        await self._state.put_intent(intent, {**note, "entry": entry, "index": index, "places": places})
+        await self._state.put_intent(intent, {**note, **found[-1]})
         await self._state.update(lambda snapshot: (edited(profile_id, snapshot), None))
         asyncio.get_running_loop().call_later(UNDO_SECONDS + 1, self._tidy_soon)
-        return tuple(places)
+        return tuple(found[-1]["places"])
 
     def _tidy_soon(self) -> None:
         task = asyncio.ensure_future(self.tidy())
@@ -363,7 +362,8 @@ class SavedProfiles:
         note = (await self._state.intents()).get(f"delete:{profile_id}")
         if note is None or not note.get("entry") or note["at"] + UNDO_SECONDS <= self._now():
             raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.", field="id")
-        await self._edit(lambda draft: draft.restore_profile(note["entry"], note["index"], note["places"]))
+        place = (note["entry"], note["index"], note["places"], note.get("text"))
+        await self._edit(lambda draft: draft.restore_profile(*place))
         await self._state.drop_intent(f"delete:{profile_id}")
 
 

@@ -427,6 +427,94 @@ async def test_an_entry_that_does_not_parse_can_be_deleted_and_restored(house: H
     assert "  - id: odd\n    colour: blue\n" in path.read_text()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        """\
+version: 1  # of the file
+profiles:
+  - id: first  # the usual one
+    provider: ollama
+    model: m
+
+  # Mine, paid by myself.
+  # Until March.
+  - id: odd  # do not lend
+    provider: ollama  # on my own machine
+    model: "m"
+
+    # quick enough
+    timeouts:
+      idle: 10  # seconds
+  - id: last
+    provider: ollama
+    model: m
+
+# The pools come last.
+pools:
+  - id: p
+    profiles: [first]
+""",
+        """\
+version: 1
+profiles:
+- id: odd  # at the margin
+  provider: ollama
+  model: m
+- {id: last, provider: ollama, model: m}
+""",
+        """\
+version: 1
+profiles:
+  # Alone.
+  - id: odd  # the only one
+    provider: ollama
+    model: m
+pools:
+  - id: p
+    profiles: []
+""",
+        """\
+version: 1
+profiles:
+  - id: first
+    provider: ollama
+    model: m
+  -
+    # inside
+    id: odd
+    provider: ollama
+    model: m  # at the very end""",
+        "profiles:\n  - id: first\n    model: m\n  # over there\n  - id: odd  # Windows\nversion: 1\n".replace(
+            "\n", "\r\n"
+        ),
+    ],
+    ids=["among-others", "at-the-margin", "the-only-one", "below-its-dash-at-the-end", "with-carriage-returns"],
+)
+async def test_a_restored_entry_has_every_comment_it_had(house: House, text: str) -> None:
+    path = house.path / "config.yaml"
+    path.write_bytes(text.encode())
+    await house.saved.delete("odd")
+    assert b"id: odd" not in path.read_bytes()
+    await house.saved.restore("odd")
+    assert [line.rstrip() for line in path.read_text().splitlines() if line.strip()] == [
+        line.rstrip() for line in text.splitlines() if line.strip()
+    ]
+    assert path.read_bytes().count(b"\r\n") in (0, path.read_bytes().count(b"\n"))
+
+
+async def test_an_entry_that_leans_on_another_is_restored_without_it(house: House) -> None:
+    path = house.path / "config.yaml"
+    path.write_text(
+        "version: 1\nprofiles:\n  - &mine\n    id: first\n    provider: gemini\n    model: m\n"
+        "  - <<: *mine\n    id: odd  # like the first\n"
+    )
+    before = house.config.load().profiles["odd"]
+    await house.saved.delete("odd")
+    await house.saved.restore("odd")
+    assert house.config.load().profiles["odd"] == before
+
+
 async def test_a_delete_with_a_stale_revision_deletes_nothing(house: House) -> None:
     await with_pool(house)
     with pytest.raises(Conflict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -16,10 +16,15 @@ _NOUNS: Final = {"profiles": "profile", "pools": "pool"}
 
 class Draft:
     """One edit in the making. ``before`` and ``after`` show what it changes, by section and id, in the file's own spelling (None: not
-    there); ``renamed`` maps old ids to new ones."""
+    there); ``renamed`` maps old ids to new ones, ``kept`` is the text of entries that come back, by id. ``text_of`` gives the text of an
+    entry of a section as it was typed."""
 
-    def __init__(self, data: dict[str, Any]) -> None:
+    def __init__(
+        self, data: dict[str, Any], text_of: Callable[[str, int], str | None] = lambda section, index: None
+    ) -> None:
         self.data = data
+        self.kept: dict[str, str] = {}
+        self._text_of = text_of
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
         self.renamed: dict[str, str] = {}
@@ -48,12 +53,16 @@ class Draft:
                 pool["profiles"] = [name for name in pool["profiles"] if name != profile_id]
             _call(pool, profile_id, None)
 
-    def restore_profile(self, entry: Mapping[str, Any], index: int, places: Mapping[str, int]) -> None:
-        """Put a removed entry back as it was, and its id to these places in these pools, where those still are."""
+    def restore_profile(
+        self, entry: Mapping[str, Any], index: int, places: Mapping[str, int], text: str | None = None
+    ) -> None:
+        """Put a removed entry back as it was, and its id to these places in these pools, where those still are; as ``place`` told it."""
         label = labels([entry], "profiles")[0]
         if label.casefold() in {name.casefold() for name in labels(self._entries("profiles"), "profiles")}:
             raise InvalidInput(f"There is a profile {label} again; delete or rename that one first.", field="id")
         self._entries("profiles").insert(index, dict(entry))
+        if text is not None:
+            self.kept[label] = text
         self.before[f"profiles.{label}"], self.after[f"profiles.{label}"] = None, dict(entry)
         for pool in self._pools():
             if pool.get("id") in places and label not in pool["profiles"]:
@@ -70,14 +79,20 @@ class Draft:
         elif entry.get("enabled") is not True:
             entry.pop("enabled", None)
 
-    def place(self, profile_id: str) -> tuple[dict[str, Any], int, dict[str, int]]:
-        """A profile's entry as it stands, its index, and its place in each pool by the pool's id. NotFound when there is none."""
+    def place(self, profile_id: str) -> dict[str, Any]:
+        """What ``restore_profile`` needs: a profile's entry as it stands, its index, its place in each pool by the pool's id, and its text.
+        NotFound when there is none."""
         index = self._index("profiles", profile_id)
         entry = self._entries("profiles")[index]
         places = {
             p["id"]: p["profiles"].index(profile_id) for p in self._pools() if profile_id in p["profiles"] and "id" in p
         }
-        return (entry if isinstance(entry, dict) else {}), index, places
+        return {
+            "entry": entry if isinstance(entry, dict) else {},
+            "index": index,
+            "places": places,
+            "text": self._text_of("profiles", index),
+        }
 
     def remove_pool(self, pool_id: str) -> None:
         """Remove the pool, and the section with the last. NotFound when there is none."""

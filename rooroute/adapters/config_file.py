@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from rooroute.adapters import machine
 from rooroute.adapters.config_draft import Draft
 from rooroute.adapters.config_history import ConfigHistory, Kept
-from rooroute.adapters.config_patch import patched
+from rooroute.adapters.config_patch import entry_text, patched
 from rooroute.adapters.config_reading import VERSION, Check, configuration, version_of, with_last_good
 from rooroute.adapters.config_text import Document, Unpatchable, Unreadable, read
 from rooroute.errors import Conflict, InvalidInput, NotFound, RoorouteError
@@ -101,7 +102,7 @@ class ConfigFile:
         with self._mutex, self._locked() as target:
             document = self._to_change()
             revision = self.current.revision
-            draft = Draft(deepcopy(document.data))
+            draft = Draft(deepcopy(document.data), partial(entry_text, document))
             if expected is not None and expected != revision:
                 raise _conflict(draft, edit, revision)
             edit(draft)
@@ -280,7 +281,7 @@ class ConfigFile:
 
     def _edited(self, document: Document, draft: Draft) -> tuple[Document, Configuration]:
         try:
-            new = patched(document, draft.data, draft.renamed)
+            new = patched(document, draft.data, draft.renamed, draft.kept)
             return new, configuration(new, _revision(new.text.encode()), self._check)
         except (Unpatchable, Unreadable) as wrong:
             raise InvalidInput(

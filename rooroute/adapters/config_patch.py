@@ -34,17 +34,23 @@ _LAYOUT: Final = "its layout (flow style, aliases or merge keys around the chang
 _DASH: Final = re.compile(r"^( *)-(?=\s|$)")
 
 
-def patched(document: Document, data: Mapping[str, Any], renamed: Mapping[str, str] | None = None) -> Document:
+def patched(
+    document: Document,
+    data: Mapping[str, Any],
+    renamed: Mapping[str, str] | None = None,
+    kept: Mapping[str, str] | None = None,
+) -> Document:
     """The document, its text changed so that it says ``data``.
 
     List entries are told by their ``id`` or, where they have none, by their value; ``renamed`` maps old ids to new ones so that an entry
-    keeps its lines. Raises Unpatchable when comments would be lost.
+    keeps its lines. ``kept`` is the text, by id, of entries that come back (``entry_text``). Raises Unpatchable when comments would be
+    lost.
     """
     if exact(document.data) == exact(data):
         return document
     root, text = document.root, document.text
     if isinstance(root, MappingNode) and not root.flow_style:
-        changed = _says(_Patch(text, dict(renamed or {})).document(root, document.data, data), data)
+        changed = _says(_Patch(text, dict(renamed or {}), kept or {}).document(root, document.data, data), data)
         if changed is not None:
             return changed
     if "#" in text and root is not None:
@@ -54,6 +60,20 @@ def patched(document: Document, data: Mapping[str, Any], renamed: Mapping[str, s
     if changed is None:
         raise Unpatchable("it holds values that cannot be written as YAML")
     return changed
+
+
+def entry_text(document: Document, section: str, index: int) -> str | None:
+    """An entry of a list as it was typed, its comments with it, beginning at its dash; None where it does not stand on lines of its own."""
+    root = document.root
+    if not isinstance(root, MappingNode) or root.flow_style:
+        return None
+    starts = [key.start_mark.line for key, _ in root.value]
+    for place, (key, node) in enumerate(root.value):
+        if key.value == section and isinstance(node, SequenceNode) and not node.flow_style:
+            end = starts[place + 1] if place + 1 < len(starts) else None
+            with contextlib.suppress(_NoWay):
+                return _Patch(document.text, {}).entry(node, starts[place] + 1, end, index)
+    return None
 
 
 def _says(text: str, data: Mapping[str, Any]) -> Document | None:
@@ -89,18 +109,25 @@ class _NoWay(Exception):
 class _Patch:
     """One pass over the lines of a text."""
 
-    def __init__(self, text: str, renamed: dict[str, str]) -> None:
+    def __init__(self, text: str, renamed: dict[str, str], kept: Mapping[str, str] | None = None) -> None:
         self._lines = text.splitlines(keepends=True)
         self._end = "\r\n" if self._lines and self._lines[0].endswith("\r\n") else "\n"
         if self._lines and not self._lines[-1].endswith(("\n", "\r")):
             self._lines[-1] += self._end
         self._renamed = renamed
+        self._kept = kept or {}
 
     def document(self, root: MappingNode, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         try:
             return "".join(self._mapping(root, 0, len(self._lines), old, new, spaced=True))
         except _NoWay:
             return ""
+
+    def entry(self, node: SequenceNode, first: int, end: int | None, index: int) -> str:
+        """The lines of one entry, moved to the left."""
+        starts, column = self._dashes(node, first)
+        child = self._block(starts, node.value, first, len(self._lines) if end is None else end, column).children[index]
+        return "".join(line[min(column, len(line) - len(line.lstrip(" "))) :] for line in (*child.lead, *child.body))
 
     # --- collections ---
 
@@ -128,7 +155,7 @@ class _Patch:
             elif name in new:
                 kept.append((child, self._value(child, name, values[name], old.get(name), new[name], column)))
         added = [
-            self._written({name: new[name]}, column)
+            self._named(name, new[name], column)
             for name in new
             if name not in values and old.get(name, self) != new[name]
         ]
@@ -144,7 +171,7 @@ class _Patch:
         for item in new:
             matches = known[_name(item, {})]
             if not matches:
-                entries.append((None, self._written([item], column)))
+                entries.append((None, self._entry(item, column)))
                 continue
             child, before = matches.popleft()
             entries.append(
@@ -199,7 +226,7 @@ class _Patch:
         if node.start_mark.line >= first:
             with contextlib.suppress(_NoWay):
                 return [*child.body[:1], *self._collection(node, first, end, old, new)]
-        return self._with_comment(self._written({name: new}, column), child, node, new)
+        return self._with_comment(self._named(name, new, column), child, node, new)
 
     def _item(self, child: _Child, old: Any, new: Any, column: int) -> list[str]:
         """A list entry; a mapping that begins beside the dash is worked on as if the dash were a space."""
@@ -246,6 +273,19 @@ class _Patch:
         if new and not isinstance(node, ScalarNode) and any("#" in line for line in child.body):
             raise Unpatchable(_LAYOUT)
         return lines
+
+    def _named(self, name: str, value: Any, column: int) -> list[str]:
+        if not isinstance(value, list) or not any(_id_of(item) in self._kept for item in value):
+            return self._written({name: value}, column)
+        inner = column + 2
+        return [f"{' ' * column}{name}:{self._end}", *(line for item in value for line in self._entry(item, inner))]
+
+    def _entry(self, item: Any, column: int) -> list[str]:
+        """A new list entry; one that comes back as it was typed."""
+        text = self._kept.get(_id_of(item) or "")
+        if text is None or _says(f"_:\n{text}", {"_": [item]}) is None:
+            return self._written([item], column)
+        return [(" " * column + line if line else line) + self._end for line in text.splitlines()]
 
     def _written(self, value: Any, column: int) -> list[str]:
         lines = dumped(value)
@@ -301,6 +341,10 @@ def _gaps(block: _Block, kept: Sequence[_Child]) -> list[list[str]]:
 
 def _without_blank_start(gap: list[str]) -> list[str]:
     return gap if any(line.strip() for line in gap) else []
+
+
+def _id_of(item: Any) -> str | None:
+    return item["id"] if isinstance(item, Mapping) and isinstance(item.get("id"), str) else None
 
 
 def _name(item: Any, renamed: Mapping[str, str]) -> str:

@@ -30,7 +30,7 @@ async def test_a_profile_is_saved_shown_changed_removed_and_brought_back(shell: 
     assert removed.err == "Undo it within ten minutes: rooroute profiles restore Gemini1\n"
     assert "Gemini1" not in shell.config.read_text()
     assert (await shell.well("profiles", "restore", "Gemini1")).out == "Gemini1 is back.\n"
-    assert shell.config.read_text() == text.replace("  # mine", "")
+    assert shell.config.read_text() == text
 
 
 async def test_a_profile_is_switched_off_and_on_and_judged_afresh(shell: Shell) -> None:
