@@ -62,6 +62,14 @@ _SET_POOL: Final = _SET.format(
   rooroute pools set coding weights.work=3 modelRoutes.gpt-4.1=work
   rooroute pools set coding rules.review.when.mode=ask rules.review.profiles=local""",
 )
+_RULES: Final = """\
+A rule sends the requests that meet its conditions to profiles of its own. Rules are tried in their order; the first one met leads.
+rooroute settings keys pools lists their fields; rooroute route tells which rule would fire.
+
+  rooroute rules set planning when.mode=architect profiles=work
+  rooroute rules set private when.tags=private profiles=local only=true --pool coding
+  rooroute rules move private 1 --pool coding
+"""
 _SETTINGS: Final = """\
 What holds where neither profile nor pool says otherwise, and for this machine as a whole: budgets by tag, retries per minute,
 how long the record of attempts is kept, when a key is old.
@@ -134,6 +142,7 @@ def grammar(*, serve_alone: bool = False) -> Words:
     _json(status, "as JSON; with --watch a line for every change")
     _profiles(commands)
     _pools(commands)
+    _rules(commands)
     _settings(commands)
     _requests(commands)
     _moving(commands)
@@ -199,6 +208,25 @@ def _by_name(group: Group, noun: str, metavar: str, about: str) -> tuple[Words, 
     rename.add_argument("new_id", metavar="NAME", help="what to call it")
     _json(rename)
     return put, unset
+
+
+def _rules(commands: Group) -> None:
+    here = "rooroute.commands.rules"
+    told = commands.add_parser("rules", help="save, order and remove the rules of a pool", description=_RULES)
+    group = _group(told)
+    listing = _add(group, "list", f"{here}:list_rules", "the rules in the order in which they are tried")
+    put = _add(group, "set", f"{here}:set_rule", "save a rule or change its fields", _RULES)
+    unset = _add(group, "unset", f"{here}:unset_rule", "take fields of a rule away")
+    move = _add(group, "move", f"{here}:move_rule", "try a rule earlier or later")
+    remove = _add(group, "remove", f"{here}:remove_rule", "remove a rule")
+    for each in (put, unset, move, remove):
+        each.add_argument("id", metavar="RULE")
+    move.add_argument("place", metavar="PLACE", help="1 is tried first")
+    _many_fields(put, unset)
+    for each in (listing, put, unset, move, remove):
+        each.add_argument("--pool", metavar="POOL", help="of this pool (the default one)")
+    for each in (listing, move, remove):
+        _json(each)
 
 
 def _settings(commands: Group) -> None:

@@ -12,7 +12,7 @@ from rooroute.adapters.config_reading import plain
 from rooroute.commands import fields
 from rooroute.commands.call import OK, Call, WrongUse
 from rooroute.commands.terminal import Cell
-from rooroute.commands.typed import parsed, with_settings, without
+from rooroute.commands.typed import parsed, settings_of, with_settings, without
 from rooroute.compose import config_schema
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profiles import Defaults, Pool, Profile
@@ -41,7 +41,7 @@ def get_profile(call: Call) -> int:
 
 def set_profile(call: Call) -> int:
     """Set fields of a profile."""
-    return _save_profile(call, lambda data: with_settings(Profile, data, _settings(call)))
+    return _save_profile(call, lambda data: with_settings(Profile, data, settings_of(call)))
 
 
 def unset_profile(call: Call) -> int:
@@ -85,14 +85,14 @@ def get_pool(call: Call) -> int:
     """Show a pool's fields, or one of them."""
 
     async def look(backend: Backend) -> Pool:
-        return _pool(backend, call.options.id)
+        return saved_pool(backend, call.options.id)
 
     return _show(call, Pool, call.visit(look), call.options.field)
 
 
 def set_pool(call: Call) -> int:
     """Set fields of a pool."""
-    return _save_pool(call, lambda data: with_settings(Pool, data, _settings(call)))
+    return _save_pool(call, lambda data: with_settings(Pool, data, settings_of(call)))
 
 
 def unset_pool(call: Call) -> int:
@@ -108,7 +108,7 @@ def rename_pool(call: Call) -> int:
 
 def _save_pool(call: Call, change: Callable[[Json], Json]) -> int:
     async def save(backend: Backend) -> Json:
-        before = _pool(backend, call.options.id)
+        before = saved_pool(backend, call.options.id)
         draft = parsed(Pool, change(plain(before)))
         _refuse_written(before.id, None, draft.id, None, "pools")
         return await backend.save_pool(draft, revision=backend.configuration.revision)
@@ -116,7 +116,8 @@ def _save_pool(call: Call, change: Callable[[Json], Json]) -> int:
     return _saved(call, call.visit(save), f"The pool {call.options.id}")
 
 
-def _pool(backend: Backend, pool_id: str) -> Pool:
+def saved_pool(backend: Backend, pool_id: str) -> Pool:
+    """The pool of that id. Raises NotFound, also for the one that is there because none was saved."""
     pool = backend.configuration.pools.get(pool_id)
     if pool is None:
         known = ", ".join(backend.configuration.pools)
@@ -140,7 +141,7 @@ def get_settings(call: Call) -> int:
 
 def set_settings(call: Call) -> int:
     """Set what holds for all."""
-    settings = [_default(each) for each in _settings(call)]
+    settings = [_default(each) for each in settings_of(call)]
     return _save_settings(call, lambda data: with_settings(Defaults, data, settings))
 
 
@@ -200,14 +201,6 @@ def _typed(path: str) -> tuple[str, str]:
 
 
 # --- shared ---
-
-
-def _settings(call: Call) -> list[str]:
-    """``FIELD=VALUE`` as often as it was typed, or once as two words."""
-    typed: list[str] = call.options.settings
-    if len(typed) == 2 and fields.parted(typed[0]) is None and typed[0]:
-        return [f"{typed[0]}={typed[1]}"]
-    return typed
 
 
 def _refuse_written(id_before: str, stamp_before: str | None, new_id: str, stamp: str | None, section: str) -> None:

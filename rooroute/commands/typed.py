@@ -59,6 +59,14 @@ def with_settings(kind: type[T], data: Json, settings: Sequence[str]) -> Json:
     return changed
 
 
+def settings_of(call: Call) -> list[str]:
+    """``FIELD=VALUE`` as often as it was typed, or once as two words."""
+    words: list[str] = call.options.settings
+    if len(words) == 2 and fields.parted(words[0]) is None and words[0]:
+        return [f"{words[0]}={words[1]}"]
+    return words
+
+
 def without(kind: type[T], data: Json, paths: Sequence[str]) -> Json:
     """``data`` with these fields taken away: each has its default again."""
     changed: Json = json.loads(json.dumps(data))

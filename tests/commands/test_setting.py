@@ -36,6 +36,41 @@ async def test_a_pools_rules_are_set_by_their_names(shell: Shell) -> None:
     assert "rule" not in (await shell.well("route", "Look", "--mode", "ask", "--json")).json
 
 
+async def test_rules_are_saved_ordered_and_removed(shell: Shell) -> None:
+    await shell.save("main")
+    await shell.save("spare")
+    assert (await shell("rules", "set", "a", "when.mode=ask")).err.startswith(
+        "rooroute: There is no saved pool 'default'"
+    )
+    await shell.well("pools", "add", "default", "main", "spare")
+    assert "has no rules" in (await shell.well("rules", "list")).out
+    await shell.well("rules", "set", "v1.2 asks", "when.mode=ask", "profiles=spare", "only=true")
+    said = await shell("rules", "set", "long", "when.minLength", "1000")
+    assert said.err == "rooroute: Pool default: rule long leads nowhere. Name the profiles it leads to.\n"
+    await shell.well(
+        "rules", "set", "long", "when.minLength=1000", "profiles=main", "strategy=cost", "--pool", "default"
+    )
+    assert (
+        await shell.well("rules", "move", "long", "1")
+    ).out == "The rule long of the pool default is tried at place 1 now.\n"
+    told = [line.split("  ") for line in (await shell.well("rules", "list")).out.splitlines()[1:]]
+    assert [[word.strip() for word in line if word] for line in told] == [
+        ["1", "long", "minLength 1000", "main by cost"],
+        ["2", "v1.2 asks", "mode ask", "only spare"],
+    ]
+    await shell.well("rules", "unset", "v1.2 asks", "only")
+    await shell.well("rules", "remove", "long")
+    assert (await shell.well("rules", "list", "--json")).json["rules"] == [
+        {"name": "v1.2 asks", "when": {"mode": ["ask"]}, "profiles": ["spare"]}
+    ]
+    for words, sentence in (
+        (("remove", "long"), "There is no rule 'long'"),
+        (("move", "v1.2 asks", "2"), "from 1 to 1."),
+    ):
+        said = await shell("rules", *words)
+        assert (said.code, sentence in said.err) == (1, True)
+
+
 async def test_what_holds_for_all_is_set_in_either_spelling(shell: Shell) -> None:
     await shell.save("main")
     await shell.well("settings", "set", "defaults.ledgerDays", "30")
