@@ -99,19 +99,18 @@ class AnthropicDecoder(StreamDecoder):
 
     def _block_delta(self, document: Mapping[str, Any], delta: Mapping[str, Any]) -> None:
         kind = delta.get("type")
-        if kind == "thinking_delta":
+        if kind == "input_json_delta":
+            number, fragment = self._calls.get(_index(document)), text_of(delta.get("partial_json"))
+            if fragment and number is not None:
+                if self._silent_calls:
+                    self._silent_calls.pop(_index(document), None)
+                self.out.append(ToolCallDelta(number, None, None, fragment))
+        elif kind == "thinking_delta":
             if text := text_of(delta.get("thinking")):
                 self.out.append(ThinkingDelta(text))
         elif kind == "signature_delta":
             at = _index(document)
             self._signatures[at] = self._signatures.get(at, "") + text_of(delta.get("signature"))
-        elif kind == "input_json_delta":
-            self._arguments_delta(_index(document), text_of(delta.get("partial_json")))
-
-    def _arguments_delta(self, at: int, fragment: str) -> None:
-        if fragment and (number := self._calls.get(at)) is not None:
-            self._silent_calls.pop(at, None)
-            self.out.append(ToolCallDelta(number, arguments=fragment))
 
     def _block_stop(self, document: Mapping[str, Any]) -> None:
         at = _index(document)

@@ -71,9 +71,10 @@ class GeminiDecoder(StreamDecoder):
         """One document of the stream; see ``StreamDecoder``."""
         candidates = document.get("candidates")
         if isinstance(candidates, list) and candidates:
-            if (text := _text_alone(candidates[0])) is not None:
+            if (part := _text_alone(candidates[0])) is not None:
                 self._answered = self._began = True
-                self.out.text(text)
+                text = part["text"]
+                self.out.text(text) if len(part) == 1 else self.out.append(ThinkingDelta(text))
             else:
                 self._candidate(mapping_of(candidates[0]), text_of(document.get("responseId")))
         elif "error" in document:
@@ -169,8 +170,9 @@ class GeminiDecoder(StreamDecoder):
             super()._cut()
 
 
-def _text_alone(candidate: Any) -> str | None:
-    """The text of a candidate that is nothing else, as nearly every one on the way is: one part, no signature, no end."""
+def _text_alone(candidate: Any) -> dict[str, Any] | None:
+    """The part of a candidate that is nothing but text, the answer's or, with one field more, a thought's, as nearly every one on the way
+    is: one part, no signature, no end."""
     if type(candidate) is not dict or "finishReason" in candidate:
         return None
     content = candidate.get("content")
@@ -178,8 +180,9 @@ def _text_alone(candidate: Any) -> str | None:
     if type(parts) is not list or len(parts) != 1:
         return None
     part = parts[0]
-    text = part.get("text") if type(part) is dict and len(part) == 1 else None
-    return text if type(text) is str and text else None
+    if type(part) is not dict or type(text := part.get("text")) is not str or not text:
+        return None
+    return part if len(part) == 1 or (len(part) == 2 and part.get("thought") is True) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,11 @@ class ChatCompletionsDecoder(StreamDecoder):
 
     def _read_call(self, call: Mapping[str, Any]) -> None:
         """One fragment. Servers jump indices, leave them out, or use 0 for every call: a new id is a new call whatever its index says."""
-        place, given = call.get("index"), text_of(call.get("id"))
-        function = mapping_of(call.get("function"))
+        place, function = call.get("index"), mapping_of(call.get("function"))
+        if not call.get("id") and place in self._place and type(more := function.get("arguments")) is str:
+            self._add_arguments(self._place[place], more)  # nearly every fragment
+            return
+        given = text_of(call.get("id"))
         index = self._place.get(place, len(self._calls) - 1 if place is None else -1)
         name = text_of(function.get("name"))
         is_new = (
@@ -143,12 +146,13 @@ class ChatCompletionsDecoder(StreamDecoder):
             if arguments is None
             else json.dumps(arguments, ensure_ascii=False)
         )
-        if text.strip():
+        self._add_arguments(index, text, self._calls[index] if is_new else None, name if is_new else None)
+
+    def _add_arguments(self, index: int, text: str, own_id: str | None = None, name: str | None = None) -> None:
+        if index not in self._begun and text.strip():
             self._begun.add(index)
-        if is_new:
-            self.out.append(ToolCallDelta(index, self._calls[index], name, text))
-        elif text:
-            self.out.append(ToolCallDelta(index, arguments=text))
+        if text or own_id is not None:
+            self.out.append(ToolCallDelta(index, own_id, name, text))
 
     def _read_end(self, choice: Mapping[str, Any], document: dict[str, Any]) -> None:
         reason = choice.get("finish_reason")
