@@ -148,17 +148,21 @@ class Credentials:
             await self._tokens.close()
 
     async def _read(self, profile: Profile) -> dict[str, Secret]:
-        origin, slots = self._origin(profile), slots_of(profile)
-        secrets = {
-            name: self._from_environment(profile, name, slots.get(name) or origin, text)
-            for name, text in references_of(profile).items()
-        }
-        for name in slots:
-            if name not in secrets and (kept := await self._kept(profile, name)) is not None:
-                secrets[name] = kept
+        secrets: dict[str, Secret] = {}
+        await self._read_into(secrets, profile)
         if (astray := self.astray(profile)) is not None:
             raise astray
         return await self._with_token(profile, secrets) if is_made(profile) else secrets
+
+    async def _read_into(self, secrets: dict[str, Secret], profile: Profile) -> None:
+        """Add what is not there yet."""
+        origin, slots = self._origin(profile), slots_of(profile)
+        for name, text in references_of(profile).items():
+            if name not in secrets:
+                secrets[name] = self._from_environment(profile, name, slots.get(name) or origin, text)
+        for name in slots:
+            if name not in secrets and (kept := await self._kept(profile, name)) is not None:
+                secrets[name] = kept
 
     async def _kept(self, profile: Profile, slot: str) -> Secret | None:
         need = _need(profile, slot)
@@ -186,12 +190,13 @@ class Credentials:
         return secrets
 
     async def complete(self, profile: Profile, typed: Mapping[str, Secret]) -> Mapping[str, Secret]:
-        """The secrets of a draft: those typed, and the token made with them. Raises SecretUnavailable."""
-        if not is_made(profile):
-            return typed
+        """The secrets of a draft: those typed, those it has already beside them, and the token made with them. Raises as ``resolve``."""
         slots = slots_of(profile)
-        bound = {name: Secret(each.reveal(each.origin), slots.get(name) or each.origin) for name, each in typed.items()}
-        return await self._with_token(profile, bound)
+        secrets = {
+            name: Secret(each.reveal(each.origin), slots.get(name) or each.origin) for name, each in typed.items()
+        }
+        await self._read_into(secrets, profile)
+        return await self._with_token(profile, secrets) if is_made(profile) else secrets
 
     def renew(self, profile: Profile, used_at: float) -> bool:
         """After a refusal of a request sent at ``used_at`` (UTC epoch seconds): whether another token will be made for the next one.

@@ -70,6 +70,33 @@ async def test_a_reference_goes_to_an_approved_address_and_no_other() -> None:
         await credentials().resolve(REFERRED)
 
 
+TEAM = {"team": Secret("typed", "https://here.test:443")}
+
+
+@pytest.mark.parametrize("profile", [KEPT, REFERRED], ids=["kept", "referred"])
+async def test_a_secret_typed_beside_a_key_that_is_there_goes_along_with_it(profile: Profile) -> None:
+    drafted = replace(profile, headers={"x-team": "${secret:team}"})
+    found = await credentials("https://here.test:443").complete(drafted, TEAM)
+    assert {slot: each.reveal("https://here.test:443") for slot, each in found.items()} == {
+        "team": "typed",
+        "apiKey": "the-key",
+    }
+
+
+async def test_a_typed_key_takes_the_place_of_the_one_that_is_there() -> None:
+    typed = {"apiKey": Secret("typed", "https://here.test:443")}
+    found = await credentials("https://here.test:443").complete(REFERRED, typed)
+    assert found["apiKey"].reveal("https://here.test:443") == "typed"
+
+
+async def test_a_key_that_is_there_goes_nowhere_else_with_a_draft_either() -> None:
+    away = replace(KEPT, base_url=THERE)
+    found = await credentials().complete(away, TEAM)
+    assert found["apiKey"].origin == "https://here.test:443"
+    with pytest.raises(OriginNotApproved):
+        await credentials().complete(replace(REFERRED, base_url=THERE), TEAM)
+
+
 async def test_a_reference_to_nothing_is_missing() -> None:
     lost = replace(REFERRED, api_key="${NOT_SET}")
     with pytest.raises(SecretUnavailable, match="NOT_SET"):
