@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from rooroute import status as views
+from rooroute.alerts import Notices
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
@@ -151,6 +152,7 @@ class Backend:
         self._recent = _Recent()
         self._limits: Mapping[str, Sequence[Json]] = {}
         self._counters = Counters()
+        self._alerts = Notices()
         self._store_problem: str | None = None
         self._store_tried = asyncio.Event()
         self._told: Json | None = None
@@ -241,6 +243,8 @@ class Backend:
             polls += 1
             if polls % _HEARTBEAT_POLLS == 0:
                 parts.state.heartbeat()
+                if self._alerts.standing:
+                    parts.changed.set()  # one may be over by the passing of time alone
             now = parts.ports.now()
             parts.completions.limiter.tidy()
             parts.state.ledger_days = parts.config.current.defaults.ledger_days
@@ -329,12 +333,22 @@ class Backend:
         aged = views.old_keys(parts.config.current, parts.ports.now())
         unhealthy = unwell(parts.config.current, parts.ports.state.snapshot().checks)
         noticed = views.noticed_problems(parts.window.noticed, parts.config.current, parts.credentials)
-        return [*parts.config.current.problems, *parts.state.problems, *store, *near, *unhealthy, *aged, *noticed]
+        return [
+            *parts.config.current.problems,
+            *parts.state.problems,
+            *store,
+            *near,
+            *unhealthy,
+            *self._alerts.standing.values(),
+            *aged,
+            *noticed,
+        ]
 
     async def status(self) -> Json:
         """The whole picture; whoever listens is told what changed since the last one."""
         records = await self._parts.state.attempts(self._parts.ports.now() - _RECENT_SECONDS, _RECENT_ATTEMPTS)
         self._recent = await asyncio.to_thread(_recent, records)
+        self._alerts.look(records, self._parts.config.current, self._parts.ports.now())
         for each in records:
             measured = self._parts.window.measurements
             measured.learn(each.profile_id, each.at, each.first_token_s, each.output_tokens)

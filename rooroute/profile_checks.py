@@ -11,6 +11,7 @@ from typing import Final
 from rooroute.profiles import (
     CHECKED_PATH,
     ID_PATTERN,
+    Alerts,
     Budget,
     Ceiling,
     CheckKind,
@@ -160,6 +161,18 @@ def _check_health(check: HealthCheck) -> Iterator[tuple[str, str, str]]:
         yield "healthCheck.sends", told, "Leave them out, or let it send list."
 
 
+def _check_alerts(alerts: Alerts) -> Iterator[tuple[str, str, str]]:
+    ranges: dict[str, tuple[float | None, float, float]] = {
+        "window": (alerts.window, 60, 604_800),
+        "attempts": (alerts.attempts, 1, 10_000),
+        "errorRate": (alerts.error_rate, 0, 1),
+        "firstToken": (alerts.first_token, 0.01, 3_600),
+    }
+    for name, (value, least, most) in ranges.items():
+        if value is not None and not least <= value <= most:
+            yield f"alerts.{name}", f"alerts.{name} is {least:g} to {most:,g}.", "Choose a number in that range."
+
+
 def check_defaults(defaults: Defaults) -> list[Problem]:
     """What is wrong with the defaults on their own."""
     found = [each for tag, budget in defaults.budgets.items() for each in check_amounts(f"budgets.{tag}", budget)]
@@ -172,6 +185,7 @@ def check_defaults(defaults: Defaults) -> list[Problem]:
         found.append(("ledgerDays", "ledgerDays is 1 to 3,660.", "Choose a number of days in that range."))
     if defaults.key_days is not None and not 1 <= defaults.key_days <= 3_660:
         found.append(("keyDays", "keyDays is 1 to 3,660.", "Choose a number of days in that range."))
+    found += _check_alerts(defaults.alerts)
     return [Problem(f"defaults.{sentence}", field=field, remedy=remedy) for field, sentence, remedy in found]
 
 

@@ -420,12 +420,24 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """What raises a notice: of a profile's attempts within ``window`` seconds, once there are ``attempts`` of them, the share that failed
+    (``error_rate``, 0 to 1; 0: never), or the median of the seconds to the first token (``first_token``; None: never)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    window: float = 900.0
+    attempts: int = 10
+    error_rate: float = 0.5
+    first_token: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
     """What holds where neither profile nor pool says otherwise. ``cooldown`` None means each class's own default.
 
     ``budgets`` are by tag, of a profile or of a request. ``retries_per_minute`` is how often this machine, all windows together, asks a
     profile again that has just failed. ``ledger_days`` is how long attempts are kept. A key saved more than ``key_days`` ago is a problem to
-    be told (None: never).
+    be told (None: never); so is what ``alerts`` says.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
@@ -437,6 +449,7 @@ class Defaults:
     retries_per_minute: int = 60
     ledger_days: int = 90
     key_days: int | None = None
+    alerts: Alerts = Alerts()
 
 
 @dataclass(frozen=True, slots=True)

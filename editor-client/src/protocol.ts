@@ -2,6 +2,17 @@
 
 export const PROTOCOL_VERSION = "1.0";
 
+/**
+ * What raises a notice: of a profile's attempts within ``window`` seconds, once there are ``attempts`` of them, the share that failed
+ * (``error_rate``, 0 to 1; 0: never), or the median of the seconds to the first token (``first_token``; None: never).
+ */
+export interface Alerts {
+  window?: number;
+  attempts?: number;
+  errorRate?: number;
+  firstToken?: number | null;
+}
+
 /** ``verdict`` is ``ok`` or the class of the failure. */
 export interface Attempt {
   n: number;
@@ -182,7 +193,7 @@ export type CooldownMode = "hint_first" | "max" | "fixed";
  *
  * ``budgets`` are by tag, of a profile or of a request. ``retries_per_minute`` is how often this machine, all windows together, asks a
  * profile again that has just failed. ``ledger_days`` is how long attempts are kept. A key saved more than ``key_days`` ago is a problem to
- * be told (None: never).
+ * be told (None: never); so is what ``alerts`` says.
  */
 export interface Defaults {
   cooldown?: number | null;
@@ -193,6 +204,7 @@ export interface Defaults {
   retriesPerMinute?: number;
   ledgerDays?: number;
   keyDays?: number | null;
+  alerts?: Alerts;
 }
 
 export interface DeleteById {

@@ -46,6 +46,14 @@ const fields = (defaults: Defaults): Setting[] => [
   ),
   number(["ledgerDays"], "Days that requests are remembered", "For “why” and for the statistics. Empty: 90."),
   number(["keyDays"], "Tell me of a key older than (days)", "Empty: never."),
+  number(
+    ["alerts", "errorRate"],
+    "Tell me when so much of a profile's attempts fail",
+    "A share: 0.5 is every second one. Empty: 0.5. 0: never.",
+  ),
+  number(["alerts", "firstToken"], "Tell me when first words take (seconds)", "The median. Empty: never."),
+  number(["alerts", "window"], "Both are counted over (seconds)", "Empty: 900."),
+  number(["alerts", "attempts"], "Both need so many attempts", "Empty: 10."),
   ...tagsOf(defaults).flatMap((tag) => [
     number(
       ["budgets", tag, "perDay"],

@@ -172,6 +172,10 @@ TOLD: Final[Mapping[str, Told]] = {
     "Defaults.pool": Told("The pool of requests that name none.", "default"),
     "Defaults.retriesPerMinute": Told("How often this machine asks a profile again that has just failed.", 30),
     "Defaults.ledgerDays": Told("Days the record of attempts is kept.", 30),
+    "Alerts.window": Told("Seconds of a profile's attempts that a notice goes by.", 3600),
+    "Alerts.attempts": Told("How many attempts there have to be before a notice is raised.", 20),
+    "Alerts.errorRate": Told("The share of failed attempts, from 0 to 1, that raises a notice; 0: none does.", 0.3),
+    "Alerts.firstToken": Told("Seconds to the first token, as the median, that raise a notice; left out: none do.", 8),
     "Defaults.keyDays": Told("Days after which a key is reported as old; left out: never.", 180),
 }
 _ENTRIES: Final[Mapping[str, str]] = {"defaults.budgets": "team"}
