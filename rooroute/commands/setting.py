@@ -63,7 +63,13 @@ def _save_profile(call: Call, change: Callable[[Json], Json]) -> int:
         revision, approved = backend.configuration.revision, call.options.approve_origin
         return await backend.save_profile(draft, {}, revision=revision, approve_origin=approved)
 
-    return _saved(call, call.visit(save), call.options.id)
+    try:
+        return _saved(call, call.visit(save), call.options.id)
+    except InvalidInput as wrong:
+        if not str(wrong.data.get("origin", "")):
+            raise
+        way = f"rooroute profiles edit {call.options.id} --set FIELD=VALUE --ask-key"
+        raise InvalidInput(f"{wrong.message} Both at once: {way}", field=wrong.field) from None
 
 
 def _profile(backend: Backend, profile_id: str) -> Profile:

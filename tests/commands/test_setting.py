@@ -24,6 +24,16 @@ async def test_a_profiles_fields_are_set_read_and_taken_away(shell: Shell) -> No
     assert (await shell.well("profiles", "get", "main", "price")).out == ""
 
 
+async def test_a_kept_key_that_would_go_elsewhere_is_asked_for_anew(shell: Shell) -> None:
+    await shell.save("main")
+    kept = shell.config.read_text().replace("apiKey: ${KEY_OF_MAIN}", "keySavedAt: '2026-01-31T12:00:00.000Z'")
+    shell.config.write_text(kept)
+    said = await shell("profiles", "set", "main", "baseUrl=https://elsewhere.example/v1")
+    assert said.code == 1
+    assert said.err.endswith("Both at once: rooroute profiles edit main --set FIELD=VALUE --ask-key\n")
+    assert shell.config.read_text() == kept
+
+
 async def test_a_pools_rules_are_set_by_their_names(shell: Shell) -> None:
     await shell.save("main")
     await shell.save("spare")
