@@ -401,9 +401,11 @@ class Backend:
         return self._saved(await self._parts.saved.duplicate(profile_id, new_id))
 
     async def delete_profile(self, profile_id: str, *, revision: str | None) -> Json:
+        before = self._parts.config.current.pools.values()
+        rules = [rule.name for pool in before for rule in pool.rules if profile_id in rule.profiles]
         pools = await self._parts.saved.delete(profile_id, revision=revision)
         self._edited()
-        return {"pools": list(pools), "rules": [], "configRevision": self._parts.config.current.revision}
+        return {"pools": list(pools), "rules": rules, "configRevision": self._parts.config.current.revision}
 
     async def restore_profile(self, profile_id: str) -> Json:
         await self._parts.saved.restore(profile_id)

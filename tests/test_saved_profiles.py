@@ -13,7 +13,7 @@ from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.state_store import StateStore
 from rooroute.errors import Conflict, InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
 from rooroute.outcome import Fault, Scope
-from rooroute.profiles import Auth, AuthKind, Defaults, Pool, Profile
+from rooroute.profiles import Auth, AuthKind, Defaults, Need, Pool, Profile, Rule, When
 from rooroute.providers.table import check
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
 from rooroute.saved_profiles import SavedProfiles
@@ -378,6 +378,28 @@ async def test_a_deleted_profile_comes_back_with_key_and_places_for_ten_minutes(
     assert house.keys.texts() == {"Gemini1": "AIza-1"}
     with pytest.raises(NotFound):
         await house.saved.restore("Gemini1")
+
+
+async def test_a_restored_profile_has_its_places_in_rules_weights_and_routes_again(house: House) -> None:
+    await with_gemini(house)
+    await house.saved.save(LOCAL, {})
+    pool = Pool(
+        id="default",
+        profiles=("local", "Gemini1"),
+        weights={"Gemini1": 2.0},
+        default_route="Gemini1",
+        model_routes={"gemini-*": "Gemini1"},
+        rules=(
+            Rule(name="plans", when=When(mode=("architect",)), profiles=("Gemini1", "local")),
+            Rule(name="images", when=When(needs=(Need.IMAGES,)), profiles=("Gemini1",)),
+        ),
+    )
+    await house.saved.save_pool(pool)
+    await house.saved.delete("Gemini1")
+    await house.state.close()
+    house.restart()
+    await house.saved.restore("Gemini1")
+    assert house.config.current.pools["default"] == pool
 
 
 async def test_after_ten_minutes_a_deleted_profile_is_gone_with_its_key(house: House) -> None:

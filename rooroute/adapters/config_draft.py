@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from rooroute.adapters.config_places import places_in, put_back
 from rooroute.adapters.config_reading import DEFAULTS, POOL, PROFILE, labels, parsed, plain
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profiles import Defaults, Pool, Profile
@@ -54,9 +55,15 @@ class Draft:
             _call(pool, profile_id, None)
 
     def restore_profile(
-        self, entry: Mapping[str, Any], index: int, places: Mapping[str, int], text: str | None = None
+        self,
+        entry: Mapping[str, Any],
+        index: int,
+        places: Mapping[str, int],
+        text: str | None = None,
+        routing: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Put a removed entry back as it was, and its id to these places in these pools, where those still are; as ``place`` told it."""
+        """Put a removed entry back as it was, and its id to these places in these pools and their routing, where those still are and
+        nothing else was put there; as ``place`` told it."""
         label = labels([entry], "profiles")[0]
         if label.casefold() in {name.casefold() for name in labels(self._entries("profiles"), "profiles")}:
             raise InvalidInput(f"There is a profile {label} again; delete or rename that one first.", field="id")
@@ -67,6 +74,7 @@ class Draft:
         for pool in self._pools():
             if pool.get("id") in places and label not in pool["profiles"]:
                 pool["profiles"].insert(places[pool["id"]], label)
+            put_back(pool, label, (routing or {}).get(str(pool.get("id")), {}))
 
     def set_enabled(self, profile_id: str, enabled: bool) -> None:
         """Switch a profile on or off. NotFound when there is none."""
@@ -80,8 +88,8 @@ class Draft:
             entry.pop("enabled", None)
 
     def place(self, profile_id: str) -> dict[str, Any]:
-        """What ``restore_profile`` needs: a profile's entry as it stands, its index, its place in each pool by the pool's id, and its text.
-        NotFound when there is none."""
+        """What ``restore_profile`` needs: a profile's entry as it stands, its index, its place in each pool and in its routing by the pool's
+        id, and its text. NotFound when there is none."""
         index = self._index("profiles", profile_id)
         entry = self._entries("profiles")[index]
         places = {
@@ -92,6 +100,7 @@ class Draft:
             "index": index,
             "places": places,
             "text": self._text_of("profiles", index),
+            "routing": {p["id"]: named for p in self._pools() if "id" in p and (named := places_in(p, profile_id))},
         }
 
     def remove_pool(self, pool_id: str) -> None:

@@ -14,6 +14,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from rooroute.adapters.config_text import (
@@ -154,9 +155,14 @@ class _Patch:
                 kept.append((child, child.body))
             elif name in new:
                 kept.append((child, self._value(child, name, values[name], old.get(name), new[name], column)))
+        staying = {child.node.value: None for child, _ in kept}
+        in_order = [name for name in new if name in values] == list(staying)
         added = [
-            self._named(name, new[name], column)
-            for name in new
+            (
+                sum(each in staying for each in islice(new, at)) if in_order else len(kept),
+                self._named(name, new[name], column),
+            )
+            for at, name in enumerate(new)
             if name not in values and old.get(name, self) != new[name]
         ]
         return self._joined(block, kept, added, blank_between=spaced)
@@ -296,12 +302,23 @@ class _Patch:
     # --- putting together ---
 
     def _joined(
-        self, block: _Block, kept: list[tuple[_Child, list[str]]], added: list[list[str]], *, blank_between: bool
+        self,
+        block: _Block,
+        kept: list[tuple[_Child, list[str]]],
+        added: list[tuple[int, list[str]]],
+        *,
+        blank_between: bool,
     ) -> list[str]:
+        """``added`` go each before the entry of that number; what a mapping's keys mean may depend on their order."""
         gaps = _gaps(block, [child for child, _ in kept])
-        lines = [line for gap, (child, body) in zip(gaps, kept, strict=True) for line in (*gap, *child.lead, *body)]
-        for body in added:
-            lines += [self._end, *body] if blank_between and lines else body
+        lines: list[str] = []
+        for place, (gap, (child, body)) in enumerate(zip(gaps, kept, strict=True)):
+            fresh = [line for at, new in added if at == place for line in new]
+            lines += [*fresh, *gap] if lines else [*gap, *fresh]
+            lines += [*child.lead, *body]
+        for at, body in added:
+            if at == len(kept):
+                lines += [self._end, *body] if blank_between and lines else body
         return lines + block.tail
 
     def _ordered(self, block: _Block, entries: list[tuple[_Child | None, list[str]]]) -> list[str]:
