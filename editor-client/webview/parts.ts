@@ -8,7 +8,7 @@ export const icon = (name: string): TemplateResult =>
   html`<span class="codicon codicon-${name}" aria-hidden="true"></span>`;
 
 /** What a label is for. It looks for its field with this as a selector, in which dots and spaces of an id would mean something. */
-export const pointing = (id: string): string => CSS.escape(id);
+export const pointing = (id: string): string => id.replace(/[^\w-]/g, "\\$&");
 
 const STATES = {
   active: ["pass", "Active"],
