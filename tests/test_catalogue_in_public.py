@@ -23,3 +23,6 @@ async def test_every_vendor_is_told_with_what_helps_to_choose_it(home: dict[str,
     assert openai["largestWindow"] > 100_000
     low, high = openai["price"]["input"]
     assert 0 < low < high
+    presets = {each["id"]: each for each in found["openai-compatible"]["presets"]}
+    assert presets["groq"]["price"]["output"][1] > 0 and presets["groq"]["largestWindow"] > 100_000
+    assert "price" not in presets["ollama"], "a server of one's own has no price"

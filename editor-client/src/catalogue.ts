@@ -1,4 +1,4 @@
-import type { ModelInfo, ProviderInfo } from "./protocol";
+import type { ModelInfo, PriceRange, ProviderInfo } from "./protocol";
 
 /** What the backend's provider catalogue says of a vendor's fields and presets. */
 export interface AskedField {
@@ -19,6 +19,8 @@ export interface Preset {
   baseUrl: string;
   needsKey?: boolean;
   documentation?: string;
+  largestWindow?: number;
+  price?: PriceRange;
 }
 
 const dollars = (price: unknown): string => `$${Number(Number(price).toPrecision(2))}`;
@@ -32,8 +34,8 @@ const tokens = (n: number): string => {
 };
 
 /** What helps to choose a provider, a line for each: capability, window, price, region; and which of these nobody has told. */
-export function offer(provider: ProviderInfo): string[] {
-  const { capabilities = [], largestWindow, price, regions } = provider;
+export function offer(one: Pick<ProviderInfo, "capabilities" | "largestWindow" | "price" | "regions">): string[] {
+  const { capabilities = [], largestWindow, price, regions } = one;
   const told: [string, string][] = [
     ["abilities", capabilities.join(", ")],
     ["window", largestWindow ? `window up to ${tokens(largestWindow)} tokens` : ""],

@@ -82,6 +82,9 @@ function chosenPools(draft: Draft): TemplateResult | typeof nothing {
   </fieldset>`;
 }
 
+const offerOf = (provider: ProviderInfo, preset: Preset | undefined): string[] =>
+  !preset ? offer(provider) : preset.needsKey === false ? ["local, no key"] : [provider.name, ...offer(preset)];
+
 /** The first step: who is asked. */
 function catalogue(draft: Draft): TemplateResult {
   const rows = (ui.providers ?? []).flatMap((provider) => [
@@ -90,7 +93,7 @@ function catalogue(draft: Draft): TemplateResult {
       provider,
       preset: preset as Preset | undefined,
       name: preset.name,
-      note: [preset.needsKey === false ? "local, no key" : provider.name],
+      note: offerOf(provider, preset),
     })),
   ]);
   const wanted = draft.filter.toLowerCase();
@@ -514,7 +517,7 @@ export function form(draft: Draft): TemplateResult {
       ${draft.editing === undefined ? `Add a profile: ${draft.preset?.name ?? provider.name}` : `Edit ${draft.profile.name}`}
     </h1>
     ${draft.editing === undefined ? html`<p class="quiet">Step 2 of 2</p>` : nothing}
-    ${draft.preset ? nothing : html`<p class="quiet" id="offer">${offer(provider).join(" · ")}</p>`}
+    <p class="quiet" id="offer">${offerOf(provider, draft.preset).join(" · ")}</p>
     <p class="links">
       ${page ? html`<a href=${page}>${draft.preset?.name ?? provider.name}'s documentation</a>` : nothing}
       ${provider.keyPage ? html`<a href=${provider.keyPage}>Where its keys are made</a>` : nothing}

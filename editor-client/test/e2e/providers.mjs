@@ -110,6 +110,8 @@ export async function providers(python) {
         "vertex": ["region: the location you choose, or global"],
         "mistral": ["region: European Union"],
         "cohere": ["not known: region"],
+        "openai-compatible/groq": ["OpenAI-compatible server", "per million tokens", "not known: abilities, region"],
+        "openai-compatible/ollama": ["local, no key"],
         "xroute": ["not known: abilities, window, prices, region"],
       };
       for (const [id, parts] of Object.entries(said))
