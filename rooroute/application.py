@@ -6,30 +6,25 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from rooroute import status as views
-from rooroute.alerts import Notices
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
 from rooroute.credentials import Credentials, is_made
 from rooroute.errors import InvalidInput, NotFound, RoorouteError
-from rooroute.health_status import latest, unwell
-from rooroute.ledger import AttemptRecord, Figures, GroupBy, figures
-from rooroute.limiter import limits_of
+from rooroute.ledger import GroupBy, figures
 from rooroute.moving import Moving, Wish
+from rooroute.overview import Overview, SeenFile, SeenState, SeenStore
 from rooroute.ports import Ports
 from rooroute.profile_checks import check_base_url
-from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, camel
+from rooroute.profiles import Configuration, Defaults, Pool, Profile, camel
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.providers.vendor import PriceRange
 from rooroute.roster import candidate, pool_of
-from rooroute.routing.limits import Counters
 from rooroute.routing.marks import Change, Snapshot
-from rooroute.routing.noticed import Notice
 from rooroute.routing.pool import Nobody, rotate
 from rooroute.routing.settling import reset, rest_by_hand
 from rooroute.routing.window import Window
@@ -48,27 +43,16 @@ Json: TypeAlias = dict[str, Any]
 _POLL_SECONDS: Final = 0.25
 _BREATH_SECONDS: Final = 0.02  # several changes at once make one notification
 _HEARTBEAT_POLLS: Final = 40
-_RECENT_SECONDS: Final = 7 * 86_400.0
-_RECENT_ATTEMPTS: Final = 2_000
 
 
-class LearntState(Protocol):
+class LearntState(SeenState, Protocol):
     """What the house asks of the shared state besides what a request does."""
-
-    @property
-    def problems(self) -> tuple[Problem, ...]: ...
 
     def poll(self) -> bool: ...
 
     def heartbeat(self) -> None: ...
 
     ledger_days: int
-
-    async def counters(self) -> Counters: ...
-
-    async def notices(self) -> list[Notice]: ...
-
-    async def attempts(self, since: float = ..., limit: int = ...) -> list[AttemptRecord]: ...
 
     async def request(self, request_id: str) -> Json | None: ...
 
@@ -77,22 +61,14 @@ class LearntState(Protocol):
     async def close(self) -> None: ...
 
 
-class ConfigurationFile(Protocol):
-    """The configuration as it stands in the file."""
-
-    path: Path
-
-    @property
-    def current(self) -> Configuration: ...
+class ConfigurationFile(SeenFile, Protocol):
+    """The configuration's file, watched."""
 
     def poll(self) -> bool: ...
 
 
-class Store(Protocol):
-    """The secrets' home."""
-
-    @property
-    def store_name(self) -> str: ...
+class Store(SeenStore, Protocol):
+    """The secrets' home, open."""
 
     def close(self) -> None: ...
 
@@ -134,33 +110,24 @@ class Parts:
     price_range: Callable[[str, float], Awaitable[PriceRange | None]] = no_prices
 
 
-@dataclass(slots=True)
-class _Recent:
-    """What the ledger says of late, by profile id."""
-
-    figures: Mapping[str, Figures] = field(default_factory=dict)
-    errors: Mapping[str, str] = field(default_factory=dict)
-    latest: Mapping[str, AttemptRecord] = field(default_factory=dict)
-
-
 class Backend:
     """One window's house. See ``rpc.methods.Application`` for what the roof expects of each method."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._listeners: list[Callable[[Json], None]] = []
-        self._recent = _Recent()
-        self._limits: Mapping[str, Sequence[Json]] = {}
-        self._counters = Counters()
-        self._alerts = Notices()
-        self._store_problem: str | None = None
-        self._store_tried = asyncio.Event()
-        self._told: Json | None = None
+        self._overview = Overview(
+            ports=parts.ports,
+            window=parts.window,
+            completions=parts.completions,
+            config=parts.config,
+            state=parts.state,
+            store=parts.store,
+            credentials=parts.credentials,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._checks: HealthChecks | None = None
         self._probes: LatencyProbes | None = None
         self._unchecked: Configuration | None = None
-        self._noticed_at: int | None = None
 
     # --- life ---
 
@@ -196,14 +163,14 @@ class Backend:
         self._parts.store.close()
 
     def listen(self, changed: Callable[[Json], None]) -> None:
-        self._listeners.append(changed)
+        self._overview.listeners.append(changed)
 
     async def _open_store(self) -> None:
         """Look at the secrets' home and, where it can be read, read what is in it: profiles on one key share one quota, and only the keys
         tell which do."""
         store = await self._parts.open_store()
-        self._store_problem = store.problem
-        self._store_tried.set()
+        self._overview.store_problem = store.problem
+        self._overview.store_tried.set()
         self._parts.changed.set()
         if store.usable:
             for profile in self._parts.config.current.profiles.values():
@@ -214,23 +181,14 @@ class Backend:
             self._parts.changed.set()
 
     @property
-    def _secret_store(self) -> str:
-        """Where keys are kept; ``UNCHECKED`` until the keyring was tried, which may take as long as the user needs to unlock it."""
-        return self._parts.store.store_name if self._store_tried.is_set() else views.UNCHECKED
-
-    def _home(self, profile: Profile) -> str:
-        home = self._parts.credentials.home(profile)
-        return self._secret_store if home == self._parts.store.store_name else home
-
-    @property
     def configuration(self) -> Configuration:
         """What the file says, or said when it could last be read."""
         return self._parts.config.current
 
     async def secret_store(self) -> tuple[str, str | None]:
         """Where a typed key would be kept, and what is wrong with that place; waits until the keyring was tried."""
-        await self._store_tried.wait()
-        return self._parts.store.store_name, self._store_problem
+        await self._overview.store_tried.wait()
+        return self._parts.store.store_name, self._overview.store_problem
 
     async def _watch(self) -> None:
         """Four times a second: has another window learnt something, was the file edited, is a rest over?"""
@@ -238,12 +196,12 @@ class Backend:
         soonest = float("inf")
         while True:
             with suppress(RoorouteError):
-                await self._look_at_notices()
+                await self._overview.look_at_notices()
             await asyncio.sleep(_POLL_SECONDS)
             polls += 1
             if polls % _HEARTBEAT_POLLS == 0:
                 parts.state.heartbeat()
-                if self._alerts.standing:
+                if self._overview.alerts.standing:
                     parts.changed.set()  # one may be over by the passing of time alone
             now = parts.ports.now()
             parts.completions.limiter.tidy()
@@ -259,17 +217,10 @@ class Backend:
                 (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
             )
 
-    async def _look_at_notices(self) -> None:
-        """What another window, or one before, has noticed of models and quotas; read when anything was written."""
-        revision = self._parts.ports.state.snapshot().revision
-        if revision != self._noticed_at:
-            self._parts.window.noticed.show(await self._parts.state.notices())
-            self._noticed_at = revision
-
     def _check_health(self) -> None:
         """Where a profile or a pool wants it, and this house stays: a command that ends in a moment checks nobody."""
         configuration = self._parts.config.current
-        if self._listeners and configuration is not self._unchecked:
+        if self._overview.listeners and configuration is not self._unchecked:
             self._unchecked = configuration
             if any(each.health_check.enabled for each in configuration.profiles.values()):
                 self._checks = self._parts.health_checks()
@@ -285,7 +236,7 @@ class Backend:
             await asyncio.sleep(_BREATH_SECONDS)
             self._parts.changed.clear()
             self._parts.completions.look_again()
-            if self._listeners and self._told is not None:
+            if self._overview.listeners and self._overview.told is not None:
                 await self.status()
 
     def _edited(self) -> None:
@@ -295,78 +246,12 @@ class Backend:
 
     # --- status ---
 
-    def _picture(self) -> views.Picture:
-        parts = self._parts
-        configuration = parts.config.current
-        return views.Picture(
-            now=parts.ports.now(),
-            configuration=configuration,
-            snapshot=parts.ports.state.snapshot(),
-            credentials=parts.credentials,
-            homes={each.id: self._home(each) for each in configuration.profiles.values()},
-            figures=self._recent.figures,
-            last_errors=self._recent.errors,
-            latest=self._recent.latest,
-            quotas=parts.window.measurements.quotas,
-            limits=self._limits,
-            limited=lambda profile: parts.completions.foresight.limit_on(profile, self._counters),
-            next=lambda pool, unfit: parts.completions.foresight.next(pool.id, self._counters, unfit),
-        )
-
-    async def _limits_now(self) -> dict[str, list[Json]]:
-        """How far every limit the user set is used, by holder; nothing is read where there is none."""
-        parts, self._counters = self._parts, await self._counters_now()
-        idle = parts.completions.limiter.idle_places
-        return views.limit_rows(limits_of(parts.config.current), self._counters, parts.ports.now(), idle)
-
-    async def _counters_now(self) -> Counters:
-        """What all windows have taken of their limits; nothing is read where there is none."""
-        if not limits_of(self._parts.config.current):
-            return Counters()
-        self._parts.completions.limiter.tidy()
-        return await self._parts.state.counters()
-
-    def _problems(self) -> list[Problem]:
-        parts = self._parts
-        store = (Problem(self._store_problem),) if self._store_problem else ()
-        near = views.limit_warnings(self._limits)
-        aged = views.old_keys(parts.config.current, parts.ports.now())
-        unhealthy = unwell(parts.config.current, parts.ports.state.snapshot().checks)
-        noticed = views.noticed_problems(parts.window.noticed, parts.config.current, parts.credentials)
-        return [
-            *parts.config.current.problems,
-            *parts.state.problems,
-            *store,
-            *near,
-            *unhealthy,
-            *self._alerts.standing.values(),
-            *aged,
-            *noticed,
-        ]
-
     async def status(self) -> Json:
         """The whole picture; whoever listens is told what changed since the last one."""
-        records = await self._parts.state.attempts(self._parts.ports.now() - _RECENT_SECONDS, _RECENT_ATTEMPTS)
-        self._recent = await asyncio.to_thread(_recent, records)
-        self._alerts.look(records, self._parts.config.current, self._parts.ports.now())
-        for each in records:
-            measured = self._parts.window.measurements
-            measured.learn(each.profile_id, each.at, each.first_token_s, each.output_tokens)
-            if each.quotas:
-                measured.told(each.profile_id, each.at, each.quotas)
-        self._limits = await self._limits_now()
-        await self._look_at_notices()
-        found = views.status(self._picture(), self._secret_store, self._problems())
-        found["configPath"] = str(self._parts.config.path)
-        changes = views.difference(self._told, found) if self._told is not None else None
-        self._told = found
-        if changes is not None:
-            for listener in self._listeners:
-                listener(changes)
-        return found
+        return await self._overview.status()
 
     def _profile_status(self, profile_id: str) -> Json:
-        return views.profile_status(self._picture(), self._known(profile_id))
+        return views.profile_status(self._overview.picture(), self._known(profile_id))
 
     def _known(self, profile_id: str, field: str = "id") -> Profile:
         found = self._parts.config.current.profiles.get(profile_id)
@@ -444,7 +329,7 @@ class Backend:
         self._edited()
         saved = self._parts.config.current.pools[pool_id]
         return {
-            "pool": views.pool_status(self._picture(), saved),
+            "pool": views.pool_status(self._overview.picture(), saved),
             "configRevision": self._parts.config.current.revision,
         }
 
@@ -549,7 +434,7 @@ class Backend:
         configuration = parts.config.current
         if to is not None:
             self._known(to, "to")
-        pool, picture = pool_of(configuration, pool_id, None, None), self._picture()
+        pool, picture = pool_of(configuration, pool_id, None, None), self._overview.picture()
         everybody = views.able(picture, pool)
         current = views.pool_status(picture, pool).get("current")
         now = parts.ports.now()
@@ -590,7 +475,7 @@ class Backend:
 
     async def dry_run(self, request: ChatRequest, options: CompletionOptions, sink: Sink) -> Json:
         """Who would answer this request now; it is not sent."""
-        counters = await self._counters_now()
+        counters = await self._overview.counters_now()
         return self._parts.completions.foresight.rehearse(request, options, counters)
 
     async def stats(self, since: float | None, group_by: str) -> Json:
@@ -600,10 +485,6 @@ class Backend:
         began = max(since or 0.0, min((each.at for each in records), default=0.0))
         covered = 0.0 if group_by == GroupBy.DAY else self._parts.ports.now() - began
         return {"rows": [views.stats_row(each, covered) for each in rows]}
-
-
-def _recent(records: Sequence[AttemptRecord]) -> _Recent:
-    return _Recent({each.key: each for each in figures(records)}, views.last_errors(records), latest(records))
 
 
 def _offer_json(prices: PriceRange | None) -> Json:
