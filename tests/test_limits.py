@@ -54,16 +54,17 @@ def until_noon(now: float) -> float:
         Limits(requests_per_day=2),
         Limits(requests_per_second=0.01, burst=2),
         Limits(tokens_per_minute=1_020),
+        Limits(tokens_per_hour=1_020),
         Limits(tokens_per_day=1_020),
     ],
-    ids=["rpm", "rph", "rpd", "rps-with-burst", "tpm", "tpd"],
+    ids=["rpm", "rph", "rpd", "rps-with-burst", "tpm", "tph", "tpd"],
 )
 async def test_at_a_limit_the_next_profile_answers_and_nothing_is_marked(tmp_path: Path, limits: Limits) -> None:
     async with house(tmp_path, TWO, profiles={"A": {"limits": limits}}) as h:
         h.clock.ahead = until_noon(h.clock.now())
         order = [
             (await h.ask(request=ChatRequest(HELLO.messages, max_tokens=500), session=f"s{n}"))["profileId"]
-            for n in range(3 if limits.tokens_per_minute is None and limits.tokens_per_day is None else 86)
+            for n in range(86 if limits.tokens_per_minute or limits.tokens_per_hour or limits.tokens_per_day else 3)
         ]
         assert order[:2] == ["A", "A"] and order[-1] == "B"
         assert not h.state.snapshot().marks

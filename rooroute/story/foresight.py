@@ -50,6 +50,8 @@ class Foresight:
     def limit_on(self, profile: Profile, counters: Counters) -> Refused | None:
         """Which of the profile's own limits, or of its tags', has no room for a request now."""
         configuration = self.means.ports.configuration()
+        if not (profile.limits or profile.budget or configuration.defaults.budgets):
+            return None
         errand = errand_of(self.means.ports, configuration, _ANY, CompletionOptions(request_id=""), Pool(id=""))
         return self.means.limiter.foresee(*toll(self.means, errand, configuration, profile), counters)
 
