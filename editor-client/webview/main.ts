@@ -168,6 +168,19 @@ document.addEventListener("keydown", (event) => {
   if (field && event.ctrlKey && !event.altKey && event.key.toLowerCase() === "a") event.stopPropagation();
 });
 
+/** In pixels: about what ten options take. */
+const LIST = 240;
+
+/** A list opens to where there is room for it. */
+function makeRoom({ target }: Event): void {
+  const select = (target as Element).closest<HTMLElement & { position: "above" | "below" }>("vscode-single-select");
+  if (!select) return;
+  const { top, bottom } = select.getBoundingClientRect();
+  const below = innerHeight - bottom;
+  select.position = below < LIST && top > below ? "above" : "below";
+}
+for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, makeRoom, true);
+
 paintWith(() => {
   render(whole(), root);
   tick();

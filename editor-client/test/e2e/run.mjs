@@ -1,5 +1,5 @@
 // Runs everything that needs a real workbench, or says what this machine lacks for it.
-//   node test/e2e/run.mjs [rare|journey|corners|providers|routing|untrusted|neovim …]
+//   node test/e2e/run.mjs [rare|journey|corners|providers|routing|settings|untrusted|neovim …]
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
@@ -31,6 +31,7 @@ const suites = {
   corners: async () => (await import("./corners.mjs")).corners(python),
   providers: async () => (await import("./providers.mjs")).providers(python),
   routing: async () => (await import("./routing.mjs")).routing(python),
+  settings: async () => (await import("./settings.mjs")).settings(python),
   untrusted: async () => (await import("./untrusted.mjs")).untrusted(python),
   neovim: async () => (await import("./neovim.mjs")).neovim(python),
 };

@@ -1,0 +1,334 @@
+// Every group of settings set in the panel and found in the file, what holds for all, and configurations that come, go and come back.
+import fs from "node:fs";
+import path from "node:path";
+import { inspect } from "./looks.mjs";
+import { equal, ok, Suite } from "./runner.mjs";
+import { startProvider } from "./provider.mjs";
+import { Session, until } from "./session.mjs";
+
+const KEYS = { ONE_KEY: "canary-set-one-11", TWO_KEY: "canary-set-two-22" };
+const TEAM = "canary-team-secret-33";
+const IMPORTED = "canary-imported-key-44";
+const answer = (text) => ({ step: "answer", text });
+const LITELLM = (url) => `model_list:
+  - model_name: brought
+    litellm_params:
+      model: openai/scripted-model
+      api_base: ${url}
+      api_key: ${IMPORTED}
+      colour: blue
+router_settings:
+  routing_strategy: simple-shuffle
+`;
+
+export async function settings(python) {
+  const suite = new Suite("settings");
+  const session = await Session.start({ python, env: KEYS, keyring: false });
+  const provider = await startProvider(python, session.home);
+  await provider.script({ [KEYS.ONE_KEY]: [answer("One answers.")], [KEYS.TWO_KEY]: [answer("Two answers.")] });
+  const { page } = session;
+  const test = (title, body) => suite.test(title, session, body);
+  const config = path.join(session.home, "xdg/config/rooroute/config.yaml");
+  const written = () => fs.readFileSync(config, "utf8");
+  const inFile = (fits) => until(`${fits} in the file`, () => fits.test(written()));
+  const profile = (name) => `
+  - id: ${name.toLowerCase()}
+    name: ${name}
+    provider: openai-compatible
+    baseUrl: ${provider.urls.openai}
+    model: scripted-model
+    apiKey: \${${name.toUpperCase()}_KEY}`;
+  const openTab = async (tab) => {
+    await session.command("rooroute: Open Settings");
+    const frame = await session.panel();
+    await frame.locator(`#tab-${tab}`).waitFor({ timeout: 30_000 });
+    await frame.locator(`#tab-${tab}`).click();
+    return frame;
+  };
+  const unfold = async (group) => {
+    if ((await group.getAttribute("open")) === null) await group.locator("summary").click();
+    await until("the group is open", async () => (await group.locator(":scope > *").count()) > 1);
+  };
+  const named = (frame, id) => frame.locator(`[id="${id}"]`);
+  const type = async (frame, id, text) => {
+    await named(frame, id).locator("input").fill(text);
+    await named(frame, id).locator("input").press("Tab");
+  };
+  const choose = async (frame, id, words) => {
+    await named(frame, id).click();
+    await named(frame, id).locator(".option", { hasText: words }).click();
+  };
+  const edit = async (name) => {
+    const frame = await openTab("profiles");
+    const row = frame.locator(`[data-id="${name}"]`);
+    if ((await row.locator(".details").count()) === 0) await row.locator(".disclose").click();
+    await row.getByText("Edit", { exact: true }).click();
+    await frame.locator("#save").waitFor({ timeout: 30_000 });
+    for (const group of await frame.locator("details.group").all()) await unfold(group);
+    return frame;
+  };
+  const saved = async (frame) => {
+    await frame.locator("#save").click();
+    await frame.locator('[data-id="one"]').waitFor({ timeout: 60_000 });
+  };
+  const valueOf = (frame, id) => named(frame, id).evaluate((element) => element.value);
+  const documentText = (words) =>
+    until(
+      `a page with “${words}”`,
+      async () => {
+        const text = await session.text();
+        return text.includes(words) && text;
+      },
+      60,
+    );
+
+  try {
+    await test("two profiles and a pool written by hand are there", async () => {
+      fs.mkdirSync(path.dirname(config), { recursive: true, mode: 0o700 });
+      fs.writeFileSync(
+        config,
+        `profiles:${["One", "Two"].map(profile).join("")}
+pools:
+  - id: main
+    profiles: [one, two]
+defaults:
+  pool: main
+`,
+        { mode: 0o600 },
+      );
+      await session.statusBar("One", undefined, 60);
+    });
+
+    await test("a profile's models, checks, address and authentication are set in its form, and shown again", async () => {
+      const frame = await edit("one");
+      await type(frame, "field-contextWindow", "32000");
+      await type(frame, "field-models", "scripted-model, other-model");
+      await choose(frame, "field-supportsImages", /^\s*No\s*$/);
+      await type(frame, "field-price.input", "1.5");
+      await type(frame, "field-price.output", "6");
+      await type(frame, "field-timeouts.firstToken", "20");
+      await named(frame, "field-headers").locator("textarea").fill("X-Team = Token ${secret:team}");
+      await frame.locator("#field-name input").click();
+      await choose(frame, "field-auth.kind", "the key as a bearer token");
+      await named(frame, "field-secrets.team").locator("input").fill(TEAM);
+      await type(frame, "field-healthCheck.expectStatus", "200, 204");
+      await choose(frame, "field-healthCheck.sends", "a short question");
+      await until("the cost of the checks", async () =>
+        /Costs money: up to 1,440 answers a day/.test(
+          await frame.locator('[data-setting="healthCheck.sends"]').innerText(),
+        ),
+      );
+      await frame.locator("#save").click();
+      const wrong = frame.locator('[data-setting="healthCheck.sends"] .wrong[role="alert"]');
+      await wrong.waitFor({ timeout: 60_000 });
+      ok(/no endpoint, status or body of its own/.test(await wrong.innerText()), await wrong.innerText());
+      ok(!/expectStatus/.test(written()), "what was refused is written");
+      await until("the end of the attempt", () =>
+        frame
+          .locator("#save")
+          .evaluate((button) => !button.disabled && document.activeElement?.id === "field-healthCheck.sends"),
+      );
+      await choose(frame, "field-healthCheck.sends", /^\s*the list of models: costs no tokens/);
+      await saved(frame);
+      for (const fits of [
+        /contextWindow: 32000/,
+        /other-model/,
+        /supportsImages: false/,
+        /firstToken: 20/,
+        /\$\{secret:team\}/,
+        /kind: bearer/,
+        /expectStatus: *(\[200, 204\]|\n\s*- 200\n\s*- 204)/,
+      ])
+        await inFile(fits);
+      ok(!written().includes(TEAM), "a secret is in the file");
+      const again = await edit("one");
+      equal(await valueOf(again, "field-contextWindow"), "32000");
+      equal(await valueOf(again, "field-supportsImages"), "no");
+      equal(await valueOf(again, "field-healthCheck.expectStatus"), "200, 204");
+      equal(await valueOf(again, "field-headers"), "X-Team = Token ${secret:team}");
+      equal(await valueOf(again, "field-secrets.team"), "");
+    });
+
+    await test("the form with every group open looks right at both widths in three themes, and axe finds nothing", async () => {
+      await session.command("View: Close Primary Side Bar").catch(() => page.keyboard.press("Control+B"));
+      equal(await inspect(session, "profile-settings"), []);
+      await page.setViewportSize({ width: 1200, height: 800 });
+      const frame = await session.panel();
+      await frame.getByText("Cancel", { exact: true }).click();
+    });
+
+    const ofPool = async (group) => {
+      const frame = await session.panel();
+      await frame.locator("#tab-pools").click();
+      const found = frame.locator(`[data-pool="main"] details[data-group="${group}"]`);
+      await unfold(found);
+      return found;
+    };
+    await test("a pool's settings of every group are written as they are changed", async () => {
+      await openTab("pools");
+      await type(await ofPool("shares"), "set-main-tier-one", "2");
+      await inFile(/tiers:/);
+      await type(await ofPool("strategies"), "set-main-latency-window", "120");
+      await inFile(/window: 120/);
+      await type(await ofPool("limits"), "set-main-limits-requestsPerMinute", "30");
+      await inFile(/requestsPerMinute: 30/);
+      await (await ofPool("resort")).locator("#set-main-safetyNet").click();
+      await inFile(/safetyNet: true/);
+      const failover = await ofPool("failover");
+      await choose(failover, "set-main-cooldownMode", "never shorter than configured");
+      await inFile(/cooldownMode: max/);
+      await type(failover, "set-main-maxElapsed", "45");
+      await inFile(/maxElapsed: 45/);
+      await choose(failover, "set-main-onInterrupt", "begin anew");
+      await inFile(/onInterrupt: restart/);
+      await type(await ofPool("quotas"), "set-main-leaveBelow", "0.1");
+      await inFile(/leaveBelow: 0\.1/);
+      equal(await valueOf(failover, "set-main-maxElapsed"), "45");
+    });
+
+    await test("what cannot be is refused beside its field, and the file stays as it is", async () => {
+      const failover = await ofPool("failover");
+      const before = written();
+      await type(failover, "set-main-failover-retryCodes", "99");
+      const wrong = failover.locator('[data-setting="failover.retryCodes"] .wrong[role="alert"]');
+      await wrong.waitFor({ timeout: 30_000 });
+      equal(written(), before, "the file");
+      await type(failover, "set-main-failover-retryCodes", "409");
+      await wrong.waitFor({ state: "detached", timeout: 30_000 });
+      await inFile(/409/);
+    });
+
+    await test("what holds for all is set by keyboard, with a tag's budget", async () => {
+      const frame = await openTab("limits");
+      await frame.locator("#tab-limits").focus();
+      await page.keyboard.press("ArrowRight");
+      await named(frame, "general-retriesPerMinute").waitFor({ timeout: 30_000 });
+      equal(await frame.evaluate(() => document.activeElement?.id), "tab-general");
+      await type(frame, "general-retriesPerMinute", "5");
+      await inFile(/retriesPerMinute: 5\b/);
+      await choose(frame, "general-cooldownMode", "exactly as configured");
+      await inFile(/cooldownMode: fixed/);
+      await frame.locator("#new-tag input").fill("team-a");
+      await frame.locator("#new-tag input").press("Enter");
+      await until("the focus in the new budget", () =>
+        frame.evaluate(() => document.activeElement?.id === "general-budgets-team-a-perDay"),
+      );
+      await type(frame, "general-budgets-team-a-perDay", "2.5");
+      await inFile(/team-a:\s+perDay: 2\.5/);
+      await type(frame, "general-ledgerDays", "0");
+      await frame.locator('[data-setting="ledgerDays"] .wrong[role="alert"]').waitFor({ timeout: 30_000 });
+      await type(frame, "general-ledgerDays", "30");
+      await inFile(/ledgerDays: 30/);
+      equal(await inspect(session, "general"), []);
+      await page.setViewportSize({ width: 1200, height: 800 });
+    });
+
+    await test("a LiteLLM configuration is chosen as a file, looked at before anything is written, imported and undone", async () => {
+      const file = path.join(session.home, "litellm.yaml");
+      fs.writeFileSync(file, LITELLM(provider.urls.openai));
+      const before = written();
+      await session.command("rooroute: Import Configuration…");
+      const frame = await session.panel();
+      await frame.locator("#import-file").click();
+      const dialog = page.locator(".quick-input-widget input").first();
+      await until("the dialog to show a folder", async () =>
+        (await dialog.inputValue({ timeout: 1000 })).endsWith("/"),
+      );
+      await session.answer(file);
+      await until("the file's text", async () => /scripted-model/.test(await valueOf(frame, "import-text")));
+      await frame.locator("#import-preview").click();
+      const account = frame.locator("#import-account");
+      await account.waitFor({ timeout: 60_000 });
+      const told = await account.innerText();
+      for (const fits of [
+        /nothing is written yet/,
+        /LiteLLM/,
+        /Profile \S+, new/,
+        /colour/,
+        /Not taken, and why \([1-9]/,
+        /api_key/,
+      ])
+        ok(fits.test(told), `${fits} is not in\n${told}`);
+      equal(written(), before, "the file");
+      equal(await inspect(session, "import"), []);
+      await page.setViewportSize({ width: 1200, height: 800 });
+      await frame.locator("#import-approve").click();
+      await until("the account again", async () => (await frame.locator("#import-apply").count()) === 1);
+      await frame.locator("#import-apply").click();
+      await until("it is imported", async () => /^Imported/.test(await account.innerText()), 60);
+      await inFile(/brought|scripted-model-?/);
+      ok(written() !== before, "nothing was imported");
+      ok(!written().includes(IMPORTED), "an imported key is in the file");
+      await frame.locator("#tab-profiles").click();
+      await until("three profiles", async () => /\(3\)/.test(await frame.locator("#tab-profiles").innerText()));
+      await frame.locator("#undo").click();
+      await until("two profiles", async () => /\(2\)/.test(await frame.locator("#tab-profiles").innerText()));
+      await until("the file as before", () => written() === before);
+    });
+
+    await test("a text that is no configuration is refused beside it", async () => {
+      const frame = await openTab("moving");
+      await frame.locator("#import-text textarea").fill("model_list: [");
+      await frame.locator("#import-preview").click();
+      await frame.locator('#import-text ~ .wrong[role="alert"]').waitFor({ timeout: 30_000 });
+      await frame.locator("#import-text textarea").fill("");
+    });
+
+    await test("the configuration is exported into a new document, without a key", async () => {
+      const frame = await openTab("moving");
+      await frame.locator("#export").click();
+      const text = await documentText("retriesPerMinute");
+      for (const words of ["id: one", "team-a", "main"]) ok(text.includes(words), `“${words}” is not in\n${text}`);
+      for (const secret of [...Object.values(KEYS), TEAM, IMPORTED]) ok(!text.includes(secret), "a key is in it");
+      await session.closeEditors();
+      await session.command("rooroute: Export Configuration");
+      await documentText("retriesPerMinute");
+      await session.closeEditors();
+    });
+
+    await test("a former configuration is put back after a yes, and that is undone", async () => {
+      await session.command("rooroute: Show Configuration History");
+      const frame = await session.panel();
+      const entries = frame.locator("#history > li");
+      await until("the history", async () => (await entries.count()) > 5, 60);
+      ok(/as it is now/.test(await entries.first().innerText()), "the first entry is not the current one");
+      const entry = entries.filter({ hasText: "retriesPerMinute" }).last();
+      ok(/retriesPerMinute/.test(await entry.innerText()), "no entry tells of the retries");
+      const before = written();
+      await entry.getByText("Put back…", { exact: true }).click();
+      const dialog = frame.locator('[role="alertdialog"]');
+      await dialog.waitFor({ timeout: 30_000 });
+      ok(/ledgerDays/.test(await dialog.innerText()), await dialog.innerText());
+      equal(written(), before, "the file before the yes");
+      equal(await inspect(session, "history"), []);
+      await page.setViewportSize({ width: 1200, height: 800 });
+      await frame.locator("#put-back").click();
+      await until("the former text", () => !/ledgerDays/.test(written()), 30);
+      await frame.locator("#undo").click();
+      await until("the file as before", () => written() === before);
+    });
+
+    await test("a backup is put back as a whole, after what it changes was shown", async () => {
+      const frame = await openTab("moving");
+      const before = written();
+      await frame.locator("#backup").click();
+      const backup = await documentText("retriesPerMinute: 5");
+      await session.closeEditors();
+      const panel = await openTab("general");
+      await type(panel, "general-retriesPerMinute", "7");
+      await inFile(/retriesPerMinute: 7/);
+      await panel.locator("#tab-moving").click();
+      await panel.locator("#import-text textarea").fill(backup);
+      await panel.locator("#restore-preview").click();
+      const dialog = panel.locator('[role="alertdialog"]');
+      await dialog.waitFor({ timeout: 30_000 });
+      ok(/retriesPerMinute/.test(await dialog.innerText()), await dialog.innerText());
+      await panel.locator("#restore-apply").click();
+      await until("the file as backed up", () => written() === before);
+    });
+  } finally {
+    provider.stop();
+    await session.close();
+  }
+  return suite;
+}
