@@ -142,6 +142,9 @@ export async function journey(python) {
       await frame.locator("#field-model").locator("input").first().fill("scripted-model");
       await frame.locator("#test").click();
       await frame.locator(".stages", { hasText: "The connection works." }).waitFor({ timeout: 30_000 });
+      await until("the result is in sight", () =>
+        frame.evaluate(() => document.querySelector(".stages").getBoundingClientRect().bottom <= innerHeight),
+      );
       await session.screenshot("wizard-tested");
       await frame.locator("#save").click();
       await frame.locator('[data-id="default"]').waitFor({ timeout: 30_000 });
