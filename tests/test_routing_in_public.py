@@ -209,6 +209,42 @@ async def test_a_key_is_left_before_it_errs_and_its_quota_is_shown(home: dict[st
         assert quota["resetsAt"]
 
 
+def telling(reset: str) -> Raw:
+    """A good answer which says that half of the requests are left, and when they are counted anew."""
+    headers = (
+        ("x-ratelimit-limit-requests", "100"),
+        ("x-ratelimit-remaining-requests", "50"),
+        ("x-ratelimit-reset-requests", reset),
+    )
+    return Raw(
+        (b'data: {"choices":[{"index":0,"delta":{"content":"Yes."},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',),
+        headers=headers,
+    )
+
+
+async def test_what_resets_first_is_used_first_and_stands_in_the_calendar(home: dict[str, str]) -> None:
+    async with public(home, {"A": [telling("2h")], "B": [telling("20m")], "C": [Answer("C.")]}) as server:
+        await server.pool(profiles=["C", "A", "B"], resetFirst=True)
+        for name in ("A", "B"):
+            await server.ask(profile=name)
+        assert (await server.ask())["profileId"] == "B"
+        calendar = {each["id"]: each.get("quotas") for each in (await server.status())["profiles"]}
+        assert calendar["B"][0]["resetsAt"] < calendar["A"][0]["resetsAt"] and not calendar["C"]
+
+
+async def test_a_chain_of_a_mode_spills_over_when_its_budget_is_spent(home: dict[str, str]) -> None:
+    """An answer costs 7 of input and 5 of output at $1 per million = $0.000012."""
+    paid = {"price": {"input": 1, "output": 1}, "budget": {"perDay": 0.000025}}
+    scripts = {"usual": [Answer("Usual.")], "plan": [Answer("Plan.")], "key": [Answer("Key.")]}
+    async with public(home, scripts, {"plan": paid}) as server:
+        chain = {"name": "planning", "when": {"mode": ["architect"]}, "profiles": ["plan", "key"], "only": True}
+        await server.pool(profiles=["usual"], rules=[chain])
+        asked = {"mode": "architect", "maxTokens": 5}
+        answered = [(await server.ask(session=f"s{number}", **asked))["profileId"] for number in range(3)]
+        assert answered == ["plan", "plan", "key"]
+        assert (await server.ask())["profileId"] == "usual"
+
+
 async def test_the_last_resort_asks_for_consent_through_the_protocol(home: dict[str, str]) -> None:
     scripts: Scripts = {"A": [Fail("rate-limit", retry_delay=300)], "paid": [Answer("Paid.")]}
     async with public(home, scripts) as server:
@@ -220,7 +256,25 @@ async def test_the_last_resort_asks_for_consent_through_the_protocol(home: dict[
         with pytest.raises(RpcError) as again:
             await server.ask(profile="A", fallback=True)
         assert again.value.data["consent"]["pool"] == "default", "the pool whose last resort it is"
+        (pool,) = (await server.status())["pools"]
+        assert pool.get("current") is None and "wants your consent" in pool["reason"], "nobody is asked without a yes"
         assert (await server.ask(consent="once"))["profileId"] == "paid"
+        await server.ask(consent="session")
+        assert (await server.status())["pools"][0]["current"] == "paid"
+
+
+async def test_both_sides_of_a_split_stand_side_by_side_in_the_statistics(home: dict[str, str]) -> None:
+    price = {"price": {"input": 1, "output": 1}}
+    scripts: Scripts = {"old": [Answer("Old.")], "new": [Answer("New."), Fail("server-error"), Answer("New.")]}
+    async with public(home, scripts, {"old": price, "new": price}) as server:
+        await server.pool(profiles=["old", "new"], split={"new": 40})
+        answered = [(await server.ask(session=f"s{number}"))["profileId"] for number in range(12)]
+        assert set(answered) == {"old", "new"}
+        rows = {each["key"]: each for each in (await server.client.request("rooroute/stats"))["rows"]}
+        assert (rows["old"]["errorRate"], rows["old"]["attempts"]) == (0, answered.count("old"))
+        assert rows["new"]["errorRate"] > 0
+        for side in rows.values():
+            assert side["medianFirstTokenMs"] > 0 and side["cost"] > 0
 
 
 async def test_statistics_are_kept_by_tag_and_pool(home: dict[str, str]) -> None:
