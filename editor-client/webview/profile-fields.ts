@@ -33,7 +33,13 @@ export const MORE: ProfileField[] = [
     kind: "text",
     help: "Profiles of one project, organization or account rest together when they have the same word here.",
   },
-  { name: "region", label: "Region", kind: "text", help: "Where it runs, in a word of yours: rules and pools keep requests in a region by it.", placeholder: "eu" },
+  {
+    name: "region",
+    label: "Region",
+    kind: "text",
+    help: "Where it runs, in a word of yours: rules and pools keep requests in a region by it.",
+    placeholder: "eu",
+  },
   { name: "notes", label: "Notes", kind: "text" },
 ];
 
