@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Final, Literal
 
-from rooroute.ledger import BLAMELESS, OK, AttemptRecord
+from rooroute.ledger import BLAMELESS, OK, AttemptRecord, percentile
 from rooroute.profiles import Alerts, Configuration, Problem, Profile
 from rooroute.unanswered import duration_words
 
@@ -47,7 +46,8 @@ class Notices:
         alerts: Alerts,
         before: dict[tuple[str, Kind], Problem],
     ) -> None:
-        waits = [each.first_token_s for each in attempts if each.first_token_s is not None]
+        waits = sorted(each.first_token_s for each in attempts if each.first_token_s is not None)
+        wait = percentile(waits, 0.5) or 0.0
         failed = sum(each.verdict != OK for each in attempts)
         within = f"within {duration_words(alerts.window)}"
         figures: tuple[tuple[Kind, float, float | None, int, str, str], ...] = (
@@ -61,10 +61,10 @@ class Notices:
             ),
             (
                 "firstToken",
-                median(waits) if waits else 0.0,
+                wait,
                 alerts.first_token,
                 len(waits),
-                f"{profile.title} took {median(waits) if waits else 0.0:.1f} seconds to its first token, the median {within}.",
+                f"{profile.title} took {wait:.1f} seconds to its first token, the median {within}.",
                 "Let a pool's latency.tooSlow put it behind the others, or choose another model.",
             ),
         )
