@@ -91,6 +91,18 @@ export async function keepChange(
   }
 }
 
+const turns = new Map<string, Promise<unknown>>();
+
+/** One change of an owner after the other, each made of what the one before has left: nothing that is typed quickly gets lost. */
+export function inTurn<T>(owner: string, what: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(owner) ?? Promise.resolve()).then(what, what);
+  turns.set(
+    owner,
+    turn.catch(() => undefined),
+  );
+  return turn;
+}
+
 const READ: Partial<Record<Setting["kind"], (text: string) => Value>> = {
   number: Number,
   codes: (text) => text.split(",").map(Number),
@@ -131,7 +143,7 @@ function control(id: string, owner: string, setting: Setting, value: unknown, se
       return html`<vscode-textfield
         id=${id}
         type=${setting.kind === "number" ? "number" : "text"}
-        step="any"
+        .step=${"any"}
         ?invalid=${wrong}
         .value=${Array.isArray(value) ? value.join(", ") : String(value ?? "")}
         @change=${(event: Event) => {

@@ -236,6 +236,7 @@ function control(draft: Draft, field: ProfileField): TemplateResult {
     default:
       return html`<vscode-textfield
         id=${id}
+        .step=${"any"}
         type=${field.kind === "number" ? "number" : field.kind === "url" ? "url" : "text"}
         placeholder=${field.placeholder ?? ""}
         ?required=${field.required}

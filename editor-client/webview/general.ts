@@ -1,7 +1,7 @@
 /** What holds where neither profile nor pool says otherwise. Each field is saved when it changes. */
 import { html, type TemplateResult } from "lit";
 import type { Defaults } from "../src/protocol";
-import { field, keepChange, number, type Setting, type Value, withValue, wrongAt } from "./fields";
+import { field, inTurn, keepChange, number, type Setting, type Value, withValue, wrongAt } from "./fields";
 import { request } from "./host";
 import { COOLDOWN_MODES } from "./settings";
 import { act, draw, drawAndFocus, say, ui } from "./ui";
@@ -66,11 +66,15 @@ const fields = (defaults: Defaults): Setting[] => [
 
 const tagsOf = (defaults: Defaults): string[] => [...new Set([...Object.keys(defaults.budgets ?? {}), ...tags])].sort();
 
-async function save(defaults: Defaults): Promise<void> {
-  const names = fields(defaults).map(({ path }) => path.join("."));
-  await keepChange(OWNER, "defaults", [...names, "budgets"], async () => {
-    ui.settings = await request("settings/save", { defaults, configRevision: ui.settings?.configRevision });
-    say("Saved.");
+function save(change: (defaults: Defaults) => Defaults): Promise<boolean> {
+  return inTurn(OWNER, async () => {
+    if (!ui.settings) return false;
+    const { defaults, configRevision } = ui.settings;
+    const names = fields(defaults).map(({ path }) => path.join("."));
+    return keepChange(OWNER, "defaults", [...names, "budgets"], async () => {
+      ui.settings = await request("settings/save", { defaults: change(defaults), configRevision });
+      say("Saved.");
+    });
   });
 }
 
@@ -86,11 +90,11 @@ function addTag(): void {
 function removeTag(defaults: Defaults, tag: string): void {
   tags.delete(tag);
   draw();
-  if (defaults.budgets?.[tag]) void save(withValue(defaults, ["budgets", tag], undefined));
+  if (defaults.budgets?.[tag]) void save((now) => withValue(now, ["budgets", tag], undefined));
 }
 
 const one = (defaults: Defaults, setting: Setting) =>
-  field(OWNER, defaults, setting, (value: Value) => void save(withValue(defaults, setting.path, value)));
+  field(OWNER, defaults, setting, (value: Value) => void save((now) => withValue(now, setting.path, value)));
 
 export function generalView(): TemplateResult {
   read();

@@ -288,7 +288,7 @@ function readHistory(): void {
 const when = (instant: string) =>
   new Date(Date.parse(instant) - (ui.snapshot?.clockOffset ?? 0)).toLocaleString(undefined, {
     dateStyle: "medium",
-    timeStyle: "short",
+    timeStyle: "medium",
   });
 
 const ask = (entry: HistoryEntry) =>

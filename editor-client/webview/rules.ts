@@ -5,7 +5,7 @@ import { type Condition, CONDITIONS, type Row, rowsOf, whenOf } from "./conditio
 import { fieldFor } from "./fields";
 import { Refused, request } from "./host";
 import { group, icon, pointing } from "./parts";
-import { draw, drawAndFocus, nameOf, saved, say, ui } from "./ui";
+import { draw, drawAndFocus, nameOf, poolNow, saved, say, ui } from "./ui";
 
 /** A rule on its way. */
 export interface RuleDraft {
@@ -247,7 +247,7 @@ export function rulesOf(
 ): TemplateResult {
   const rules = saved(pool).rules ?? [];
   const draft = ui.rule?.pool === pool.id ? ui.rule : undefined;
-  const keep: Save = async (changed) => void (await save({ ...saved(pool), rules: changed }));
+  const keep: Save = async (changed) => void (await save({ ...(poolNow(pool.id) ?? saved(pool)), rules: changed }));
   const now = (changed: Rule[]) =>
     void keep(changed).catch((error: Error) => {
       ui.trouble = error.message;

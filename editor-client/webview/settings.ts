@@ -1,9 +1,9 @@
 /** A pool's settings beyond its members, in groups that open: a field for each, saved when it changes. */
 import { html, type TemplateResult } from "lit";
 import type { Consent, CooldownMode, Limits, OnInterrupt, Pool, PoolStatus } from "../src/protocol";
-import { field, keepChange, number, onOff, type Setting, type Value, withValue, wrongAt } from "./fields";
+import { field, inTurn, keepChange, number, onOff, type Setting, type Value, withValue, wrongAt } from "./fields";
 import { group } from "./parts";
-import { nameOf, saved, ui } from "./ui";
+import { nameOf, poolNow, saved, shown, ui } from "./ui";
 
 export const tierOf = (pool: Pool, id: string): number => (pool.tiers ?? []).findIndex((tier) => tier.includes(id)) + 1;
 
@@ -191,7 +191,7 @@ function groups(pool: Pool): [id: string, title: string, settings: Setting[]][] 
 }
 
 /** Tiers and splits: two numbers for each member. */
-function shares(owner: string, pool: Pool, save: (pool: Pool) => void): TemplateResult {
+function shares(owner: string, pool: Pool, save: Save): TemplateResult {
   const tier = (id: string) => number(["tier", id], `Tier of ${nameOf(id)}`);
   return html`<p class="help">
       Tier 1 is asked first, whatever the strategy; empty comes last. A share is the percentage of sessions that go
@@ -201,9 +201,9 @@ function shares(owner: string, pool: Pool, save: (pool: Pool) => void): Template
       ${(pool.profiles ?? []).map(
         (id) =>
           html`${field(owner, { tier: { [id]: tierOf(pool, id) || undefined } }, tier(id), (value) =>
-            save(withTier(pool, id, Math.max(0, Math.floor(Number(value ?? 0))))),
+            save((now) => withTier(now, id, Math.max(0, Math.floor(Number(value ?? 0))))),
           )}${field(owner, pool, number(["split", id], `Share of ${nameOf(id)} in percent`), (value) =>
-            save(withValue(pool, ["split", id], value)),
+            save((now) => withValue(now, ["split", id], value)),
           )}`,
       )}
     </div>
@@ -215,27 +215,35 @@ export const ownerOf = (id: string): string => `set-${id}`;
 
 const HEAD = ["name", "profiles", "strategy", "revert", "cooldown", "maxWait", "rules", "tiers", "split"];
 
-/** Saves a pool; a refusal is shown beside the field it names, in a group that is open then. */
-export async function savePool(id: string, pool: Pool, store: (pool: Pool) => Promise<unknown>): Promise<boolean> {
+export type Store = (pool: Pool) => Promise<{ configRevision: string }>;
+
+/** Changes a pool; a refusal is shown beside the field it names, in a group that is open then. */
+export function savePool(id: string, change: (pool: Pool) => Pool, store: Store): Promise<boolean> {
   const owner = ownerOf(id);
-  const places = groups(pool).flatMap(([name, , settings]) =>
-    settings.map(({ path }): [string, string] => [path.join("."), name]),
-  );
-  const done = await keepChange(owner, "pool", [...HEAD, ...places.map(([path]) => path)], () => store(pool));
-  for (const [path, name] of [...places, ["tiers", "shares"], ["split", "shares"]] as const)
-    if (ui.wrong.has(`${owner}/${path}`)) ui.open.add(`/${name}/${id}`);
-  return done;
+  return inTurn(owner, async () => {
+    const pool = poolNow(id);
+    if (!pool) return false;
+    const places = groups(pool).flatMap(([name, , settings]) =>
+      settings.map(({ path }): [string, string] => [path.join("."), name]),
+    );
+    const done = await keepChange(owner, "pool", [...HEAD, ...places.map(([path]) => path)], async () => {
+      await shown((await store(change(pool))).configRevision);
+    });
+    for (const [path, name] of [...places, ["tiers", "shares"], ["split", "shares"]] as const)
+      if (ui.wrong.has(`${owner}/${path}`)) ui.open.add(`/${name}/${id}`);
+    return done;
+  });
 }
 
-export function poolSettings(pool: PoolStatus, save: (pool: Pool) => void): TemplateResult {
+type Save = (change: (pool: Pool) => Pool) => void;
+
+export function poolSettings(pool: PoolStatus, save: Save): TemplateResult {
   const whole = saved(pool);
   const owner = ownerOf(pool.id);
-  const set = (setting: Setting) => (value: Value) =>
-    save(
-      setting.path.join() === "lastResort,profile" && value === undefined
-        ? withValue(whole, ["lastResort"], undefined)
-        : withValue(whole, setting.path, value),
-    );
+  const set = (setting: Setting) => (value: Value) => {
+    const last = setting.path.join() === "lastResort,profile" && value === undefined;
+    save((now) => withValue(now, last ? ["lastResort"] : setting.path, value));
+  };
   return html`${group("shares", pool.id, "Tiers and traffic split", () => shares(owner, whole, save))}
   ${groups(whole).map(([id, title, settings]) =>
     group(

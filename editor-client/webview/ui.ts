@@ -116,6 +116,17 @@ export const defaultPoolOf = (snapshot: Snapshot): PoolStatus | undefined =>
 /** A pool as it can be saved. One that exists only because nothing was saved becomes a real one by its first change. */
 export const saved = (pool: PoolStatus): Pool =>
   pool.saved ?? { id: pool.id, name: pool.name, profiles: pool.profiles, strategy: pool.strategy };
+/** The pool as it is known now, whenever it was drawn. */
+export const poolNow = (id: string): Pool | undefined => {
+  const found = ui.snapshot?.pools.find((pool) => pool.id === id);
+  return found && saved(found);
+};
+
+/** Until what is shown is of that revision; not for long, since somebody else may have changed it again. */
+export async function shown(revision: string): Promise<void> {
+  for (const end = Date.now() + 2000; ui.snapshot?.configRevision !== revision && Date.now() < end;)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+}
 export const orderOf = (pool: PoolStatus): string[] => ui.order.get(pool.id) ?? pool.profiles;
 export const nameOf = (id: string): string => ui.snapshot?.profiles.find((profile) => profile.id === id)?.name ?? id;
 export const nowThere = (): number => Date.now() + (ui.snapshot?.clockOffset ?? 0);

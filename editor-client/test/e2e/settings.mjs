@@ -9,6 +9,43 @@ import { Session, until } from "./session.mjs";
 const KEYS = { ONE_KEY: "canary-set-one-11", TWO_KEY: "canary-set-two-22" };
 const TEAM = "canary-team-secret-33";
 const IMPORTED = "canary-imported-key-44";
+/** Fields of a profile that take a line of text, and what is typed there. */
+const TYPED = {
+  "cooldown": "45",
+  "domain": "acme",
+  "region": "eu",
+  "notes": "In the cellar.",
+  "budget.perDay": "3",
+  "budget.perMonth": "40",
+  "price.input": "1.5",
+  "price.output": "6",
+  "price.cacheRead": "0.15",
+  "price.cacheWrite": "1.9",
+  "tags": "team-a, night",
+  "maxRetries": "2",
+  "timeouts.connect": "7",
+  "timeouts.firstToken": "20",
+  "timeouts.idle": "35",
+  "timeouts.total": "500",
+  "healthCheck.interval": "60",
+  "healthCheck.timeout": "4",
+  "healthCheck.failures": "2",
+  "healthCheck.expectBody": "data",
+};
+const MAPPED = { modelMap: "small = scripted-model", query: "team = a", options: "outOfRange = clamp" };
+/** What both a pool and a profile may be limited by. */
+const LIMITS = [
+  "requestsPerSecond",
+  "requestsPerMinute",
+  "requestsPerHour",
+  "requestsPerDay",
+  "tokensPerSecond",
+  "tokensPerMinute",
+  "tokensPerHour",
+  "tokensPerDay",
+  "concurrentRequests",
+  "burst",
+];
 const answer = (text) => ({ step: "answer", text });
 const LITELLM = (url) => `model_list:
   - model_name: brought
@@ -99,14 +136,16 @@ defaults:
       await session.statusBar("One", undefined, 60);
     });
 
-    await test("a profile's models, checks, address and authentication are set in its form, and shown again", async () => {
+    await test("each setting of a profile is set in its form, and some of them are seen again", async () => {
       const frame = await edit("one");
       await type(frame, "field-contextWindow", "32000");
       await type(frame, "field-models", "scripted-model, other-model");
       await choose(frame, "field-supportsImages", /^\s*No\s*$/);
-      await type(frame, "field-price.input", "1.5");
-      await type(frame, "field-price.output", "6");
-      await type(frame, "field-timeouts.firstToken", "20");
+      await choose(frame, "field-supportsTools", /^\s*Yes\s*$/);
+      for (const [n, key] of LIMITS.entries()) await type(frame, `field-limits.${key}`, String(800_000 + n));
+      for (const [field, text] of Object.entries(TYPED)) await type(frame, `field-${field}`, text);
+      for (const [field, text] of Object.entries(MAPPED))
+        await named(frame, `field-${field}`).locator("textarea").fill(text);
       await named(frame, "field-headers").locator("textarea").fill("X-Team = Token ${secret:team}");
       await frame.locator("#field-name input").click();
       await choose(frame, "field-auth.kind", "the key as a bearer token");
@@ -134,7 +173,30 @@ defaults:
         /contextWindow: 32000/,
         /other-model/,
         /supportsImages: false/,
+        /supportsTools: true/,
+        /cooldown: 45/,
+        /domain: acme/,
+        /region: eu/,
+        /notes: In the cellar\./,
+        /perDay: 3\b/,
+        /perMonth: 40/,
+        /input: 1\.5/,
+        /output: 6/,
+        /cacheRead: 0\.15/,
+        /cacheWrite: 1\.9/,
+        /night/,
+        /maxRetries: 2/,
+        /connect: 7/,
         /firstToken: 20/,
+        /idle: 35/,
+        /total: 500/,
+        /timeout: 4/,
+        /failures: 2/,
+        /expectBody: data/,
+        /small: scripted-model/,
+        /team: a\b/,
+        /outOfRange: clamp/,
+        ...LIMITS.map((key, n) => new RegExp(`${key}: ${800_000 + n}`)),
         /\$\{secret:team\}/,
         /kind: bearer/,
         /expectStatus: *(\[200, 204\]|\n\s*- 200\n\s*- 204)/,
@@ -164,25 +226,91 @@ defaults:
       await unfold(found);
       return found;
     };
-    await test("a pool's settings of every group are written as they are changed", async () => {
-      await openTab("pools");
+    await test("each setting of a pool is written as it is changed", async () => {
+      const frame = await openTab("pools");
+      await type(frame, "cooldown-main", "90");
+      await inFile(/cooldown: 90/);
+      await type(frame, "maxWait-main", "15");
+      await inFile(/maxWait: 15/);
+      await choose(frame, "strategy-main", "By weight");
+      await inFile(/strategy: weighted/);
+      await choose(frame, "revert-main", "at once");
+      await inFile(/revert: immediate/);
       await type(await ofPool("shares"), "set-main-tier-one", "2");
       await inFile(/tiers:/);
-      await type(await ofPool("strategies"), "set-main-latency-window", "120");
-      await inFile(/window: 120/);
-      await type(await ofPool("limits"), "set-main-limits-requestsPerMinute", "30");
-      await inFile(/requestsPerMinute: 30/);
-      await (await ofPool("resort")).locator("#set-main-safetyNet").click();
+      await type(frame, "set-main-split-two", "5");
+      await inFile(/split:\s+two: 5/);
+      await ofPool("strategies");
+      for (const [id, text, fits] of [
+        ["weights-one", "3", /weights:\s+one: 3/],
+        ["latency-window", "120", /window: 120/],
+        ["latency-percentile", "90", /percentile: 90/],
+        ["latency-exploreEvery", "40", /exploreEvery: 40/],
+        ["latency-probeEvery", "3600", /probeEvery: 3600/],
+        ["latency-tooSlow", "12.5", /tooSlow: 12\.5/],
+        ["maxPrice-input", "7", /maxPrice:\s+input: 7/],
+        ["maxPrice-output", "21", /output: 21/],
+        ["maxCostPerToken", "0.5", /maxCostPerToken: 0\.5/],
+      ]) {
+        await type(frame, `set-main-${id}`, text);
+        await inFile(fits);
+      }
+      await named(frame, "set-main-modelRoutes").locator("textarea").fill("gpt-* = one");
+      await named(frame, "set-main-modelRoutes").locator("textarea").press("Tab");
+      await inFile(/modelRoutes:\s+['"]?gpt-\*['"]?: one/);
+      await choose(frame, "set-main-defaultRoute", "Two");
+      await inFile(/defaultRoute: two/);
+      equal(
+        await frame
+          .locator(".field vscode-textfield")
+          .evaluateAll((all) => all.filter((one) => !one.checkValidity()).map((one) => one.id)),
+        [],
+        "fields marked as wrong",
+      );
+      await ofPool("limits");
+      for (const [n, key] of LIMITS.entries()) {
+        await type(frame, `set-main-limits-${key}`, String(900_000 + n));
+        await inFile(new RegExp(`${key}: ${900_000 + n}`));
+      }
+      await ofPool("resort");
+      await frame.locator("#set-main-safetyNet").click();
       await inFile(/safetyNet: true/);
+      await frame.locator("#set-main-policyFallback").click();
+      await inFile(/policyFallback: true/);
       const failover = await ofPool("failover");
+      await frame.locator("#set-main-failover-sameFirst").click();
+      await inFile(/sameFirst: true/);
       await choose(failover, "set-main-cooldownMode", "never shorter than configured");
       await inFile(/cooldownMode: max/);
-      await type(failover, "set-main-maxElapsed", "45");
-      await inFile(/maxElapsed: 45/);
       await choose(failover, "set-main-onInterrupt", "begin anew");
       await inFile(/onInterrupt: restart/);
+      for (const [id, text, fits] of [
+        ["failover-maxRetries", "2", /maxRetries: 2/],
+        ["maxAttempts", "4", /maxAttempts: 4/],
+        ["maxElapsed", "45", /maxElapsed: 45/],
+        ["circuitBreaker-failureThreshold", "6", /failureThreshold: 6/],
+        ["circuitBreaker-successThreshold", "2", /successThreshold: 2/],
+        ["circuitBreaker-timeout", "75", /timeout: 75/],
+      ]) {
+        await type(frame, `set-main-${id}`, text);
+        await inFile(fits);
+      }
+      await frame.locator("#set-main-failover-enabled").click();
+      await inFile(/failover:\s[^]*?enabled: false/);
+      await frame.locator("#set-main-failover-enabled").click();
+      await until("failover is on again", () => !/enabled: false/.test(written()));
+      await frame.locator("#set-main-enabled").click();
+      await inFile(/enabled: false/);
+      await frame.locator("#set-main-enabled").click();
+      await until("all of it is on again", () => !/enabled: false/.test(written()));
       await type(await ofPool("quotas"), "set-main-leaveBelow", "0.1");
       await inFile(/leaveBelow: 0\.1/);
+      await type(frame, "set-main-maxSwitchCost", "0.25");
+      await inFile(/maxSwitchCost: 0\.25/);
+      await frame.locator("#set-main-resetFirst").click();
+      await inFile(/resetFirst: true/);
+      await type(frame, "set-main-region", "eu");
+      await inFile(/profiles: *\[one, two\][^]*region: eu/);
       equal(await valueOf(failover, "set-main-maxElapsed"), "45");
     });
 
@@ -208,6 +336,18 @@ defaults:
       await inFile(/retriesPerMinute: 5\b/);
       await choose(frame, "general-cooldownMode", "exactly as configured");
       await inFile(/cooldownMode: fixed/);
+      for (const [id, text, fits] of [
+        ["maxWait", "50", /maxWait: 50/],
+        ["cooldown", "33", /cooldown: 33/],
+        ["keyDays", "200", /keyDays: 200/],
+        ["alerts-errorRate", "0.4", /errorRate: 0\.4/],
+        ["alerts-firstToken", "9", /firstToken: 9\b/],
+        ["alerts-window", "600", /window: 600/],
+        ["alerts-attempts", "12", /attempts: 12/],
+      ]) {
+        await type(frame, `general-${id}`, text);
+        await inFile(fits);
+      }
       await frame.locator("#new-tag input").fill("team-a");
       await frame.locator("#new-tag input").press("Enter");
       await until("the focus in the new budget", () =>

@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import "./drawn";
 import type { Pool } from "../../../src/protocol";
 import { fieldFor, withValue } from "../../../webview/fields";
-import { tierOf, withoutMember, withTier } from "../../../webview/settings";
+import { savePool, tierOf, withoutMember, withTier } from "../../../webview/settings";
+import { poolNow, ui } from "../../../webview/ui";
+import { pool, snapshot } from "../samples";
 
 const POOL: Pool = { id: "p", profiles: ["a.b", "c"], weights: { "a.b": 2, "c": 1 }, tiers: [["a.b"], ["c"]] };
 
@@ -39,4 +41,26 @@ test.each([
   expect(fieldFor(named, ["limits", "limits.requestsPerDay", "failover.retryCodes", "weights.a.b", "rules"])).toBe(
     shown,
   );
+});
+
+test("what is typed quickly one after the other is all kept, a refusal in between aside", async () => {
+  ui.snapshot = snapshot([], { configRevision: "0", pools: [pool([], { id: "p", saved: { id: "p" } })] });
+  let revision = 0;
+  const store = async (changed: Pool) => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (changed.maxAttempts === 0) throw new Error("maxAttempts is at least 1.");
+    const configRevision = `${++revision}`;
+    setTimeout(
+      () => (ui.snapshot = snapshot([], { configRevision, pools: [pool([], { id: "p", saved: changed })] })),
+      30,
+    );
+    return { configRevision };
+  };
+  const done = await Promise.all([
+    savePool("p", (now) => ({ ...now, maxWait: 5 }), store),
+    savePool("p", (now) => ({ ...now, maxAttempts: 0 }), store),
+    savePool("p", (now) => ({ ...now, maxElapsed: 7 }), store),
+  ]);
+  expect(done).toEqual([true, false, true]);
+  expect(poolNow("p")).toEqual({ id: "p", maxWait: 5, maxElapsed: 7 });
 });
