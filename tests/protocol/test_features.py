@@ -45,6 +45,17 @@ def is_field(path: str) -> bool:
     return section in SECTIONS
 
 
+@cache
+def panel_words() -> str:
+    """Everything that the settings panel says, and the code around it."""
+    return "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "editor-client/webview").glob("*.ts")))
+
+
+def is_in_panel(path: str) -> bool:
+    """``panel: Pools > Rules > New rule``: what is opened or pressed, by what stands on it."""
+    return all(words in panel_words() for words in path.removeprefix("panel: ").split(" > "))
+
+
 def is_command(words: str) -> bool:
     parser: Any = grammar()
     for name in words.split()[1:]:
@@ -56,6 +67,8 @@ def is_command(words: str) -> bool:
 
 @cache
 def names_in(path: Path) -> set[str]:
+    if path.suffix == ".mjs":
+        return set(re.findall(r'await test\(\s*"([^"]+)"', path.read_text(encoding="utf-8")))
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -75,13 +88,17 @@ def test_the_table_is_read() -> None:
 def test_what_a_row_names_is_there(row: list[str]) -> None:
     _, _, paths, page, test = row
     for path in re.findall(r"`([^`]+)`", paths):
-        assert path in METHODS or (path.startswith("rooroute ") and is_command(path)) or is_field(path), path
+        if path.startswith("panel: "):
+            assert is_in_panel(path), path
+        else:
+            assert path in METHODS or (path.startswith("rooroute ") and is_command(path)) or is_field(path), path
     target, _, anchor = re.findall(r"\]\(([^)]+)\)", page)[0].partition("#")
     assert (ROOT / "protocol" / target).is_file()
     assert not anchor or anchor in anchors(ROOT / "protocol" / target), anchor
-    file, _, name = test.strip("`").partition("::")
-    assert (ROOT / file).is_file(), file
-    assert not name or name in names_in(ROOT / file), name
+    for each in re.findall(r"`([^`]+)`", test):
+        file, _, name = each.partition("::")
+        assert (ROOT / file).is_file(), file
+        assert not name or name in names_in(ROOT / file), name
 
 
 @pytest.mark.parametrize(
@@ -89,3 +106,13 @@ def test_what_a_row_names_is_there(row: list[str]) -> None:
 )
 def test_a_field_that_is_not_there_is_noticed(path: str) -> None:
     assert not is_field(path)
+
+
+def test_what_the_panel_does_not_say_is_noticed() -> None:
+    assert is_in_panel("panel: Pools > Rules > New rule")
+    assert not is_in_panel("panel: Pools > Rules > No such button")
+
+
+def test_each_setting_of_a_pool_or_profile_names_its_place_in_the_panel() -> None:
+    lacking = [row[0] for row in ROWS if re.search(r"`(pools|defaults)\.", row[2]) and "`panel: " not in row[2]]
+    assert lacking == []

@@ -30,6 +30,7 @@ const TYPED = {
   "healthCheck.interval": "60",
   "healthCheck.timeout": "4",
   "healthCheck.failures": "2",
+  "healthCheck.endpoint": "/health",
   "healthCheck.expectBody": "data",
 };
 const MAPPED = { modelMap: "small = scripted-model", query: "team = a", options: "outOfRange = clamp" };
@@ -193,6 +194,7 @@ defaults:
         /timeout: 4/,
         /failures: 2/,
         /expectBody: data/,
+        /endpoint: \/health/,
         /small: scripted-model/,
         /team: a\b/,
         /outOfRange: clamp/,
