@@ -61,6 +61,11 @@ def attempt(n: int = 1, at: float = NOW, request_id: str = "r1") -> AttemptRecor
 Opener = Callable[..., StateStore]
 
 
+async def next_look() -> None:
+    """The shared picture is looked for once in 10 ms."""
+    await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 async def window(tmp_path: Path) -> AsyncIterator[Opener]:
     """Opens a store on one shared file, as a window would."""
@@ -94,6 +99,7 @@ async def test_a_mark_survives_a_restart_unchanged_but_for_half_characters(windo
 async def test_another_window_sees_a_change_at_its_next_look(window: Opener) -> None:
     one, other = window("one"), window("other")
     await one.update(put(MARK))
+    await next_look()
     assert KEY in other.snapshot().marks
     await other.update(lambda _: (Change(drop_marks=(KEY,)), None))
     assert not one.snapshot().marks
@@ -109,7 +115,7 @@ async def test_an_update_that_cannot_wait_is_written_without_a_detour_and_seen_b
 
     assert await here.update_now(decide) == 0
     assert threads == [threading.get_ident()]
-    await asyncio.sleep(0)  # one look in a turn of the loop
+    await next_look()
     assert here.snapshot().marks.keys() == there.snapshot().marks.keys() == {KEY}
 
 
@@ -160,6 +166,7 @@ async def test_a_change_made_soon_is_seen_here_at_once_and_elsewhere_once_saved(
     assert KEY in one.snapshot().marks
     assert not other.snapshot().marks
     await one.save()
+    await next_look()
     assert KEY in other.snapshot().marks
     assert not one.update_soon(lambda _: (Change(), None))
 
@@ -188,12 +195,13 @@ async def test_no_change_made_soon_is_lost_to_a_transaction_under_way(window: Op
 async def test_a_change_made_soon_does_not_undo_what_another_window_did_meanwhile(window: Opener) -> None:
     one, other = window("one"), window("other")
     await one.update(put(MARK))
+    await next_look()
     assert KEY in other.snapshot().marks
     one.update_soon(lambda _: (Change(drop_marks=(KEY,)), None))
     longer = replace(MARK, until=(MARK.until or NOW) + 60)
     await other.update(put(longer))
     await one.save()
-    await asyncio.sleep(0)  # one look in a turn of the loop
+    await next_look()
     assert other.snapshot().marks[KEY].until == longer.until
 
 
@@ -235,6 +243,7 @@ async def test_a_selection_is_visible_here_at_once_and_elsewhere_after_the_batch
     assert one.snapshot().last_selected == {"Gemini1": NOW}
     assert one.snapshot().last_working == {"default": "Gemini1"}
     await one.attempts()  # a question writes what is pending first
+    await next_look()
     assert other.snapshot().last_selected == {"Gemini1": NOW}
     assert other.snapshot().last_working == {"default": "Gemini1"}
     assert one.snapshot().revision == other.snapshot().revision == 0
@@ -246,6 +255,7 @@ async def test_an_older_selection_never_replaces_a_newer_one(window: Opener) -> 
     other.note_selected("Gemini1", NOW - 5)
     await one.attempts()
     await other.attempts()
+    await next_look()
     assert one.snapshot().last_selected == other.snapshot().last_selected == {"Gemini1": NOW}
 
 
@@ -268,8 +278,10 @@ async def test_a_dead_owners_lease_is_no_lease(window: Opener) -> None:
 async def test_leases_of_a_window_that_closes_are_given_back(window: Opener) -> None:
     one, other = window("one"), window("other")
     await one.update(lambda _: (Change(put_leases=(ProbeLease(KEY, "one/7", NOW + 90, 1),)), None))
+    await next_look()
     assert other.snapshot().leases == {KEY: ProbeLease(KEY, "one/7", NOW + 90, 1)}
     await one.close()
+    await next_look()
     assert not other.snapshot().leases
 
 
@@ -365,6 +377,7 @@ async def test_a_file_from_before_notices_gets_their_table_and_a_notice_nobody_c
     with sqlite3.connect(path) as sql:
         sql.execute("DROP TABLE notices")
     store = window()
+    await next_look()
     assert KEY in store.snapshot().marks
     store.note_notice(LIMIT)
     await store.close()
@@ -392,8 +405,10 @@ async def test_approvals_bind_a_slot_to_one_origin_in_every_window(window: Opene
     assert one.approved("Gemini1", "apiKey") is None
     await one.approve("Gemini1", "apiKey", "https://a:443")
     await one.approve("Gemini1", "apiKey", "https://b:443")
+    await next_look()
     assert one.approved("Gemini1", "apiKey") == other.approved("Gemini1", "apiKey") == "https://b:443"
     await other.withdraw("Gemini1")
+    await next_look()
     assert one.approved("Gemini1", "apiKey") is None
 
 
@@ -473,6 +488,7 @@ async def test_a_file_that_another_process_replaced_is_followed(window: Opener, 
     path.rename(path.with_name("gone"))
     other = window("other")
     await one.update(put(replace(MARK, reason="new file")))
+    await next_look()
     assert other.snapshot().marks[KEY].reason == "new file"
 
 
@@ -487,6 +503,7 @@ async def test_a_newer_rooroutes_file_is_left_alone(window: Opener, tmp_path: Pa
     assert "newer" in store.problems[0].message
     await store.update(put(MARK))
     store.record_attempt(attempt())
+    await next_look()
     assert KEY in store.snapshot().marks
     assert await store.attempts() == [attempt()]
     assert path.read_bytes() == before
@@ -498,6 +515,7 @@ async def test_a_place_that_cannot_hold_a_file_means_memory(window: Opener, tmp_
     assert "cannot be written" in store.problems[0].message
     await store.update(put(MARK))
     store.note_selected("Gemini1", NOW)
+    await next_look()
     assert KEY in store.snapshot().marks
     assert store.snapshot().last_selected == {"Gemini1": NOW}
     await store.approve("Gemini1", "apiKey", "https://a:443")
@@ -516,6 +534,7 @@ async def test_routing_goes_on_while_a_window_hangs_with_the_lock_and_is_saved_a
     async with asyncio.timeout(10):
         while store.poll() or store.problems:
             await asyncio.sleep(0.02)
+    await next_look()
     assert KEY in other.snapshot().marks
     assert await other.attempts() == []
     assert await store.attempts() == [attempt()]
@@ -529,7 +548,7 @@ async def test_the_last_picture_is_kept_while_the_database_is_locked(window: Ope
     assert store.snapshot() == Snapshot()
     sql.execute("ROLLBACK")
     sql.close()
-    await asyncio.sleep(0)  # one look in a turn of the loop
+    await next_look()
     assert KEY in store.snapshot().marks
 
 
@@ -589,7 +608,7 @@ async def test_what_was_acknowledged_survives_kill_9(window: Opener, tmp_path: P
         acknowledged = [int(process.stdout.readline()) for _ in range(20)]
         os.kill(process.pid, signal.SIGKILL)
         acknowledged += [int(line) for line in process.communicate()[0].split("\n")[:-1]]
-        await asyncio.sleep(0)  # one look in a turn of the loop
+        await next_look()
         assert store.snapshot().marks[MarkKey(Scope.PROFILE, "counted")].strike >= acknowledged[-1]
         assert not store.problems
         await store.update(put(MARK))
