@@ -9,10 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from rooroute.credentials import is_made, references_of, slots_of
+from rooroute.credentials import called, declared_of, is_made, slots_of
 from rooroute.errors import InvalidInput, OriginNotApproved
 from rooroute.profile_checks import check_defaults, check_pool, check_profile, check_secret
-from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, needs_plain_http_approval, reference_name
+from rooroute.profiles import (
+    Configuration,
+    Defaults,
+    Pool,
+    Problem,
+    Profile,
+    SecretCommand,
+    needs_plain_http_approval,
+    reference_name,
+)
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
 from rooroute.routing.checks import check_routing
@@ -91,6 +100,11 @@ class Admission:
             field = slot if slot == USUAL_SLOT else f"secrets.{slot}"
             if profile.provider in PROVIDERS and slot not in secret_slots(profile):
                 raise InvalidInput(f"{profile.title} takes no secret named {slot}; leave it out.", field=field)
+            if slot in profile.secret_commands:
+                raise InvalidInput(
+                    f"{profile.title} takes its {slot} from a command; take secretCommands.{slot} out to give it another.",
+                    field=field,
+                )
             stripped = text.strip()
             if why := check_secret(stripped):
                 raise InvalidInput(why, field=field)
@@ -156,7 +170,7 @@ def secret_slots(profile: Profile) -> list[str]:
     asked = (
         [field.name.removeprefix("secrets.") for field in row.fields if field.kind is FieldKind.SECRET] if row else []
     )
-    return list(dict.fromkeys([USUAL_SLOT, *asked, *bound_slots(profile), *profile.secrets]))
+    return list(dict.fromkeys([USUAL_SLOT, *asked, *bound_slots(profile), *declared_of(profile)]))
 
 
 def bound_slots(profile: Profile) -> dict[str, str | None]:
@@ -165,21 +179,21 @@ def bound_slots(profile: Profile) -> dict[str, str | None]:
 
 
 def _sources(profile: Profile) -> dict[str, object]:
-    """What does not come from the keyring, by slot: references, and what a short-lived token is made of."""
+    """What does not come from the keyring, by slot: references, commands, and what a short-lived token is made of."""
     if profile.provider not in PROVIDERS or not is_made(profile):
-        return dict(references_of(profile))
-    return {**references_of(profile), USUAL_SLOT: (profile.auth, profile.options.get("credentialsFile"))}
+        return dict(declared_of(profile))
+    return {**declared_of(profile), USUAL_SLOT: (profile.auth, profile.options.get("credentialsFile"))}
 
 
 def _told(source: object) -> str:
-    return f"the key from {source}" if isinstance(source, str) else "its token"
+    return called(source) if isinstance(source, str | SecretCommand) else "its token"
 
 
 def _refuse_moved(typed: Typed, before: Profile) -> None:
     """Raise where a kept key would go to another address than it was saved for."""
     profile = typed.profile
     for slot, now_to in bound_slots(profile).items():
-        if slot in typed.keys or slot in references_of(profile) or slot not in bound_slots(before):
+        if slot in typed.keys or slot in declared_of(profile) or slot not in bound_slots(before):
             continue
         was, goes = bound_slots(before)[slot] or address_of(before), now_to or address_of(profile)
         if was not in {goes, None}:

@@ -13,7 +13,7 @@ from rooroute import status as views
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
-from rooroute.credentials import Credentials, is_made
+from rooroute.credentials import Credentials, is_fetched
 from rooroute.errors import InvalidInput, NotFound, RoorouteError
 from rooroute.ledger import GroupBy, figures
 from rooroute.moving import Moving, Wish
@@ -174,8 +174,8 @@ class Backend:
         self._parts.changed.set()
         if store.usable:
             for profile in self._parts.config.current.profiles.values():
-                if is_made(profile):
-                    continue  # a token is made when it is needed, not when an editor is opened
+                if is_fetched(profile):
+                    continue  # a token is made, and a command run, when it is needed, not when an editor is opened
                 with suppress(RoorouteError):
                     await self._parts.credentials.resolve(profile)
             self._parts.changed.set()
@@ -391,8 +391,8 @@ class Backend:
         self, target: str | Profile, secrets: Mapping[str, str], level: str, report: Callable[[Json], None]
     ) -> Json:
         profile, typed = self._draft(target, secrets)
-        if is_made(profile):
-            self._parts.credentials.forget(profile.id)  # that a token can be made now is part of what is tested
+        if is_fetched(profile):
+            self._parts.credentials.forget(profile.id)  # that what is fetched can be had now is part of what is tested
         found = await self._parts.connection_test().run(profile, typed, level, report)
         if found["ok"] and level != "connect" and isinstance(target, str):
             await self.reset_profile(target)

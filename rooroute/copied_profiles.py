@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rooroute.admission import folded, refuse, refuse_double, secret_slots
-from rooroute.credentials import references_of
+from rooroute.credentials import declared_of
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profile_checks import check_profile
 from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
@@ -88,7 +88,7 @@ class CopiedProfiles:
         for slot in secret_slots(profile):
             if approved := self._state.approved(profile.id, slot):
                 await self._state.approve(new_id, slot, approved)
-            if slot in references_of(profile) or (slot == USUAL_SLOT and profile.key_saved_at is None):
+            if slot in declared_of(profile) or (slot == USUAL_SLOT and profile.key_saved_at is None):
                 continue
             secret = await self._secrets.get(profile.id, slot)
             if secret is not None:

@@ -1,4 +1,5 @@
-"""Where a profile's secrets come from: the keyring (or what stands in for it), environment references, and short-lived tokens that are made.
+"""Where a profile's secrets come from: the keyring (or what stands in for it), environment references, commands that print
+them, and short-lived tokens that are made.
 
 A secret is asked for when its profile is about to be used, never before: a keyring that hangs holds up only those who need it.
 """
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from rooroute.errors import OriginNotApproved, SecretUnavailable
-from rooroute.profiles import AuthKind, Profile, needs_plain_http_approval, reference_name
+from rooroute.profiles import AuthKind, Profile, SecretCommand, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import CLIENT_SECRET, USUAL_SLOT, needs_no_key, stored
 from rooroute.providers.table import PROVIDERS, KeyNeed, base_url_of, own_base_url, vendor_of
 from rooroute.secret import Secret, is_loopback, origin_of
@@ -30,13 +31,16 @@ class SecretStore(Protocol):
 
 
 class Tokens(Protocol):
-    """The maker of short-lived tokens."""
+    """The maker of short-lived tokens, who runs the commands that print secrets too."""
 
     async def token(self, profile: Profile, origin: str, client_secret: Secret | None) -> Secret:
         """A token that may be sent now. Raises SecretUnavailable."""
 
+    async def printed(self, profile: Profile, slot: str, origin: str) -> Secret:
+        """What the profile's command for this slot prints, and may be sent to ``origin`` now. Raises SecretUnavailable."""
+
     def drop(self, profile_id: str, used_at: float | None = None) -> None:
-        """Make another one next time, unless this one came after ``used_at`` (UTC epoch seconds)."""
+        """Make all of the profile's anew next time, but for what came after ``used_at`` (UTC epoch seconds)."""
 
     async def close(self) -> None:
         """Give up what is still being made."""
@@ -48,7 +52,7 @@ def is_made(profile: Profile) -> bool:
     if kind in (AuthKind.TOKEN_COMMAND, AuthKind.OAUTH_CLIENT_CREDENTIALS):
         return True
     row = PROVIDERS.get(profile.provider)
-    of_vendor = row is not None and row.key.token is not None and profile.api_key is None
+    of_vendor = row is not None and row.key.token is not None and USUAL_SLOT not in declared_of(profile)
     return of_vendor and kind in (None, AuthKind.MTLS, AuthKind.SIGNATURE_COMMAND)
 
 
@@ -65,6 +69,16 @@ def references_of(profile: Profile) -> Mapping[str, str]:
     if profile.api_key is None:
         return profile.secrets
     return {**profile.secrets, USUAL_SLOT: profile.api_key}
+
+
+def declared_of(profile: Profile) -> Mapping[str, str | SecretCommand]:
+    """By slot, what stands in the configuration instead of a secret in the keyring: references and commands."""
+    return {**references_of(profile), **profile.secret_commands} if profile.secret_commands else references_of(profile)
+
+
+def is_fetched(profile: Profile) -> bool:
+    """Whether something that the profile proves itself with is made, or printed by a command, when it is needed."""
+    return bool(profile.secret_commands) or is_made(profile)
 
 
 class Credentials:
@@ -133,7 +147,7 @@ class Credentials:
         except OriginNotApproved:
             self._judge(profile)
             raise
-        if is_made(profile):
+        if is_made(profile) or USUAL_SLOT in profile.secret_commands:
             return secrets
         slot = USUAL_SLOT
         key = self._digest(secrets[slot].reveal(secrets[slot].origin)) if slot in secrets else ""
@@ -161,8 +175,21 @@ class Credentials:
             if name not in secrets:
                 secrets[name] = self._from_environment(profile, name, slots.get(name) or origin, text)
         for name in slots:
-            if name not in secrets and (kept := await self._kept(profile, name)) is not None:
+            if name not in secrets and name in profile.secret_commands:
+                secrets[name] = await self._printed(profile, name, slots[name] or origin)
+            elif name not in secrets and (kept := await self._kept(profile, name)) is not None:
                 secrets[name] = kept
+
+    async def _printed(self, profile: Profile, slot: str, origin: str) -> Secret:
+        """From the slot's command, which is not run before what it prints may go to ``origin``."""
+        if not self._may_go(profile, slot, origin):
+            raise _unapproved(profile, called(profile.secret_commands[slot]), origin)
+        if self._tokens is None:
+            raise SecretUnavailable(
+                f"{profile.title} takes its {_called(slot)} from a command, and none is run here.",
+                profileId=profile.id,
+            )
+        return await self._tokens.printed(profile, slot, origin)
 
     async def _kept(self, profile: Profile, slot: str) -> Secret | None:
         need = _need(profile, slot)
@@ -186,7 +213,12 @@ class Credentials:
         if self._tokens is None:
             raise SecretUnavailable(f"{profile.title} needs a token, and none is made here.", profileId=profile.id)
         client_secret = secrets.pop(CLIENT_SECRET, None)
-        secrets[USUAL_SLOT] = await self._tokens.token(profile, self._origin(profile), client_secret)
+        try:
+            secrets[USUAL_SLOT] = await self._tokens.token(profile, self._origin(profile), client_secret)
+        except SecretUnavailable:
+            if CLIENT_SECRET in profile.secret_commands:
+                self._tokens.drop(profile.id)  # it may be a former one that was refused
+            raise
         return secrets
 
     async def complete(self, profile: Profile, typed: Mapping[str, Secret]) -> Mapping[str, Secret]:
@@ -199,34 +231,34 @@ class Credentials:
         return await self._with_token(profile, secrets) if is_made(profile) else secrets
 
     def renew(self, profile: Profile, used_at: float) -> bool:
-        """After a refusal of a request sent at ``used_at`` (UTC epoch seconds): whether another token will be made for the next one.
-        False where the key is one that lasts."""
-        if self._tokens is None or not is_made(profile):
+        """After a refusal of a request sent at ``used_at`` (UTC epoch seconds): whether another token will be made, or another secret
+        printed, for the next one. False where all of them last."""
+        if self._tokens is None or not is_fetched(profile):
             return False
         self._tokens.drop(profile.id, used_at)
         return True
 
     def _from_environment(self, profile: Profile, slot: str, origin: str, text: str) -> Secret:
-        name, value = reference_name(text), self._referred(text)
+        value = self._referred(text)
         if not value:
             raise _unset(profile, text)
         self._redact(value)
         if not self._may_go(profile, slot, origin):
-            raise _unapproved(profile, f"the key from {name}", origin)
+            raise _unapproved(profile, called(text), origin)
         return Secret(value, origin)
 
     def astray(self, profile: Profile) -> OriginNotApproved | None:
         """Why the profile's secrets may not go where it points, as far as that is known without reading one; ``field`` is what mends it."""
-        origin, references, slots = self._origin(profile), references_of(profile), slots_of(profile)
-        for slot, text in references.items():
+        origin, declared, slots = self._origin(profile), declared_of(profile), slots_of(profile)
+        for slot, source in declared.items():
             going_to = slots.get(slot) or origin
             if not self._may_go(profile, slot, going_to):
-                return _unapproved(profile, f"the key from {reference_name(text)}", going_to)
+                return _unapproved(profile, called(source), going_to)
         if is_made(profile) and not self._may_go(profile, USUAL_SLOT, origin):
             return _unapproved(profile, "its token", origin)
         for slot, kept_for in self._kept_for.get(profile.id, {}).items():
             going_to = slots.get(slot) or origin
-            if slot in slots and slot not in references and kept_for != going_to:
+            if slot in slots and slot not in declared and kept_for != going_to:
                 what = _called(slot)
                 return OriginNotApproved(
                     f"{profile.title} now points to {going_to}, but its {what} was saved for {kept_for}; enter the {what} again to approve.",
@@ -303,15 +335,22 @@ class Credentials:
         """A keyed hash that changes with the credential or the base URL, told without reading a secret."""
         name = reference_name(profile.api_key) if profile.api_key else None
         version = self._environment.get(name, "") if name else profile.key_saved_at or ""
-        declared = repr((profile.auth, profile.options.get("credentialsFile"))) if is_made(profile) else ""
-        return self._digest("\0".join((base_url_of(profile) or "", name or "", version, *filter(None, (declared,)))))
+        made = repr((profile.auth, profile.options.get("credentialsFile"))) if is_made(profile) else ""
+        printed = repr(sorted(profile.secret_commands.items())) if profile.secret_commands else ""
+        return self._digest(
+            "\0".join((base_url_of(profile) or "", name or "", version, *filter(None, (made, printed))))
+        )
 
     def domain(self, profile: Profile) -> str:
         """The quota this profile draws on: the user's group, else its key's, known once the key was read, else its own."""
         if profile.domain:
             return f"group:{profile.domain}"
         owner = "/".join(str(profile.options.get(name) or "") for name in ("organization", "project"))
-        key = self._maker(profile) if is_made(profile) else self._keys.get(profile.id)
+        printed = profile.secret_commands.get(USUAL_SLOT)
+        if printed is not None:
+            key: str | None = self._digest("\0".join(printed.command))
+        else:
+            key = self._maker(profile) if is_made(profile) else self._keys.get(profile.id)
         if key is None and profile.api_key and (value := self._referred(profile.api_key)):
             key = self._digest(value)
         return f"{profile.provider}/{key}/{owner}" if key else f"profile:{profile.id}"
@@ -335,9 +374,9 @@ class Credentials:
         slots = slots_of(profile)
         if any(name in profile.secrets and not self._referred(profile.secrets[name]) for name in slots):
             return "missing"
-        needs = [_need(profile, name) for name in slots if name not in profile.secrets]
+        needs = [_need(profile, name) for name in slots if name not in declared_of(profile)]
         if KeyNeed.REQUIRED not in needs and (KeyNeed.OPTIONAL not in needs or profile.key_saved_at is None):
-            return "environment" if profile.secrets else "notNeeded"
+            return "environment" if profile.secrets else "command" if profile.secret_commands else "notNeeded"
         return "missing" if profile.id in self._missing else self._store.store_name
 
 
@@ -351,6 +390,11 @@ def _need(profile: Profile, slot: str) -> KeyNeed:
 
 def _called(slot: str) -> str:
     return "key" if slot == USUAL_SLOT else f"secret {slot}"
+
+
+def called(source: str | SecretCommand) -> str:
+    """What a reference or a command stands for, in a sentence."""
+    return f"the key from {reference_name(source)}" if isinstance(source, str) else "what its command prints"
 
 
 def _unset(profile: Profile, reference: str) -> SecretUnavailable:

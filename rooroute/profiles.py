@@ -134,6 +134,17 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretCommand:
+    """A program with its arguments that prints a secret, a vault's client for instance: run without a shell, for at most ``timeout``
+    seconds. What it printed is used for ``lifetime`` seconds where it does not tell its own end."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = SCHEMA
+    command: tuple[str, ...]
+    timeout: float = 10.0
+    lifetime: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """Seconds. ``first_token`` runs from the request's sending, ``idle`` between two pieces, ``total`` over the whole answer."""
 
@@ -319,7 +330,8 @@ class Profile:
 
     ``provider`` names a row of the provider table; ``models`` restricts what it may be asked for (empty: anything); ``model_map`` turns a
     requested model's name into this profile's own. ``key_saved_at`` (RFC 3339) is written whenever a key goes into the keyring: it
-    is the key's age, and the change in the file by which other windows learn to read the key again. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
+    is the key's age, and the change in the file by which other windows learn to read the key again. ``secret_commands`` are, by slot, the
+    programs that print what is kept nowhere. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
     own fields (organization, project, apiVersion, deployments, location, …). ``max_retries`` is the profile's own say over
     ``Failover.max_retries``; ``supports_tools`` and ``supports_images`` False keep requests away that need them (None: not known).
     """
@@ -334,6 +346,7 @@ class Profile:
     base_url: str | None = None
     api_key: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
+    secret_commands: Mapping[str, SecretCommand] = field(default_factory=dict)
     key_saved_at: str | None = None
     cooldown: float | None = None
     enabled: bool = True

@@ -24,7 +24,7 @@ from rooroute.admission import (
     secret_slots,
 )
 from rooroute.copied_profiles import CopiedProfiles
-from rooroute.credentials import references_of
+from rooroute.credentials import declared_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
 from rooroute.profile_checks import check_pool
 from rooroute.profile_homes import ConfigPort, Draft, SecretsPort, StatePort
@@ -43,6 +43,7 @@ _NEW_JUDGEMENT: Final = (
     "model_map",
     "api_key",
     "secrets",
+    "secret_commands",
     "key_saved_at",
     "options",
     "auth",
@@ -277,7 +278,7 @@ class SavedProfiles:
         replaced = [
             slot
             for slot in secret_slots(profile)
-            if slot in references_of(profile) and before and slot not in references_of(before)
+            if slot in declared_of(profile) and before and slot not in declared_of(before)
         ]
         replaced += [slot for slot in (secret_slots(before) if before else ()) if slot not in secret_slots(profile)]
         if deleted:  # the id is in use again: nothing to restore, and the old key is not for the new profile

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from rooroute.credentials import references_of
+from rooroute.credentials import declared_of
 from rooroute.errors import SecretUnavailable
 from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
 
@@ -44,7 +44,7 @@ class Unfinished:
                 continue
             profile = current.profiles.get(profile_id)
             for slot in slots:
-                if profile is None or slot in references_of(profile):
+                if profile is None or slot in declared_of(profile):
                     await self._secrets.delete(profile_id, slot)
             if profile is None:
                 await self._state.withdraw(profile_id)

@@ -8,7 +8,7 @@ import pytest
 
 from rooroute.credentials import Credentials
 from rooroute.errors import OriginNotApproved, SecretUnavailable
-from rooroute.profiles import Profile
+from rooroute.profiles import Profile, SecretCommand
 from rooroute.secret import Secret
 
 HERE, THERE = "https://here.test/v1", "https://there.test/v1"
@@ -161,3 +161,58 @@ async def test_a_reset_lets_a_profile_be_asked_again() -> None:
     known.forget("needy")
     assert known.unusable(NEEDY) is None
     assert known.judgements > before
+
+
+@dataclass
+class Vault:
+    """Prints a secret, and remembers for whom."""
+
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def printed(self, profile: Profile, slot: str, origin: str) -> Secret:
+        self.asked.append((slot, origin))
+        return Secret("printed", origin)
+
+    async def token(self, profile: Profile, origin: str, client_secret: Secret | None) -> Secret:
+        raise AssertionError
+
+    def drop(self, profile_id: str, used_at: float | None = None) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+PRINTED = replace(REFERRED, id="printed", api_key=None, secret_commands={"apiKey": SecretCommand(command=("vault",))})
+
+
+def with_vault(approved: str | None) -> tuple[Credentials, Vault]:
+    vault = Vault()
+    return Credentials(Keys(), {}, lambda profile_id, slot: approved, str, lambda: 0.0, tokens=vault), vault
+
+
+async def test_a_command_is_run_for_an_approved_address_and_for_no_other() -> None:
+    known, vault = with_vault("https://here.test:443")
+    assert (await known.resolve(PRINTED))["apiKey"].reveal("https://here.test:443") == "printed"
+    assert vault.asked == [("apiKey", "https://here.test:443")]
+    away = replace(PRINTED, base_url=THERE)
+    assert "what its command prints to https://there.test:443" in str(known.unusable(away))
+    for asking in (known.resolve(away), known.complete(away, {})):
+        with pytest.raises(OriginNotApproved):
+            await asking
+    assert len(vault.asked) == 1
+
+
+async def test_a_typed_secret_takes_the_place_of_what_a_command_prints() -> None:
+    known, vault = with_vault("https://here.test:443")
+    found = await known.complete(PRINTED, {"apiKey": Secret("typed", "https://here.test:443")})
+    assert found["apiKey"].reveal("https://here.test:443") == "typed"
+    assert not vault.asked
+
+
+async def test_what_a_command_prints_may_change_and_the_quota_stays() -> None:
+    known, _ = with_vault("https://here.test:443")
+    before = known.domain(PRINTED), known.fingerprint(PRINTED)
+    await known.resolve(PRINTED)
+    assert (known.domain(PRINTED), known.fingerprint(PRINTED)) == before
+    another = replace(PRINTED, secret_commands={"apiKey": SecretCommand(command=("vault", "other"))})
+    assert known.domain(another) != before[0] and known.fingerprint(another) != before[1]
+    assert known.renew(PRINTED, 0.0) and not known.renew(KEPT, 0.0)

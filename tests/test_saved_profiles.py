@@ -13,7 +13,7 @@ from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.state_store import StateStore
 from rooroute.errors import Conflict, InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
 from rooroute.outcome import Fault, Scope
-from rooroute.profiles import Auth, AuthKind, Defaults, Need, Pool, Profile, Rule, When
+from rooroute.profiles import Auth, AuthKind, Defaults, Need, Pool, Profile, Rule, SecretCommand, When
 from rooroute.providers.table import check
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
 from rooroute.saved_profiles import SavedProfiles
@@ -684,3 +684,30 @@ async def test_a_header_s_named_secret_is_kept_with_the_profile(house: House) ->
     assert house.keys.items == {("local", "team"): Secret("t-1", "http://127.0.0.1:8080")}
     copy = await house.saved.duplicate("local")
     assert house.keys.texts() == {"local": "t-1", copy: "t-1"}
+
+
+PRINTED = replace(OAUTH, id="printed", secret_commands={"clientSecret": SecretCommand(command=("vault", "read"))})
+
+
+async def test_a_secret_from_a_command_is_approved_for_where_it_goes(house: House) -> None:
+    await house.saved.save(PRINTED, {})
+    assert not house.keys.items
+    assert house.state.approved("printed", "clientSecret") == "https://login.example.net:443"
+    with pytest.raises(OriginNotApproved, match="what its command prints to https://evil"):
+        await house.saved.save(elsewhere(PRINTED), {})
+    copy = await house.saved.duplicate("printed")
+    assert house.state.approved(copy, "clientSecret") == "https://login.example.net:443"
+
+
+async def test_a_kept_secret_goes_when_a_command_takes_its_place(house: House) -> None:
+    await house.saved.save(replace(PRINTED, secret_commands={}), {"clientSecret": "s3cret"})
+    assert house.keys.items
+    await house.saved.save(PRINTED, {})
+    assert not house.keys.items
+
+
+async def test_a_typed_secret_does_not_stand_beside_a_command(house: House) -> None:
+    with pytest.raises(InvalidInput, match="take secretCommands.clientSecret out") as caught:
+        await house.saved.save(PRINTED, {"clientSecret": "s3cret"})
+    assert caught.value.field == "secrets.clientSecret"
+    assert not house.keys.items

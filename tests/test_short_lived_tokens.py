@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from rooroute.errors import AllFailed, SecretUnavailable
-from rooroute.profiles import Auth, AuthKind
+from rooroute.profiles import Auth, AuthKind, SecretCommand, TokenEndpointAuthMethod
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail
+from tests.adapters.test_http import Call, serving, whole
 from tests.house import House, house
 
 REFUSED = Fail("invalid-key")
@@ -142,3 +145,80 @@ async def test_without_its_signature_a_request_goes_on_to_the_next(tmp_path: Pat
         assert answer["profileId"] == "B"
         assert "failed with status 9" in answer["attempts"][0]["detail"]
         assert h.asked_with() == ["B"]
+
+
+def kept_in_vault(folder: Path, secret: str) -> SecretCommand:
+    declared = vault(folder, secret)
+    return SecretCommand(command=declared.command, timeout=60.0)
+
+
+async def test_a_key_from_a_command_is_printed_once_for_many_and_anew_after_a_refusal(tmp_path: Path) -> None:
+    built = house(
+        tmp_path,
+        {"A": [Answer("Unused.")], "B": [Answer("B.")]},
+        dialect="openai",
+        profiles={"A": {"secret_commands": {"apiKey": kept_in_vault(tmp_path, "old-key")}}},
+    )
+    async with built as h:
+        h.provider.script("old-key", Answer("1."), REFUSED)
+        h.provider.script("new-key", Answer("2."))
+        await h.ask()
+        (tmp_path / "token").write_text("new-key")
+        answers = await asyncio.gather(*(h.ask(session=str(n)) for n in range(30)))
+        assert {each["message"].content for each in answers} == {"2."}
+        assert untouched(h)
+        assert "A" not in h.keys.reads, "nothing of it is in the keyring"
+        assert h.credentials.home(h.configuration.profiles["A"]) == "command"
+    assert times_run(tmp_path) == 2
+
+
+async def test_a_basic_password_comes_from_a_command(tmp_path: Path) -> None:
+    declared = {
+        "auth": Auth(kind=AuthKind.BASIC, username="me"),
+        "secret_commands": {"apiKey": kept_in_vault(tmp_path, "correct horse")},
+    }
+    async with house(tmp_path, {"A": [Answer("A.")]}, dialect="openai", profiles={"A": declared}) as h:
+        with pytest.raises(AllFailed):
+            await h.ask()
+        sent = h.provider.requests[0].headers["authorization"]
+        assert b64decode(sent.removeprefix("Basic ")) == b"me:correct horse"
+
+
+@pytest.mark.parametrize("place", ["headers", "query"])
+async def test_a_named_secret_comes_from_a_command_beside_the_key(place: str, tmp_path: Path) -> None:
+    declared = {
+        place: {"x-team": "Team ${secret:team}"},
+        "secret_commands": {"team": kept_in_vault(tmp_path, "t-1")},
+    }
+    async with house(tmp_path, {"A": [Answer("A.")]}, dialect="openai", profiles={"A": declared}) as h:
+        assert (await h.ask())["message"].content == "A."
+        seen = h.provider.seen("A")[0]
+        assert "Team t-1" in (seen.headers.get("x-team", ""), *parse_qs(seen.query).get("x-team", ()))
+
+
+async def test_a_client_s_secret_comes_from_a_command(tmp_path: Path) -> None:
+    asked: list[Call] = []
+
+    async def answer(call: Call, reader: object, writer: Any) -> None:
+        asked.append(call)
+        good = b"client_secret=s-2" in call.body
+        body = b'{"access_token": "made", "expires_in": 3600}' if good else b'{"error": "invalid_client"}'
+        writer.write(whole(body, b"200 OK" if good else b"401 Unauthorized"))
+
+    async with serving(answer) as server:
+        auth = Auth(
+            kind=AuthKind.OAUTH_CLIENT_CREDENTIALS,
+            token_url=f"http://127.0.0.1:{server.port}/token",
+            client_id="me",
+            token_endpoint_auth_method=TokenEndpointAuthMethod.POST,
+        )
+        declared = {"auth": auth, "secret_commands": {"clientSecret": kept_in_vault(tmp_path, "s-1")}}
+        scripts = {"A": [Answer("Unused.")], "B": [Answer("B.")]}
+        async with house(tmp_path, scripts, dialect="openai", profiles={"A": declared}) as h:
+            h.provider.script("made", Answer("A."))
+            assert (await h.ask())["profileId"] == "B"
+            (tmp_path / "token").write_text("s-2")
+            h.clock.ahead = 31.0
+            assert (await h.ask(profile="A"))["message"].content == "A.", "a refused client's secret is printed anew"
+            assert h.asked_with() == ["B", "made"]
+    assert len(asked) == 2

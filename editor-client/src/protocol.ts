@@ -631,7 +631,8 @@ export interface Problem {
  *
  * ``provider`` names a row of the provider table; ``models`` restricts what it may be asked for (empty: anything); ``model_map`` turns a
  * requested model's name into this profile's own. ``key_saved_at`` (RFC 3339) is written whenever a key goes into the keyring: it
- * is the key's age, and the change in the file by which other windows learn to read the key again. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
+ * is the key's age, and the change in the file by which other windows learn to read the key again. ``secret_commands`` are, by slot, the
+ * programs that print what is kept nowhere. ``domain`` names a quota that several profiles share. ``options`` holds the vendor's
  * own fields (organization, project, apiVersion, deployments, location, …). ``max_retries`` is the profile's own say over
  * ``Failover.max_retries``; ``supports_tools`` and ``supports_images`` False keep requests away that need them (None: not known).
  */
@@ -645,6 +646,7 @@ export interface Profile {
   baseUrl?: string | null;
   apiKey?: string | null;
   secrets?: Record<string, string>;
+  secretCommands?: Record<string, SecretCommand>;
   keySavedAt?: string | null;
   cooldown?: number | null;
   enabled?: boolean;
@@ -719,7 +721,7 @@ export interface ProfileStatus {
   until?: string | null;
   remedy?: string | null;
   probing?: boolean | null;
-  secret: "keyring" | "environment" | "session" | "client" | "missing" | "notNeeded" | "unchecked";
+  secret: "keyring" | "environment" | "session" | "client" | "command" | "missing" | "notNeeded" | "unchecked";
   lastUsed?: string | null;
   lastError?: string | null;
   /** When the key was last saved, so that a client can tell its age. */
@@ -877,6 +879,16 @@ export interface SaveSettings {
   defaults: Defaults;
   /** The revision this edit began from; a stale one is a conflict. Left out: the edit applies whatever the file holds. */
   configRevision?: string | null;
+}
+
+/**
+ * A program with its arguments that prints a secret, a vault's client for instance: run without a shell, for at most ``timeout``
+ * seconds. What it printed is used for ``lifetime`` seconds where it does not tell its own end.
+ */
+export interface SecretCommand {
+  command: Array<string>;
+  timeout?: number;
+  lifetime?: number;
 }
 
 /** ``value`` is null where the client holds none. */

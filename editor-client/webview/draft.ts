@@ -88,12 +88,16 @@ export function idFor(name: string, taken: readonly string[]): string {
 }
 
 /** Kinds of authentication that need no key beside them. */
-export const KEYLESS: readonly (AuthKind | undefined)[] = [
+const KEYLESS: readonly (AuthKind | undefined)[] = [
   "token-command",
   "oauth-client-credentials",
   "mtls",
   "signature-command",
 ];
+
+/** Whether it goes without a key of its own: it proves itself otherwise, or a program prints the key. */
+export const needsNoKey = (profile: Profile): boolean =>
+  KEYLESS.includes(profile.auth?.kind) || profile.secretCommands?.apiKey !== undefined;
 
 /** What the user still has to fill in, by field. */
 export function missing(draft: Draft): Map<string, string> {
@@ -104,7 +108,7 @@ export function missing(draft: Draft): Map<string, string> {
       field.name === "apiKey"
         ? draft.apiKey || (draft.editing !== undefined ? "kept" : "")
         : valueAt(draft.profile, field.name);
-    const keyless = draft.preset?.needsKey === false || KEYLESS.includes(draft.profile.auth?.kind);
+    const keyless = draft.preset?.needsKey === false || needsNoKey(draft.profile);
     const optional = field.name === "apiKey" && keyless;
     if (field.required && !optional && (given === undefined || given === ""))
       wrong.set(field.name, `${field.label} is needed.`);

@@ -5,7 +5,7 @@ import { described, offer, type Preset } from "../src/catalogue";
 import type { ProviderInfo } from "../src/protocol";
 import { ago } from "../src/words";
 import { entriesOf, listed } from "./conditions";
-import { blank, type Draft, fieldsOf, idFor, KEYLESS, missing, presetsOf, valueAt, withValue } from "./draft";
+import { blank, type Draft, fieldsOf, idFor, missing, needsNoKey, presetsOf, valueAt, withValue } from "./draft";
 import { fieldFor } from "./fields";
 import { Refused, request } from "./host";
 import { read, written } from "./mapping";
@@ -151,6 +151,8 @@ const slotIn = (name: string): string => name.slice("secrets.".length);
 /** A change on which it depends which fields there are, and what they say. */
 function setAndDraw(draft: Draft, field: ProfileField, value: unknown): void {
   if (field.name === "auth.kind" && value === undefined) set(draft, "auth", undefined);
+  else if (value === undefined && /^secretCommands\..*\.command$/.test(field.name))
+    set(draft, field.name.slice(0, -".command".length), undefined);
   else set(draft, field.name, value);
   draw();
 }
@@ -188,7 +190,7 @@ function control(draft: Draft, field: ProfileField): TemplateResult {
         type="password"
         autocomplete="off"
         placeholder=${draft.editing !== undefined ? "unchanged" : (field.placeholder ?? "")}
-        ?required=${field.required && draft.editing === undefined && draft.preset?.needsKey !== false && !KEYLESS.includes(draft.profile.auth?.kind)}
+        ?required=${field.required && draft.editing === undefined && draft.preset?.needsKey !== false && !needsNoKey(draft.profile)}
         ?invalid=${wrong}
         .value=${field.name === "apiKey" ? draft.apiKey : (draft.secrets.get(slotIn(field.name)) ?? "")}
         @input=${(event: Event) => setSecret(draft, field.name, textIn(event))}

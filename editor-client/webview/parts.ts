@@ -72,6 +72,7 @@ const HOMES: Record<ProfileStatus["secret"], string> = {
   environment: "read from an environment variable",
   session: "in memory, for this session only: this machine has no keyring",
   client: "in the editor's secret storage",
+  command: "printed by a program when it is needed",
   missing: "missing: enter it again",
   notNeeded: "not needed",
   unchecked: "kept where the operating system keeps keys, which has not answered yet",

@@ -247,7 +247,30 @@ function authentication(profile: Profile): ProfileField[] {
       kind: "secret",
       help: "Goes to the store of keys; ${NAME} refers to an environment variable.",
     })),
+    ...commandsOf(profile),
   ];
+}
+
+/** For each secret, the program that may print it. */
+function commandsOf(profile: Profile): ProfileField[] {
+  const { auth, secretCommands = {} } = profile;
+  const key = auth && TOKENS.includes(auth.kind) && !secretCommands.apiKey ? [] : ["apiKey"];
+  return [...key, ...slotsOf(profile)].flatMap((slot) => {
+    const called = slot === "apiKey" ? "the key" : `“${slot}”`;
+    const of = `secretCommands.${slot}`;
+    const command: ProfileField = {
+      name: `${of}.command`,
+      label: `Program that prints ${called}`,
+      kind: "lines",
+      help: "Instead of keeping it: a vault's client and its arguments, a line each. Run on this machine with your rights, without a shell.",
+    };
+    if (!secretCommands[slot]) return [command];
+    return [
+      command,
+      number(`${of}.timeout`, `Seconds the program for ${called} may take`, "Empty: 10."),
+      number(`${of}.lifetime`, `Seconds ${called} is used for`, "Where what is printed does not tell. Empty: 300."),
+    ];
+  });
 }
 
 /** The named secrets that a profile refers to, beside its key. */
@@ -256,7 +279,9 @@ export function slotsOf(profile: Profile): string[] {
     (value) => /\$\{secret:([A-Za-z][\w-]*)\}$/.exec(String(value))?.[1] ?? [],
   );
   const client = profile.auth?.kind === "oauth-client-credentials" ? ["clientSecret"] : [];
-  return [...new Set([...client, ...named, ...Object.keys(profile.secrets ?? {})])].filter((slot) => slot !== "apiKey");
+  return [...new Set([...client, ...named, ...Object.keys({ ...profile.secrets, ...profile.secretCommands })])].filter(
+    (slot) => slot !== "apiKey",
+  );
 }
 
 /** `asked` are the names of the fields that the vendor asks for itself. */

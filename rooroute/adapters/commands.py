@@ -39,8 +39,10 @@ class Commands:
         kept["PATH"] = os.pathsep.join(folder for folder in folders if Path(folder).is_absolute())
         self._environment = kept
 
-    async def run(self, command: Sequence[str], *, seconds: float, told: bytes = b"") -> bytes:
-        """What the command printed, at most 256 KiB; ``told`` is its standard input.
+    async def run(
+        self, command: Sequence[str], *, seconds: float, told: bytes = b"", limit: str = "auth.timeout"
+    ) -> bytes:
+        """What the command printed, at most 256 KiB; ``told`` is its standard input, ``limit`` the field that gives it its ``seconds``.
 
         Raises SecretUnavailable, naming the program but neither its arguments nor anything that it printed, when it cannot be started,
         fails, is not done in ``seconds`` or prints too much. Then, and when the caller is cancelled, it and all it started are ended.
@@ -63,7 +65,12 @@ class Commands:
             )
         except (OSError, ValueError):
             raise SecretUnavailable(f"The command {name} cannot be started; try it in a terminal.") from None
-        return await _heard(process, name, seconds, told)
+        try:
+            return await _heard(process, name, seconds, told)
+        except TimeoutError:
+            raise SecretUnavailable(
+                f"The command {name} was not done within {seconds:g} seconds; try it in a terminal, or raise {limit}."
+            ) from None
 
     async def sign(self, request: HttpRequest, auth: Auth) -> HttpRequest:
         """``request`` with what the profile's command adds to it. Raises ``Unreachable``: nothing was sent."""
@@ -91,10 +98,6 @@ async def _heard(process: subprocess.Process, name: str, seconds: float, told: b
         async with asyncio.timeout(seconds):
             printed, _ = await asyncio.gather(_read(process, name), _tell(process, told))
             status = await process.wait()
-    except TimeoutError:
-        raise SecretUnavailable(
-            f"The command {name} was not done within {seconds:g} seconds; try it in a terminal, or raise auth.timeout."
-        ) from None
     finally:
         if status is None:
             machine.end_with_children(process.pid)

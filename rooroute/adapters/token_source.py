@@ -1,4 +1,5 @@
-"""Short-lived tokens, kept in memory until shortly before their end: from a command, from a token endpoint, from Google.
+"""What is made when it is needed and kept in memory until shortly before its end: tokens from a command, from a token endpoint, from
+Google, and secrets that a command prints.
 
 However many requests wait for the same token, it is asked for once; one of them leaving takes it from nobody else.
 """
@@ -14,10 +15,10 @@ from typing import Final, Protocol
 from rooroute.adapters.commands import Commands
 from rooroute.errors import SecretUnavailable
 from rooroute.outcome import Unreachable
-from rooroute.profiles import Auth, AuthKind, Profile
-from rooroute.providers.authentication import tls_of
+from rooroute.profiles import Auth, AuthKind, Profile, SecretCommand
+from rooroute.providers.authentication import USUAL_SLOT, tls_of
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Tls
-from rooroute.providers.tokens import Token, exchange, exchanged, token_of
+from rooroute.providers.tokens import Token, exchange, exchanged, printed_secret, token_of
 from rooroute.secret import Secret
 
 _LONGEST_ANSWER: Final = 256 * 1024
@@ -39,6 +40,7 @@ class _Wanted:
     proxy: str | None
     tls: Tls | None
     credentials_file: str | None
+    printed: SecretCommand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,24 @@ class TokenSource:
         self._redact = redact
         self._kept: dict[_Wanted, _Kept] = {}
         self._coming: dict[_Wanted, asyncio.Task[Token]] = {}
-        self._wanted_by: dict[str, _Wanted] = {}
+        self._wanted_by: dict[str, dict[str, _Wanted]] = {}  # by profile and slot
 
     async def token(self, profile: Profile, origin: str, client_secret: Secret | None) -> Secret:
         """The profile's token for ``origin``. One that cannot be renewed is used to its very end. Raises SecretUnavailable."""
-        wanted = _wanted(profile, origin, client_secret)
-        self._wanted_by[profile.id] = wanted
+        return await self._current(profile, USUAL_SLOT, _wanted(profile, origin, client_secret))
+
+    async def printed(self, profile: Profile, slot: str, origin: str) -> Secret:
+        """What the command for this slot of the profile printed, for ``origin``; kept and renewed like a token. Raises SecretUnavailable."""
+        command = profile.secret_commands[slot]
+        return await self._current(profile, slot, _Wanted(None, origin, None, None, None, None, command))
+
+    async def _current(self, profile: Profile, slot: str, wanted: _Wanted) -> Secret:
+        self._wanted_by.setdefault(profile.id, {})[slot] = wanted
         kept = self._kept.get(wanted)
         if kept is not None and kept.token.fresh(self._now()):
             return kept.token.secret
         try:
-            return (await self._renewed(profile, wanted)).secret
+            return (await self._renewed(slot, wanted)).secret
         except SecretUnavailable as wrong:
             if kept is not None and self._kept.get(wanted) is kept and self._now() < kept.token.expires_at:
                 return kept.token.secret
@@ -88,10 +97,10 @@ class TokenSource:
     def drop(self, profile_id: str, used_at: float | None = None) -> None:
         """Get another token next time: this one was refused to a request sent at ``used_at`` (UTC epoch seconds; None: whenever). One that
         came after that is kept."""
-        wanted = self._wanted_by.get(profile_id)
-        kept = self._kept.get(wanted) if wanted is not None else None
-        if wanted is not None and kept is not None and (used_at is None or kept.since <= used_at):
-            del self._kept[wanted]
+        for wanted in self._wanted_by.get(profile_id, {}).values():
+            kept = self._kept.get(wanted)
+            if kept is not None and (used_at is None or kept.since <= used_at):
+                del self._kept[wanted]
 
     async def close(self) -> None:
         """Give up what is still coming, and forget the rest."""
@@ -101,10 +110,10 @@ class TokenSource:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._kept.clear()
 
-    async def _renewed(self, profile: Profile, wanted: _Wanted) -> Token:
+    async def _renewed(self, slot: str, wanted: _Wanted) -> Token:
         task = self._coming.get(wanted)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._fetch(profile, wanted))
+            task = asyncio.get_running_loop().create_task(self._fetch(slot, wanted))
             self._coming[wanted] = task
             task.add_done_callback(partial(self._came, wanted))
         return await asyncio.shield(task)
@@ -114,9 +123,13 @@ class TokenSource:
         if not task.cancelled():
             task.exception()  # read, in case everybody who wanted it has left
 
-    async def _fetch(self, profile: Profile, wanted: _Wanted) -> Token:
-        auth = wanted.auth
-        if auth is not None and auth.kind is AuthKind.TOKEN_COMMAND:
+    async def _fetch(self, slot: str, wanted: _Wanted) -> Token:
+        auth, command = wanted.auth, wanted.printed
+        if command is not None:
+            limit = f"secretCommands.{slot}.timeout"
+            printed = await self._commands.run(command.command, seconds=command.timeout, limit=limit)
+            token = printed_secret(printed, origin=wanted.origin, now=self._now(), lifetime=command.lifetime)
+        elif auth is not None and auth.kind is AuthKind.TOKEN_COMMAND:
             printed = await self._commands.run(auth.command, seconds=auth.timeout)
             token = token_of(printed, origin=wanted.origin, now=self._now(), lifetime=auth.lifetime)
         elif auth is not None and auth.kind is AuthKind.OAUTH_CLIENT_CREDENTIALS:

@@ -160,7 +160,7 @@ def _approved(call: Call, draft: Profile) -> bool:
 
 
 def _secrets(call: Call, house: _House, vendor: Vendor, draft: Profile) -> dict[str, str]:
-    proves_itself = needs_no_key(draft) or not stored(draft)
+    proves_itself = needs_no_key(draft) or stored(draft).keys() <= draft.secret_commands.keys()
     secrets = _typed_key(call, house, draft, needed=vendor.key.need is not KeyNeed.NONE and not proves_itself)
     referred = draft.api_key is not None
     if not (secrets or referred or proves_itself) and vendor.key.need is KeyNeed.REQUIRED:

@@ -23,6 +23,7 @@ _HOMES: Final = {
     "environment": "environment",
     "session": "this session",
     "client": "editor",
+    "command": "a command",
     "missing": "missing",
     "notNeeded": "none needed",
 }

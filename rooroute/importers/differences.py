@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-_SECRETIVE: Final = ("headers", "query", "proxy", "apiKey", "secrets", "auth", "options")
+_SECRETIVE: Final = ("headers", "query", "proxy", "apiKey", "secrets", "secretCommands", "auth", "options")
 _LONGEST: Final = 60
 
 

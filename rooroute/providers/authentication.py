@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from rooroute.errors import SecretUnavailable
 from rooroute.profile_checks import check_base_url
-from rooroute.profiles import Auth, AuthKind, Problem, Profile, needs_plain_http_approval
+from rooroute.profiles import Auth, AuthKind, Problem, Profile, SecretCommand, needs_plain_http_approval
 from rooroute.providers.dialect import Target, Tls
 from rooroute.secret import Secret, origin_of
 
@@ -162,10 +162,10 @@ _OUTSIDE: Final = {"token_url": "tokenUrl", "client_id": "clientId"}
 
 
 def check(profile: Profile) -> list[Problem]:
-    """What is wrong with a profile's declared authentication."""
-    auth = profile.auth
+    """What is wrong with a profile's declared authentication, and with the commands that its secrets come from."""
+    auth, commands = profile.auth, list(_check_commands(profile))
     if auth is None:
-        return []
+        return commands
     wrong: list[tuple[str, str, str]] = [
         (
             _OUTSIDE.get(name, name),
@@ -183,13 +183,33 @@ def check(profile: Profile) -> list[Problem]:
         wrong.append(("username", "A user name holds no colon.", "Remove it."))
     if auth.token_url and (why := _wrong_token_url(auth.token_url)):
         wrong.append(("tokenUrl", why, "Write it as https://host/path."))
-    if not 0 < auth.timeout <= 120:
-        wrong.append(("timeout", "A command may take up to 120 seconds.", "Choose a number of seconds in that range."))
-    if not 0 < auth.lifetime <= 86400:
-        wrong.append(
-            ("lifetime", "A token is used for up to 86,400 seconds.", "Choose a number of seconds in that range.")
-        )
-    return [Problem(message, f"auth.{name}", remedy, profile.id) for name, message, remedy in wrong]
+    wrong += _check_seconds(auth, "auth")
+    return [*commands, *(Problem(message, f"auth.{name}", remedy, profile.id) for name, message, remedy in wrong)]
+
+
+def _check_seconds(of: Auth | SecretCommand, where: str) -> Iterator[tuple[str, str, str]]:
+    for name, seconds, most in (("timeout", of.timeout, 120), ("lifetime", of.lifetime, 86_400)):
+        if not 0 < seconds <= most:
+            told = f"{where}.{name} is more than 0 and at most {most:,} seconds."
+            yield name, told, "Choose a number of seconds in that range."
+
+
+def _check_commands(profile: Profile) -> Iterator[Problem]:
+    references = {**profile.secrets, **({USUAL_SLOT: profile.api_key} if profile.api_key else {})}
+    for slot, each in profile.secret_commands.items():
+        field = f"secretCommands.{slot}"
+        if slot not in stored(profile):
+            known = ", ".join(stored(profile)) or "none: its token is made by a command already"
+            told = f"The profile takes no secret named {slot}."
+            yield Problem(told, field, f"Name one that it takes ({known}), or remove this.", profile.id)
+        if slot in references:
+            told = f"The secret {slot} comes from a command and from the environment."
+            yield Problem(told, field, "Keep one of the two.", profile.id)
+        if not each.command or not each.command[0]:
+            told = "A secret that comes from a command needs one."
+            yield Problem(told, f"{field}.command", "Write the program and its arguments as a list.", profile.id)
+        for name, told, remedy in _check_seconds(each, field):
+            yield Problem(told, f"{field}.{name}", remedy, profile.id)
 
 
 def _wrong_token_url(url: str) -> str | None:

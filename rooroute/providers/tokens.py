@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from rooroute.errors import SecretUnavailable
+from rooroute.profile_checks import check_secret
 from rooroute.profiles import Auth, TokenEndpointAuthMethod
 from rooroute.providers import wire_json
 from rooroute.providers.authentication import basic
@@ -67,6 +68,27 @@ def token_of(output: bytes, *, origin: str, now: float, lifetime: float) -> Toke
             "What came is no token: it is empty or holds white space; try the command in a terminal."
         )
     return Token(Secret(token, origin), _end(found, now, lifetime))
+
+
+def printed_secret(output: bytes, *, origin: str, now: float, lifetime: float) -> Token:
+    """The secret that a command printed: one line as it stands, blanks within and all, or JSON that holds a token as ``token_of`` reads it.
+
+    Raises SecretUnavailable with a sentence that never quotes the output.
+    """
+    try:
+        text = output.decode().strip()
+        document = json.loads(text) if text.startswith("{") else None
+    except UnicodeDecodeError:
+        text, document = "", None
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        return token_of(output, origin=origin, now=now, lifetime=lifetime)
+    if check_secret(text) is not None or "\n" in text:
+        raise SecretUnavailable(
+            "What came is no secret: it is empty, or no single line of ASCII; try the command in a terminal."
+        )
+    return Token(Secret(text, origin), now + lifetime)
 
 
 def _end(found: Mapping[str, Any], now: float, lifetime: float) -> float:

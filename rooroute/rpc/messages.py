@@ -360,7 +360,7 @@ class ProfileStatus(Shape):
     until: Time | None = None
     remedy: str | None = None
     probing: bool | None = None
-    secret: Literal["keyring", "environment", "session", "client", "missing", "notNeeded", "unchecked"]
+    secret: Literal["keyring", "environment", "session", "client", "command", "missing", "notNeeded", "unchecked"]
     last_used: Time | None = None
     last_error: str | None = None
     key_saved_at: Time | None = None

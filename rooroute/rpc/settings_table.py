@@ -35,6 +35,15 @@ TOLD: Final[Mapping[str, Told]] = {
         "The environment variable its key is in, as ${NAME}; a key itself lies in the keyring.", "${MAIN_KEY}"
     ),
     "Profile.secrets": Told("The same for its other secrets, by slot.", "${OTHER_KEY}", "clientSecret"),
+    "SecretCommand.command": Told(
+        "The program, with its arguments, that prints this secret: a vault's client, run without a shell.",
+        ["op", "read", "op://Private/gateway/secret"],
+        "clientSecret",
+    ),
+    "SecretCommand.timeout": Told("Seconds that program may take.", 5, "clientSecret"),
+    "SecretCommand.lifetime": Told(
+        "Seconds what it printed is used, where that does not tell its own end.", 3600, "clientSecret"
+    ),
     "Profile.keySavedAt": Told("When its key was saved; rooroute writes it.", "2026-01-31T12:00:00.000Z"),
     "Profile.cooldown": Told("Seconds it rests after a rate limit that tells no time.", 120),
     "Profile.enabled": Told("Whether it may be asked at all.", False),
@@ -185,11 +194,13 @@ _OAUTH: Final = {
     "profiles[].auth.tokenUrl": "https://api.openai.com/token",
     "profiles[].auth.clientId": "client-1",
 }
+_PRINTED: Final = {**_OAUTH, "profiles[].secretCommands.*.command": ["print-secret"]}
 _PRICE: Final = {"profiles[].price.input": 1, "profiles[].price.output": 2}
 _RULE: Final = {"pools[].rules[].name": "coding", "pools[].rules[].profiles": ["spare"]}
 _MET: Final = {**_RULE, "pools[].rules[].when.mode": ["code"]}
 WITH: Final[Mapping[str, Json]] = {
     "profiles[].secrets": _OAUTH,
+    "profiles[].secretCommands": _PRINTED,
     "profiles[].price": _PRICE,
     "profiles[].budget": _PRICE,
     "profiles[].auth.name": {"profiles[].auth.kind": "key-header"},

@@ -19,7 +19,7 @@ from rooroute.adapters.commands import Commands
 from rooroute.adapters.http import Upstream
 from rooroute.adapters.token_source import TokenSource
 from rooroute.errors import OriginNotApproved, SecretUnavailable
-from rooroute.profiles import Auth, AuthKind, Profile, TokenEndpointAuthMethod
+from rooroute.profiles import Auth, AuthKind, Profile, SecretCommand, TokenEndpointAuthMethod
 from rooroute.providers.tokens import Token
 from rooroute.secret import Secret, origin_of
 from tests.adapters.test_http import Call, Server, serving, whole
@@ -252,3 +252,61 @@ async def test_closing_gives_up_what_is_still_coming(bench: Bench) -> None:
     await bench.source.close()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+# --- secrets that a command prints ---
+
+
+def printed(source: str, **fields: Any) -> Profile:
+    command = SecretCommand(command=(sys.executable, "-c", source), **{"timeout": 30.0, **fields})
+    return Profile(id="vault", provider="openai-compatible", secret_commands={"team": command})
+
+
+async def secret(bench: Bench, profile: Profile, origin: str = ORIGIN) -> str:
+    return (await bench.source.printed(profile, "team", origin)).reveal(origin)
+
+
+async def test_a_printed_secret_is_had_once_and_kept_for_its_lifetime(bench: Bench, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    vault = printed(f"p = {str(count)!r}; open(p, 'a').write('x'); print('s ' + str(len(open(p).read())))")
+    assert await asyncio.gather(*(secret(bench, vault) for _ in range(100))) == ["s 1"] * 100
+    assert bench.redacted == ["s 1"]
+    bench.now += 239
+    assert await secret(bench, vault) == "s 1"
+    bench.now += 2
+    assert await secret(bench, vault) == "s 2"
+    assert await secret(bench, vault, "https://other.example.net:443") == "s 3", "another origin, another secret"
+    bench.source.drop("vault")
+    assert await secret(bench, vault, "https://other.example.net:443") == "s 4"
+
+
+async def test_a_printed_secret_is_kept_no_longer_than_it_says(bench: Bench) -> None:
+    told = json.dumps({"token": "short", "expires_in": 90})
+    vault = printed(f"import time; print({told!r}.replace('short', str(time.monotonic_ns())))", lifetime=3600)
+    first = await secret(bench, vault)
+    bench.now += 29
+    assert await secret(bench, vault) == first
+    bench.now += 2
+    assert await secret(bench, vault) != first
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("print('canary-1'); raise SystemExit(3)", "failed with status 3"),
+        ("pass", "is no secret: it is empty"),
+        ("print('canary-1'); print('canary-2')", "is no secret"),
+        ("print('canary-\u00e9')", "is no secret"),
+        ('print(\'{"wrong": "canary-1"}\')', "is no token"),
+        (
+            "import time; time.sleep(600)",
+            "within 2 seconds; try it in a terminal, or raise secretCommands.team.timeout",
+        ),
+    ],
+)
+async def test_a_command_without_a_secret_is_named_and_not_quoted(bench: Bench, source: str, words: str) -> None:
+    with pytest.raises(SecretUnavailable) as caught:
+        await secret(bench, printed(source, timeout=2.0 if "sleep" in source else 30.0))
+    told = caught.value.message
+    assert told.startswith("vault: ") and words in told
+    assert "canary" not in told

@@ -11,7 +11,7 @@ import pytest
 
 from rooroute.adapters.http_message import reveal
 from rooroute.errors import SecretUnavailable
-from rooroute.profiles import Auth, AuthKind, Profile, TokenEndpointAuthMethod
+from rooroute.profiles import Auth, AuthKind, Profile, SecretCommand, TokenEndpointAuthMethod
 from rooroute.providers import authentication, signing, tokens
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Target, Tls
 from rooroute.providers.table import PROVIDERS, check, models_request, target_for
@@ -294,3 +294,29 @@ def test_every_request_tells_its_connection_and_its_signer(
 def test_authorities_are_named_by_a_path() -> None:
     profile = Profile(id="one", provider="openai", options={"caFile": ["/ca.pem"]})
     assert [problem.field for problem in check(profile)] == ["options.caFile"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fields"),
+    [
+        ({"secret_commands": {"clientsecret": SecretCommand(command=("a",))}}, ["secretCommands.clientsecret"]),
+        ({"secret_commands": {"apiKey": SecretCommand(command=("a",))}, "api_key": "${K}"}, ["secretCommands.apiKey"]),
+        ({"secret_commands": {"apiKey": SecretCommand(command=())}}, ["secretCommands.apiKey.command"]),
+        (
+            {"secret_commands": {"apiKey": SecretCommand(command=("a",), timeout=121, lifetime=0)}},
+            ["secretCommands.apiKey.timeout", "secretCommands.apiKey.lifetime"],
+        ),
+        (
+            {
+                "auth": Auth(kind=AuthKind.TOKEN_COMMAND, command=("a",)),
+                "secret_commands": {"apiKey": SecretCommand(command=("a",))},
+            },
+            ["secretCommands.apiKey"],
+        ),
+    ],
+    ids=["a slot that is not taken", "a reference too", "no program", "out of range", "a token's command too"],
+)
+def test_a_secret_s_command_that_cannot_work_is_named(wrong: dict[str, Any], fields: list[str]) -> None:
+    problems = check(Profile(id="one", provider="openai", **wrong))
+    assert [problem.field for problem in problems] == fields
+    assert all(problem.remedy for problem in problems)

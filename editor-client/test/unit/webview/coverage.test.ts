@@ -53,8 +53,14 @@ function keysOf({ properties = {} }: Shape): string[] {
 /** Keys that have no field. One whose names are the user's own has its field if one of the names has. */
 const without = (kind: string, fields: Set<string>): string[] =>
   keysOf(definitions[kind]!).filter(
-    (key) => !(key in ELSEWHERE[kind]!) && ![...fields].some((name) => name === key || name.startsWith(`${key}.`)),
+    (key) => !(key in ELSEWHERE[kind]!) && ![...fields].some((name) => isAt(name, key)),
   );
+
+/** Whether a field is a key's, or of something within it. */
+function isAt(name: string, key: string): boolean {
+  const steps = name.split(".");
+  return key.split(".").every((step, n) => step === steps[n] || (step === "*" && steps[n]));
+}
 
 const KINDS = (schema.$defs.AuthKind as { enum: AuthKind[] }).enum;
 const PROVIDER: ProviderInfo = {
@@ -81,7 +87,8 @@ const profileForm = (profile: Partial<Profile>) =>
 
 describe("every key of the configuration has its field in the panel", () => {
   test("profile", () => {
-    const fields = new Set(KINDS.flatMap((kind) => [...settingsIn(profileForm({ auth: { kind } }))]));
+    const printed = { secretCommands: { team: { command: ["vault"] } } };
+    const fields = new Set(KINDS.flatMap((kind) => [...settingsIn(profileForm({ auth: { kind }, ...printed }))]));
     expect(without("Profile", fields)).toEqual([]);
   });
 
@@ -110,6 +117,11 @@ test("a field is asked for only where it means something", () => {
   expect(settingsIn(profileForm({}))).not.toContain("auth.username");
   expect(settingsIn(profileForm({ auth: { kind: "basic" } }))).toContain("auth.username");
   expect(settingsIn(profileForm({ headers: { "X-Team": "Token ${secret:team}" } }))).toContain("secrets.team");
+  const timeout = "secretCommands.team.timeout";
+  expect(settingsIn(profileForm({ headers: { "X-Team": "${secret:team}" } }))).not.toContain(timeout);
+  expect(settingsIn(profileForm({ secretCommands: { team: { command: ["vault"] } } }))).toContain(timeout);
+  const token = profileForm({ auth: { kind: "token-command" } });
+  expect(settingsIn(token)).not.toContain("secretCommands.apiKey.command");
 });
 
 test("what a health check costs is named where it is chosen", () => {
