@@ -43,6 +43,7 @@ Json: TypeAlias = dict[str, Any]
 _POLL_SECONDS: Final = 0.25
 _BREATH_SECONDS: Final = 0.02  # several changes at once make one notification
 _HEARTBEAT_POLLS: Final = 40
+_TABLE_POLLS: Final = 8
 
 
 class LearntState(SeenState, Protocol):
@@ -73,6 +74,16 @@ class Store(SeenStore, Protocol):
     def close(self) -> None: ...
 
 
+class KnownModels(Protocol):
+    """What is known of models, read beside the requests."""
+
+    async def look(self) -> None:
+        """At what this machine knows."""
+
+    async def look_up(self) -> None:
+        """In the table of prices, where one is installed."""
+
+
 class Network(Protocol):
     """What has to be warmed up and closed."""
 
@@ -100,6 +111,7 @@ class Parts:
     credentials: Credentials
     saved: SavedProfiles
     moving: Moving
+    known: KnownModels
     discovery: Callable[[], Discovery]
     connection_test: Callable[[], ConnectionTest]
     health_checks: Callable[[], HealthChecks]
@@ -138,6 +150,7 @@ class Backend:
             self._tell(),
             self._open_store(),
             self._warm_up(),
+            self._parts.known.look(),
             self._parts.saved.tidy(),
         )
         self._tasks = [asyncio.ensure_future(each) for each in errands]
@@ -207,6 +220,7 @@ class Backend:
             parts.completions.limiter.tidy()
             parts.state.ledger_days = parts.config.current.defaults.ledger_days
             edited = await asyncio.to_thread(parts.config.poll)
+            await self._look_at_models(polls)
             self._check_health()
             parts.credentials.look_again()
             if parts.state.poll() or edited or soonest <= now:
@@ -216,6 +230,16 @@ class Backend:
             soonest = min(
                 (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
             )
+
+    async def _look_at_models(self, polls: int) -> None:
+        """The table of prices takes half a second to load, which only a house that stays has."""
+        await self._parts.known.look()
+        if polls >= _TABLE_POLLS and self._overview.listeners:
+            await self._parts.known.look_up()
+
+    async def know(self) -> None:
+        """Return when what this machine knows of models has been read; an editor's requests do not wait for that."""
+        await self._parts.known.look()
 
     def _check_health(self) -> None:
         """Where a profile or a pool wants it, and this house stays: a command that ends in a moment checks nobody."""

@@ -12,7 +12,7 @@ from rooroute.chat import ChatRequest, CompletionOptions, Usage
 from rooroute.ledger import OK, AttemptRecord
 from rooroute.outcome import Failure, Fault
 from rooroute.ports import Ports
-from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.profiles import Configuration, Pool, Profile, Source
 from rooroute.providers.account import account_of
 from rooroute.providers.rate_budgets import quotas
 from rooroute.providers.redaction import plain
@@ -129,6 +129,7 @@ class Books:
     ) -> AttemptRecord:
         """Put one attempt into the ledger."""
         usage = self._usage(attempt, failure)
+        cost, source = cost_and_source(self._ports.configuration(), profile, candidate.model, usage)
         record = AttemptRecord(
             request_id=self._options.request_id,
             n=len(self.attempts) + 1,
@@ -147,7 +148,8 @@ class Books:
             cache_write_tokens=usage.cache_write_tokens or 0,
             reasoning_tokens=usage.reasoning_tokens or 0,
             estimated=usage.estimated,
-            cost=cost_of(profile, usage),
+            cost=cost,
+            price_source=source,
             session=self._session,
             quotas=quotas(attempt.headers, self._ports.now()),
             tags=tuple(dict.fromkeys((*profile.tags, *self._options.tags))),
@@ -278,6 +280,18 @@ def cost_of(profile: Profile, usage: Usage) -> float | None:
         + usage.output_tokens * price.output
     )
     return per_million / 1_000_000
+
+
+def cost_and_source(
+    configuration: Configuration, profile: Profile, model: str, usage: Usage
+) -> tuple[float | None, str | None]:
+    """USD by the profile's own prices, else as the provider told with its answer, else by what is known of the model; and who says so."""
+    cost = cost_of(profile, usage)
+    if cost is not None:
+        return cost, (Source.SERVER if profile.price is None else Source.YOURS).value
+    known = configuration.knowledge
+    cost = cost_of(known.filled(profile, model), usage)
+    return cost, None if cost is None else known.sources(profile, model)["price"].value
 
 
 def unreachable(failure: Failure) -> bool:

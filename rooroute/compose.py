@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rooroute.adapters.http import Upstream
     from rooroute.adapters.keychain import ClientStore, Keychain
     from rooroute.adapters.keychain_vaults import Vault
+    from rooroute.adapters.model_cache import ModelCache
     from rooroute.adapters.state_picture import Window as OtherWindow
     from rooroute.adapters.state_store import StateStore
     from rooroute.adapters.token_source import TokenSource
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from rooroute.discovery import Discovery
     from rooroute.doctor import Surroundings
     from rooroute.health_checks import HealthChecks
+    from rooroute.known_models import KnownModels
     from rooroute.latency_probes import LatencyProbes
     from rooroute.moving import Moving
     from rooroute.ports import Ports
     from rooroute.profiles import Problem, Profile
+    from rooroute.providers.model_list import Model
     from rooroute.providers.vendor import PriceRange
     from rooroute.routing.window import Window
     from rooroute.rpc.reverse import ClientSecrets
@@ -125,6 +128,7 @@ async def make_backend(
     ``redact`` is told of every secret before anything is done with it."""
     from rooroute.application import Backend, Parts
     from rooroute.completion import Completions
+    from rooroute.known_models import KnownModels
     from rooroute.ports import Ports
     from rooroute.routing.noticed import Noticed
     from rooroute.routing.window import Window
@@ -132,11 +136,21 @@ async def make_backend(
 
     below = await _cellar(where, environment, _client_store(client_secrets), redact)
     changed, window = asyncio.Event(), Window(noticed=Noticed(below.state.note_notice))
+    shelf = _models_path(where)
+    known = KnownModels(
+        lambda: below.config.current,
+        digest=below.state.fingerprint,
+        now=time.time,
+        shelf=partial(_shelf, where),
+        stamp=lambda: _stamp(shelf),
+        prices=_known_prices,
+        changed=changed.set,
+    )
     ports = Ports(
         now=time.time,
         monotonic=time.monotonic,
         jitter=random.random,
-        configuration=lambda: below.config.current,
+        configuration=known.configuration,
         state=below.state,
         credentials=below.credentials,
         upstream=below.upstream,
@@ -156,7 +170,8 @@ async def make_backend(
             credentials=below.credentials,
             saved=saved,
             moving=_moving(saved, below),
-            discovery=cache(partial(_discovery, below, where)),
+            known=known,
+            discovery=cache(partial(_discovery, below, where, known)),
             connection_test=cache(partial(_connection_test, below, environment)),
             health_checks=cache(partial(_health_checks, ports, below, completions, window)),
             latency_probes=cache(partial(_latency_probes, ports, below, completions, window)),
@@ -173,9 +188,33 @@ async def make_backend(
 # --- rooms that are entered late, and loaded then ---
 
 
-def _discovery(below: _Cellar, where: Places) -> Discovery:
+def _models_path(where: Places) -> Path:
+    return where.state.with_name("models.json")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes with the file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+@cache
+def _shelf(where: Places) -> ModelCache:
     from rooroute.adapters.model_cache import ModelCache
+
+    return ModelCache(_models_path(where))
+
+
+async def _known_prices(base_url: str, ids: Sequence[str], now: float) -> Mapping[str, Model]:
     from rooroute.adapters.price_table import known_prices
+
+    return await known_prices(base_url, ids, now)
+
+
+def _discovery(below: _Cellar, where: Places, known: KnownModels) -> Discovery:
     from rooroute.discovery import Discovery
 
     return Discovery(
@@ -183,9 +222,10 @@ def _discovery(below: _Cellar, where: Places) -> Discovery:
         below.credentials.resolve,
         time.time,
         digest=below.state.fingerprint,
-        shelf=ModelCache(where.state.with_name("models.json")),
-        prices=known_prices,
+        shelf=_shelf(where),
+        prices=_known_prices,
         complete=below.credentials.complete,
+        heard=known.hear,
     )
 
 

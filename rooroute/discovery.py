@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Final, Protocol, TypeAlias
 
 from rooroute.diagnosis import Asked, Diagnosis, not_a_list, of_answer, of_silence, unlisted
+from rooroute.known_models import Prices, Shelf, names_of, place_of
 from rooroute.outcome import Unreachable
 from rooroute.profiles import Profile, camel
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
-from rooroute.providers.model_list import Model, first_page, read_page, turned
+from rooroute.providers.model_list import Listing, Model, first_page, read_page, turned
 from rooroute.providers.table import base_url_of, resolve_model, target_for, vendor_of
 from rooroute.providers.vendor import ModelShape, Vendor
 from rooroute.secret import Secret
@@ -51,31 +52,13 @@ class Ask(Protocol):
     async def __call__(self, request: HttpRequest, *, seconds: float, proxy: str | None) -> ErrorAnswer: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A server's list as it was at ``fetched_at`` (UTC epoch seconds)."""
-
-    models: tuple[Model, ...]
-    fetched_at: float
-
-
-class Shelf(Protocol):
-    """Where lists outlive the process, by the same keys; neither raises."""
-
-    async def load(self) -> Mapping[str, Listing]: ...
-
-    async def store(self, key: str, listing: Listing) -> None: ...
-
-
-class Prices(Protocol):
-    """A table of what models cost and hold: what it knows of ``ids`` at a base URL, by id."""
-
-    async def __call__(self, base_url: str, ids: Sequence[str], now: float) -> Mapping[str, Model]: ...
-
-
 async def as_typed(profile: Profile, typed: Mapping[str, Secret]) -> Mapping[str, Secret]:
     """Typed secrets that are sent as they are: no token is made of them."""
     return typed
+
+
+async def to_nobody(listing: Listing) -> None:
+    """Where nobody goes by what a list says."""
 
 
 class _NoList(Exception):
@@ -87,7 +70,7 @@ class _NoList(Exception):
 
 
 class Discovery:
-    """Lists of models by profile. ``complete`` adds what is made of a draft's typed secrets. ``now`` gives UTC epoch seconds; ``digest`` is a keyed hash, so that what lies on a shelf tells
+    """Lists of models by profile. ``complete`` adds what is made of a draft's typed secrets; ``heard`` is told of every list. ``now`` gives UTC epoch seconds; ``digest`` is a keyed hash, so that what lies on a shelf tells
     nothing of a key."""
 
     def __init__(
@@ -100,6 +83,7 @@ class Discovery:
         shelf: Shelf | None = None,
         prices: Prices | None = None,
         complete: Callable[[Profile, Mapping[str, Secret]], Awaitable[Mapping[str, Secret]]] = as_typed,
+        heard: Callable[[Listing], Awaitable[None]] = to_nobody,
     ) -> None:
         self._ask = ask
         self._resolve = resolve
@@ -108,6 +92,7 @@ class Discovery:
         self._shelf = shelf
         self._prices = prices
         self._complete = complete
+        self._heard = heard
         self._lists: dict[str, Listing] = {}
         self._failed: dict[str, tuple[float, Diagnosis]] = {}
         self._running: dict[str, asyncio.Task[Listing]] = {}
@@ -135,7 +120,10 @@ class Discovery:
         key = self._digest(_identity(request))
         await self._from_shelf()
         held, failed = self._lists.get(key), self._failed.get(key)
-        now = self._now()
+        now, place = self._now(), place_of(profile, self._digest)
+        if held is not None and held.place != place:  # of a version that did not write down whose it was
+            held = self._lists[key] = replace(held, place=place)
+            await self._heard(held)
         diagnosis = None
         if failed is not None and now - failed[0] < QUIET and not refresh:
             diagnosis = failed[1]
@@ -167,11 +155,12 @@ class Discovery:
             self._failed[key] = (self._now(), failure.diagnosis)
             _keep_newest(self._failed)
             raise
-        listing = Listing(models, self._now())
+        listing = Listing(models, self._now(), place_of(asked.target.profile, self._digest))
         self._failed.pop(key, None)
         self._lists.pop(key, None)
         self._lists[key] = listing
         _keep_newest(self._lists)
+        await self._heard(listing)
         if self._shelf is not None:
             await self._shelf.store(key, listing)
         return listing
@@ -216,7 +205,7 @@ class Discovery:
     # --- what is shown ----------------------------------------------------------------------------------------------------------------
 
     async def _shown(self, profile: Profile, row: Vendor, held: Listing | None, diagnosis: Diagnosis | None) -> Json:
-        own = _names_of(profile)
+        own = names_of(profile)
         listed = held.models if held else tuple(Model(id=name) for name in own)
         known = await self._known(profile, row, listed)
         answer: Json = {
@@ -261,12 +250,6 @@ def _identity(request: HttpRequest) -> str:
     parts = [request.url, *(f"{name}={value}" for name, value in sorted(request.headers.items()))]
     parts += [f"{name}={prefix}{secret.reveal(secret.origin)}" for name, (prefix, secret) in sorted(secrets.items())]
     return "\0".join(parts)
-
-
-def _names_of(profile: Profile) -> tuple[str, ...]:
-    """The models that the profile itself names, each once."""
-    own = (profile.model, *profile.models, *profile.model_map.values())
-    return tuple(dict.fromkeys(name for name in own if name))
 
 
 def described(model: Model, known: Model | None, profile: Profile, own: Sequence[str]) -> Json:

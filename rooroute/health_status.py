@@ -107,7 +107,7 @@ def probe_words(pool: Pool, configuration: Configuration) -> str | None:
         return "Nobody is probed: the pool goes by another strategy than latency, or may not go on to others."
     asked = [profile for each in members(pool) if (profile := configuration.profiles.get(each)) and profile.enabled]
     often = _DAY / every
-    costs = [most_cost(each) for each in asked]
+    costs = [most_cost(configuration.knowledge.asked(each, None)) for each in asked]
     known = [each * often for each in costs if each is not None]
     money = f"${sum(known):,.2f} a day at most" if known else "at the providers' prices"
     rest = len(costs) - len(known)

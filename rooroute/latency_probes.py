@@ -91,7 +91,8 @@ class LatencyProbes:
 
     def _seen(self, pool: Pool, profile: Profile) -> Candidate:
         seen = candidate(profile, self._ports.credentials)
-        why = seen.excluded or unfit(profile, pool, NOTHING, pool.region)
+        known = self._ports.configuration().knowledge.filled(profile, seen.model)
+        why = seen.excluded or unfit(known, pool, NOTHING, pool.region)
         return replace(seen, excluded=why)
 
     async def _probe(self, pool: Pool, profile_id: str) -> None:

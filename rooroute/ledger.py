@@ -25,7 +25,8 @@ class AttemptRecord:
 
     ``n`` counts from 1 within the request, ``at`` is when it was sent (UTC epoch seconds), ``verdict`` is "ok" or a ``Fault`` value,
     ``status`` the HTTP status, ``detail`` the redacted sentence of a failure. Durations are seconds from sending; ``first_token_s`` is
-    None when nothing arrived. Token figures are what the provider reported, or an estimate where ``estimated``; ``cost`` is USD.
+    None when nothing arrived. Token figures are what the provider reported, or an estimate where ``estimated``; ``cost`` is USD,
+    ``price_source`` who said so (a ``Source`` value).
     ``quotas`` is what the provider said is left: measure, limit, remaining, reset (UTC epoch seconds).
     """
 
@@ -47,6 +48,7 @@ class AttemptRecord:
     reasoning_tokens: int = 0
     estimated: bool = False
     cost: float | None = None
+    price_source: str | None = None
     session: str | None = None
     tags: tuple[str, ...] = ()
     quotas: tuple[Sequence[Any], ...] = ()

@@ -111,7 +111,7 @@ class Overview:
     # --- what is drawn ---
 
     def picture(self) -> views.Picture:
-        configuration = self._config.current
+        configuration = self._ports.configuration()
         return views.Picture(
             now=self._ports.now(),
             configuration=configuration,

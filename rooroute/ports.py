@@ -85,7 +85,7 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outside. ``now`` is UTC epoch seconds, ``monotonic`` seconds, ``jitter`` a random number in [0, 1); ``owner`` names this
+    """The outside. ``configuration`` gives the user's, which knows what is known of its models. ``now`` is UTC epoch seconds, ``monotonic`` seconds, ``jitter`` a random number in [0, 1); ``owner`` names this
     process towards other windows; ``changed`` is called when this window changed something that a user sees."""
 
     now: Callable[[], float]

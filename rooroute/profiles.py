@@ -476,11 +476,41 @@ class Problem:
     line: int | None = None
 
 
+class Source(StrEnum):
+    """Who says what a model costs and holds."""
+
+    YOURS = "yours"  # the profile itself
+    SERVER = "server"  # its list of models, or its answer
+    TABLE = "table"  # the offline table of prices
+
+
+class Knowledge:
+    """What is known of models beside what the profiles say; this one knows nothing. What the user typed always wins, and what is merely
+    assumed is not known. None of it is ever saved."""
+
+    def filled(self, profile: Profile, model: str | None) -> Profile:
+        """The profile with the gaps filled that this model of its own fills (None: the one it is asked for where none is named)."""
+        return profile
+
+    def asked(self, profile: Profile, requested: str | None) -> Profile:
+        """As ``filled``, for the model that a request for ``requested`` comes to at this profile."""
+        return profile
+
+    def sources(self, profile: Profile, model: str | None) -> Mapping[str, Source]:
+        """Who says so, of each of ``price``, ``context_window``, ``supports_tools`` and ``supports_images`` that is known."""
+        return {name: Source.YOURS for name in KNOWABLE if getattr(profile, name) is not None}
+
+
+KNOWABLE: Final = ("price", "context_window", "supports_tools", "supports_images")
+"""Fields of a profile that its model may fill."""
+_NOTHING_KNOWN: Final = Knowledge()
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """One immutable reading of the config file. ``revision`` is a hash of its bytes. ``unreadable`` keeps, by id, entries that did not
     parse: they are shown as "needs attention" and written back verbatim, never dropped. The last good version of one may
-    be in ``profiles``."""
+    be in ``profiles``. These are as the user typed them; ``knowledge`` fills their gaps."""
 
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     pools: Mapping[str, Pool] = field(default_factory=dict)
@@ -488,6 +518,7 @@ class Configuration:
     revision: str = ""
     problems: tuple[Problem, ...] = ()
     unreadable: Mapping[str, Problem] = field(default_factory=dict)
+    knowledge: Knowledge = field(default=_NOTHING_KNOWN, compare=False, repr=False)
 
     def pool(self, pool_id: str | None) -> Pool | None:
         """The pool of that id; for None the default one: ``defaults.pool``, else "default", else the first, else every profile in order."""

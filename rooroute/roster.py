@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from rooroute.chat import ChatRequest
 from rooroute.errors import NotFound, RoorouteError
-from rooroute.profiles import Configuration, Pool, Profile
+from rooroute.profiles import Configuration, Knowledge, Pool, Profile
 from rooroute.providers.table import PROVIDERS, addressed, base_url_of, resolve_model
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL, Crowd
@@ -114,8 +114,17 @@ def pool_of(
     return pool
 
 
+_AS_TYPED: Final = Knowledge()
+
+
 def candidate(
-    profile: Profile, marks: Marks, *, model: str | None = None, tokens: int = 0, position: int = 0
+    profile: Profile,
+    marks: Marks,
+    *,
+    model: str | None = None,
+    tokens: int = 0,
+    position: int = 0,
+    knowledge: Knowledge = _AS_TYPED,
 ) -> Candidate:
     """One profile as the router sees it. ``model`` is the requested name, ``tokens`` the request's estimated input."""
     resolved = resolve_model(profile, model)
@@ -130,7 +139,7 @@ def candidate(
         enabled=profile.enabled,
         excluded=_unsuitable(profile, resolved, model, base_url)
         or barred(profile, marks)
-        or _too_small(profile, tokens),
+        or (_too_small(knowledge.filled(profile, resolved), tokens) if tokens else None),
         last_resort=profile.last_resort,
     )
 
@@ -215,7 +224,7 @@ class Roster:
         self._configuration: Configuration | None = None
         self._credential = ""
         self._version = self._judgements = 0
-        self._smallest: dict[str, int] = {}
+        self._smallest: dict[tuple[str, str | None], int] = {}
 
     def lineup(self, configuration: Configuration, pool: Pool, facts: Facts = NOTHING, session: str = "") -> Lineup:
         """The pool's candidates for a request with these facts, led by the pool's rules."""
@@ -230,7 +239,7 @@ class Roster:
             self._judgements = self._marks.judgements
         elif self._version != self._marks.version:
             self._learn(configuration)
-        tokens = facts.tokens if facts.tokens > self._smallest_window(configuration, pool) else 0
+        tokens = facts.tokens if facts.tokens > self._smallest_window(configuration, pool, facts.model) else 0
         rule = given.rule.name if given.rule else None
         key = (pool.id, facts.model, facts.tools, facts.images, given.region, rule, given.canary, tokens)
         found = self._known.get(key)
@@ -246,11 +255,16 @@ class Roster:
                 known.learn(configuration.profiles[name], self._marks)
         self._version = self._marks.version
 
-    def _smallest_window(self, configuration: Configuration, pool: Pool) -> int:
-        if pool.id not in self._smallest:
-            windows = (each.context_window for each in configuration.profiles.values())
-            self._smallest[pool.id] = min((each for each in windows if each is not None), default=2**63)
-        return self._smallest[pool.id]
+    def _smallest_window(self, configuration: Configuration, pool: Pool, model: str | None) -> int:
+        found = self._smallest.get((pool.id, model))
+        if found is None:
+            if len(self._smallest) >= _LINEUPS_KEPT:
+                self._smallest.clear()
+            asked = configuration.knowledge.asked
+            windows = (asked(each, model).context_window for each in configuration.profiles.values())
+            found = min((each for each in windows if each is not None), default=2**63)
+            self._smallest[pool.id, model] = found
+        return found
 
 
 def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts, given: Lead) -> Lineup:
@@ -259,16 +273,21 @@ def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts,
     known = (configuration.profiles[each] for each in way.profiles if each in configuration.profiles)
     only = addressee(configuration, facts.model)
     found = []
+    knowledge = configuration.knowledge
     for position, profile in enumerate(known):
-        made = candidate(profile, marks, model=facts.model, tokens=facts.tokens, position=position)
+        made = candidate(profile, marks, model=facts.model, tokens=facts.tokens, position=position, knowledge=knowledge)
         elsewhere = (
             f"is not {only}, which the model {facts.model!r} is addressed to"
             if only not in (None, profile.id)
             else None
         )
-        why = elsewhere or made.excluded or unfit(profile, pool, facts, way.region)
+        why = elsewhere or made.excluded or unfit(knowledge.filled(profile, made.model), pool, facts, way.region)
         found.append(led(made if why == made.excluded else replace(made, excluded=why), way))
-    crowd = Crowd(found, lambda each: configuration.profiles[each].price) if len(found) > SMALL else None
+    crowd = (
+        Crowd(found, lambda each: knowledge.asked(configuration.profiles[each], facts.model).price)
+        if len(found) > SMALL
+        else None
+    )
     places = {each.profile_id: each.position for each in found}
     return Lineup(found, way, pool, sum(each.enabled for each in found), crowd, places)
 

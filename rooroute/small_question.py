@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rooroute.attempt import Attempt, Delivery, Silence
-from rooroute.books import cost_of
+from rooroute.books import cost_and_source
 from rooroute.chat import Usage
 from rooroute.health_status import INPUT_TOKENS, OUTPUT_TOKENS, most_cost
 from rooroute.ledger import OK, AttemptRecord
 from rooroute.limiter import Amounts, Limiter
 from rooroute.outcome import Failure
 from rooroute.ports import Ports
-from rooroute.profiles import Pool, Timeouts
+from rooroute.profiles import Configuration, Pool, Timeouts
 from rooroute.providers.dialect import Target
 from rooroute.providers.table import dialect_for
 from rooroute.routing.limits import Refused
@@ -43,8 +43,10 @@ class SmallQuestion:
         Raises InvalidInput for a request that cannot be built; then nothing is held.
         """
         profile, at = target.profile, self.ports.now()
-        gauges = self.limiter.gauges(self.ports.configuration(), pool, profile, (tag,))
-        held = await self.limiter.reserve(gauges, Amounts(INPUT_TOKENS + OUTPUT_TOKENS, most_cost(profile) or 0.0))
+        configuration = self.ports.configuration()
+        gauges = self.limiter.gauges(configuration, pool, profile, (tag,))
+        most = most_cost(configuration.knowledge.filled(profile, target.model)) or 0.0
+        held = await self.limiter.reserve(gauges, Amounts(INPUT_TOKENS + OUTPUT_TOKENS, most))
         if isinstance(held, Refused):
             return held
         run = Attempt(dialect_for(profile, target.model), Delivery(Silence()), self.ports.monotonic, _nothing)
@@ -54,7 +56,7 @@ class SmallQuestion:
         except BaseException:
             self.limiter.release(held)
             raise
-        record = _record(target, run, failure, at, pool.id or None, tag)
+        record = _record(configuration, target, run, failure, at, pool.id or None, tag)
         self.limiter.settle(held, Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0))
         self.ports.state.record_attempt(record)
         # A model that thinks may have used its few tokens up before it said a word: then that is how quick it was.
@@ -64,10 +66,17 @@ class SmallQuestion:
 
 
 def _record(
-    target: Target, run: Attempt, failure: Failure | None, at: float, pool_id: str | None, tag: str
+    configuration: Configuration,
+    target: Target,
+    run: Attempt,
+    failure: Failure | None,
+    at: float,
+    pool_id: str | None,
+    tag: str,
 ) -> AttemptRecord:
     profile = target.profile
     usage = run.usage or (Usage(INPUT_TOKENS, OUTPUT_TOKENS, estimated=True) if run.committed else Usage())
+    cost, source = cost_and_source(configuration, profile, target.model, usage)
     return AttemptRecord(
         request_id=f"{tag}:{profile.id}:{at:.3f}",
         n=1,
@@ -83,7 +92,8 @@ def _record(
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         estimated=usage.estimated,
-        cost=cost_of(profile, usage),
+        cost=cost,
+        price_source=source,
         tags=tuple(dict.fromkeys((*profile.tags, tag))),
     )
 

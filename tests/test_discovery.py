@@ -13,12 +13,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from rooroute.adapters.http import Upstream
-from rooroute.discovery import ASSUMED, FRESH, QUIET, Discovery, Listing
+from rooroute.discovery import ASSUMED, FRESH, QUIET, Discovery
 from rooroute.errors import InvalidInput, SecretUnavailable
 from rooroute.outcome import Failure, Fault, Unreachable
 from rooroute.profiles import Price, Profile
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest
-from rooroute.providers.model_list import Model
+from rooroute.providers.model_list import Listing, Model
 from rooroute.providers.table import base_url_of
 from rooroute.rpc.messages import Models
 from rooroute.scripted_provider import Answer, Fail, Hang, Html, Raw, ScriptedProvider

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rooroute.adapters import machine
-from rooroute.discovery import Listing
-from rooroute.providers.model_list import Model
+from rooroute.providers.model_list import Listing, Model
 
 _KEPT: Final = 100
 _LARGEST: Final = 16_000_000
@@ -28,7 +27,7 @@ _READS: Final[Mapping[Any, tuple[type, ...]]] = {
 
 
 class ModelCache:
-    """``discovery.Shelf`` on the file ``path``. What cannot be read counts as empty, what cannot be written is left unwritten: the lists
+    """``known_models.Shelf`` on the file ``path``. What cannot be read counts as empty, what cannot be written is left unwritten: the lists
     can be had again."""
 
     def __init__(self, path: Path) -> None:
@@ -64,13 +63,13 @@ class ModelCache:
 
 def _document(listing: Listing) -> dict[str, Any]:
     models = [{name: value for name, value in asdict(model).items() if value is not None} for model in listing.models]
-    return {"fetchedAt": listing.fetched_at, "models": models}
+    return {"fetchedAt": listing.fetched_at, "place": listing.place, "models": models}
 
 
 def _listing(value: Any) -> Listing | None:
     try:
         models = tuple(Model(**{name: _checked(name, each) for name, each in row.items()}) for row in value["models"])
-        return Listing(models, float(value["fetchedAt"]))
+        return Listing(models, float(value["fetchedAt"]), str(value.get("place") or ""))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

@@ -45,6 +45,7 @@ class Call:
         async def there_and_back() -> T:
             backend = await make_backend(self.places, self.environment)
             try:
+                await backend.know()
                 return await errand(backend)
             finally:
                 await backend.close()

@@ -46,6 +46,15 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A list as it was at ``fetched_at`` (UTC epoch seconds). ``place`` says, as a hash, at which vendor's address."""
+
+    models: tuple[Model, ...]
+    fetched_at: float
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """``next`` is what the query of the following page adds to the first one's; empty after the last page."""
 

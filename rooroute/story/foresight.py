@@ -37,8 +37,12 @@ class Foresight:
         if isinstance(decision, Use):
             profile = picking.configuration.profiles[decision.candidate.profile_id]
             found["profileId"] = profile.id
-            price = cost_estimate(profile, facts, self.means.window.measurements.output_tokens())
-            found |= {} if price is None else {"estimatedCost": price}
+            known = picking.configuration.knowledge
+            asked = known.asked(profile, facts.model)
+            price = cost_estimate(asked, facts, self.means.window.measurements.output_tokens())
+            if price is not None:
+                source = known.sources(profile, decision.candidate.model)["price"]
+                found |= {"estimatedCost": price, "priceSource": source.value}
         return found
 
     def next(self, pool_id: str, counters: Counters, unfit: Mapping[str, str]) -> Decision:

@@ -164,8 +164,9 @@ class Picking:
         pool, seen, now = self._errand.pool, self._window.measurements, self._ports.now()
         turns, turn = seen.turns(pool.id)
         profiles, facts, output = self.configuration.profiles, self._errand.facts, seen.output_tokens()
+        asked = self.configuration.knowledge.asked
         return Reading(
-            cost=lambda each: cost_estimate(profiles[each], facts, output),
+            cost=lambda each: cost_estimate(asked(profiles[each], facts.model), facts, output),
             first_token=lambda each: seen.first_token(each, pool.latency, now),
             measured_at=seen.asked_at,
             explore=seen.explores(pool.id, pool.latency),
@@ -182,7 +183,10 @@ class Picking:
             return None
         profiles = self.configuration.profiles
         here, there = profiles.get(stay.profile_id), profiles.get(profile_id)
-        return switch_cost(stay.warm_tokens, here.price, there.price) if here and there else None
+        if here is None or there is None:
+            return None
+        asked, model = self.configuration.knowledge.asked, self._errand.facts.model
+        return switch_cost(stay.warm_tokens, asked(here, model).price, asked(there, model).price)
 
     # --- what is left of the request's patience ---
 

@@ -20,7 +20,8 @@ def toll(
         return gauges, Amounts()
     facts, usual = errand.facts, means.window.measurements.output_tokens()
     output = usual if facts.output_tokens is None else facts.output_tokens
-    return gauges, Amounts(facts.tokens + output, most_cost(profile, facts, output) or 0.0)
+    asked = configuration.knowledge.asked(profile, facts.model)
+    return gauges, Amounts(facts.tokens + output, most_cost(asked, facts, output) or 0.0)
 
 
 def turn_away(errand: Errand, progress: Progress, profile: Profile, refused: Refused) -> None:

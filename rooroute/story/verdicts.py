@@ -129,11 +129,15 @@ class Verdicts:
 
     def _only_larger(self, candidate: Candidate, failure: Failure) -> bool:
         """Leave out whoever is not known to have a larger window. Whether anybody is left."""
-        profiles = self.picking.configuration.profiles
-        refused = profiles[candidate.profile_id].context_window or failure.max_tokens_allowed or 0
+        profiles, filled = self.picking.configuration.profiles, self.picking.configuration.knowledge.filled
+
+        def window_of(each: Candidate) -> int | None:
+            return filled(profiles[each.profile_id], each.model).context_window
+
+        refused = window_of(candidate) or failure.max_tokens_allowed or 0
         needed = max(self.errand.facts.tokens, refused)
         for each in self.picking.candidates():
-            window = profiles[each.profile_id].context_window
+            window = window_of(each)
             if window is None or window <= needed:
                 self.progress.unfit.setdefault(each.profile_id, "is not known to have a window large enough")
         return any(each.excluded is None and each.enabled for each in self.picking.candidates())

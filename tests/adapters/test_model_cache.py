@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from rooroute.adapters.model_cache import ModelCache
-from rooroute.discovery import Listing
-from rooroute.providers.model_list import Model
+from rooroute.providers.model_list import Listing, Model
 
 WHOLE = Model(
     id="m",
