@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from rooroute.credentials import called, declared_of, is_made, slots_of
 from rooroute.errors import InvalidInput, OriginNotApproved
-from rooroute.profile_checks import check_defaults, check_pool, check_profile, check_secret
+from rooroute.profile_checks import check_budget, check_defaults, check_pool, check_profile, check_secret
 from rooroute.profiles import (
     Configuration,
     Defaults,
@@ -24,7 +24,7 @@ from rooroute.profiles import (
 )
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
-from rooroute.routing.checks import check_routing
+from rooroute.routing.checks import check_prices, check_routing
 from rooroute.secret import is_loopback, origin_of
 
 
@@ -73,7 +73,8 @@ class Admission:
     ) -> Typed:
         """The profile with what was typed for it, right by itself, by its vendor and among the others."""
         typed = self._typed(profile, before, secrets, known=profile.id in configuration.unreadable)
-        refuse([*check_profile(typed.profile), *self._check(typed.profile)], "profile")
+        known = configuration.knowledge.asked(typed.profile, None)
+        refuse([*check_profile(typed.profile), *self._check(typed.profile), *check_budget(known)], "profile")
         refuse_double(typed.profile, configuration)
         return typed
 
@@ -227,7 +228,9 @@ def refuse_pool(pool: Pool, configuration: Configuration) -> None:
         if other.id != pool.id and folded(other.id, other.title) & folded(pool.id, pool.title):
             raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
     names = {*configuration.profiles, *configuration.unreadable}
-    refuse(check_routing(pool, configuration.profiles, names), "pool")
+    members = [configuration.profiles[name] for name in pool.profiles if name in configuration.profiles]
+    priced = check_prices(pool, [configuration.knowledge.asked(each, None) for each in members])
+    refuse([*check_routing(pool, configuration.profiles, names), *priced], "pool")
 
 
 def refuse_defaults(defaults: Defaults, configuration: Configuration) -> None:

@@ -226,7 +226,8 @@ class Books:
             **reasons(first, way),
             **({} if switch_cost is None else {"switchCost": round(switch_cost, 6)}),
             "attempts": [
-                {**told, **self._lessons.get(number, {})} for number, told in enumerate(self.attempts_json(), start=1)
+                {**told, **_cost_json(record), **self._lessons.get(number, {})}
+                for number, (told, record) in enumerate(zip(self.attempts_json(), self.attempts, strict=True), start=1)
             ],
         }
         self._ports.state.record_request(self._options.request_id, self._began_at, document)
@@ -255,6 +256,11 @@ def reasons(decision: Decision, way: Route) -> dict[str, Any]:
         "because": decision.why if isinstance(decision, Use) else None,
     }
     return found | {name: value for name, value in optional.items() if value is not None}
+
+
+def _cost_json(record: AttemptRecord) -> dict[str, Any]:
+    told = {"cost": record.cost, "priceSource": record.price_source}
+    return {} if record.cost is None else {name: value for name, value in told.items() if value is not None}
 
 
 def _leaving(model: str, attempt: Attempt, failure: Failure | None) -> Leaving | None:

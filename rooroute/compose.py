@@ -158,7 +158,14 @@ async def make_backend(
         changed=changed.set,
     )
     completions = Completions(ports, window)
-    saved = SavedProfiles(below.config, below.keychain, below.state, check=below.check, now=time.time)
+    saved = SavedProfiles(
+        below.config,
+        below.keychain,
+        below.state,
+        check=below.check,
+        now=time.time,
+        knowledge=lambda: known.knowledge,
+    )
     backend = Backend(
         Parts(
             ports=ports,

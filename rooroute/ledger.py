@@ -90,6 +90,7 @@ class Figures:
     cache_write_tokens: int
     reasoning_tokens: int
     cost: float | None
+    price_sources: tuple[str, ...] = ()
     last_at: float
 
 
@@ -161,5 +162,6 @@ def _summed(key: str, records: Sequence[AttemptRecord]) -> Figures:
         cache_write_tokens=sum(record.cache_write_tokens for record in records),
         reasoning_tokens=sum(record.reasoning_tokens for record in records),
         cost=sum(costs) if costs else None,
+        price_sources=tuple(sorted({each.price_source for each in records if each.price_source is not None})),
         last_at=max(record.at for record in records),
     )

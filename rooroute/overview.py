@@ -145,9 +145,11 @@ class Overview:
         near = views.limit_warnings(self._limits)
         aged = views.old_keys(self._config.current, self._ports.now())
         unhealthy = unwell(self._config.current, self._ports.state.snapshot().checks)
+        unpriced = views.unpriced(self._ports.configuration())
         noticed = views.noticed_problems(self._window.noticed, self._config.current, self._credentials)
         return [
             *self._config.current.problems,
+            *unpriced,
             *self._state.problems,
             *store,
             *near,

@@ -139,10 +139,22 @@ def _check_spending(profile: Profile) -> Iterator[tuple[str, str, str]]:
     yield from check_amounts("limits", profile.limits)
     yield from check_amounts("budget", profile.budget)
     yield from _check_price(profile.price)
-    if profile.budget is not None and profile.price is None:
-        yield "budget", "A budget in money needs the profile's price.", "Add its price in USD per million tokens."
     if profile.max_retries is not None and not 0 <= profile.max_retries <= 100:
         yield "maxRetries", "maxRetries is 0 to 100.", "Choose a number in that range."
+
+
+def check_budget(profile: Profile) -> list[Problem]:
+    """What is wrong with a budget where the profile has no price, typed or known."""
+    if profile.budget is None or profile.price is not None:
+        return []
+    return [
+        Problem(
+            f"{profile.title} has a budget in money, which needs its price, and none is known.",
+            field="budget",
+            remedy="Add its price in USD per million tokens.",
+            profile_id=profile.id,
+        )
+    ]
 
 
 def _check_health(check: HealthCheck) -> Iterator[tuple[str, str, str]]:

@@ -28,7 +28,7 @@ from rooroute.credentials import declared_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
 from rooroute.profile_checks import check_pool
 from rooroute.profile_homes import ConfigPort, Draft, SecretsPort, StatePort
-from rooroute.profiles import Defaults, Pool, Problem, Profile
+from rooroute.profiles import Configuration, Defaults, Knowledge, Pool, Problem, Profile
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret
@@ -55,7 +55,8 @@ _NEW_JUDGEMENT: Final = (
 class SavedProfiles:
     """What the user keeps. One change at a time; a caller that is cancelled meanwhile does not stop it half-way.
 
-    ``check`` tells what is wrong with a profile by its vendor's rules; ``now`` gives UTC epoch seconds.
+    ``check`` tells what is wrong with a profile by its vendor's rules; ``now`` gives UTC epoch seconds; ``knowledge`` is what is known of
+    models, whose prices count where none is typed.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class SavedProfiles:
         *,
         check: Callable[[Profile], Sequence[Problem]],
         now: Callable[[], float],
+        knowledge: Callable[[], Knowledge] = Knowledge,
     ) -> None:
         self._config = config
+        self._knowledge = knowledge
         self._secrets = secrets
         self._state = state
         self._admission = Admission(
@@ -78,6 +81,9 @@ class SavedProfiles:
         self._copies = CopiedProfiles(config, secrets, state, self._unfinished, stamp=self._admission.stamp, now=now)
         self._turn = asyncio.Lock()
         self._tidying: set[asyncio.Task[None]] = set()
+
+    async def _now_saved(self) -> Configuration:
+        return replace(await asyncio.to_thread(self._config.load), knowledge=self._knowledge())
 
     # --- profiles ---
 
@@ -101,7 +107,7 @@ class SavedProfiles:
         self, drafts: Sequence[tuple[Profile, Mapping[str, str]]], *, approve_origin: bool = False
     ) -> dict[str, str]:
         """By id, why a profile with its typed secrets could not be saved, as a sentence; those that could are not in it."""
-        configuration, found = await asyncio.to_thread(self._config.load), dict[str, str]()
+        configuration, found = await self._now_saved(), dict[str, str]()
         for profile, secrets in drafts:
             try:
                 self._admission.ready(profile, secrets, configuration, approve_origin)
@@ -192,7 +198,7 @@ class SavedProfiles:
     async def _save(
         self, profile: Profile, secrets: Mapping[str, str], revision: str | None, approve_origin: bool, new: bool
     ) -> tuple[str, ...]:
-        configuration = await asyncio.to_thread(self._config.load)
+        configuration = await self._now_saved()
         before = configuration.profiles.get(profile.id)
         if new and (before or profile.id in configuration.unreadable):
             raise InvalidInput(f"There is already a profile {profile.id}; choose another id.", field="profile.id")
@@ -213,7 +219,7 @@ class SavedProfiles:
         revision: str | None,
         approve_origin: bool,
     ) -> None:
-        configuration, ready = await asyncio.to_thread(self._config.load), list[Ready]()
+        configuration, ready = await self._now_saved(), list[Ready]()
         for profile, secrets in drafts:
             ready.append(self._admission.ready(profile, secrets, configuration, approve_origin))
             configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
@@ -294,7 +300,7 @@ class SavedProfiles:
         await self._state.update(lambda snapshot: (edited(profile_id, snapshot), None))
 
     async def _save_pool(self, pool: Pool, revision: str | None) -> None:
-        configuration = await asyncio.to_thread(self._config.load)
+        configuration = await self._now_saved()
         refuse_pool(pool, configuration)
         await self._edit(lambda draft: draft.put_pool(pool), revision)
 

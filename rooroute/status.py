@@ -11,10 +11,13 @@ from rooroute.errors import RoorouteError
 from rooroute.health_status import health_json, probe_words
 from rooroute.ledger import OK, AttemptRecord, Figures, a_month
 from rooroute.ports import Credentials
-from rooroute.profiles import Configuration, Pool, Problem, Profile
+from rooroute.profile_checks import check_budget
+from rooroute.profiles import Configuration, Pool, Problem, Profile, Source
 from rooroute.providers.table import PROVIDERS, base_url_of
 from rooroute.roster import candidate, candidates
 from rooroute.routing.candidate import Candidate
+from rooroute.routing.checks import by_cost, check_prices
+from rooroute.routing.crowd import SMALL
 from rooroute.routing.limits import WARN_AT, Counters, Gauge, Measure, Refused, comes_back, room_at, used
 from rooroute.routing.marks import Snapshot
 from rooroute.routing.measurements import Told
@@ -153,6 +156,43 @@ def limit_warnings(limits: Mapping[str, Sequence[Json]]) -> list[Problem]:
     ]
 
 
+def unpriced(configuration: Configuration) -> list[Problem]:
+    """A problem for each budget and each pool that go by prices which neither the user nor anybody else has told."""
+    asked, profiles = configuration.knowledge.asked, configuration.profiles
+    found = [
+        problem
+        for each in profiles.values()
+        if each.budget is not None and each.enabled
+        for problem in check_budget(asked(each, None))
+    ]
+    for pool in configuration.pools.values():
+        members = (asked(profiles[each], None) for each in pool.profiles if each in profiles)
+        found += check_prices(pool, members)
+    return found
+
+
+def price_words(pool: Pool, configuration: Configuration) -> str | None:
+    """Whose prices a pool goes by where the user did not type all; None where it goes by none, and of a large pool."""
+    if not (by_cost(pool) or pool.budget) or len(pool.profiles) > SMALL:
+        return None
+    members = [profile for each in pool.profiles if (profile := configuration.profiles.get(each))]
+    told: dict[Source | None, list[str]] = {}
+    for each in members:
+        told.setdefault(configuration.knowledge.sources(each, None).get("price"), []).append(each.title)
+    if told.keys() <= {Source.YOURS}:
+        return None
+    words = [f"{_listed(told[source])} {words}" for source, words in _PRICED_BY.items() if source in told]
+    return f"Prices: {'; '.join(words)}."
+
+
+_PRICED_BY: Final = {
+    Source.YOURS: "as you typed them",
+    Source.SERVER: "as the server lists them",
+    Source.TABLE: "by the offline table",
+    None: "not known",
+}
+
+
 def noticed_problems(noticed: Noticed, configuration: Configuration, credentials: Credentials) -> list[Problem]:
     """A problem for each model on its way out, and one for each quota that profiles seem to share though nobody said so."""
     profiles = configuration.profiles
@@ -220,6 +260,7 @@ def stats_row(figures: Figures, seconds: float = 0.0) -> Json:
         "cachedInputTokens": figures.cached_input_tokens,
         "cacheWriteTokens": figures.cache_write_tokens,
         "reasoningTokens": figures.reasoning_tokens,
+        **({"priceSources": list(figures.price_sources)} if figures.price_sources else {}),
         "lastAt": timestamp(figures.last_at),
     }
 
@@ -289,6 +330,8 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
     shown = _needs_attention(marked, home, seen, profile, _astray(picture, profile))
     used = picture.snapshot.last_selected.get(profile.id)
     figures = picture.figures.get(profile.id)
+    known = picture.configuration.knowledge
+    effective, sources = known.asked(profile, None), known.sources(profile, None)
     return _present(
         {
             "id": profile.id,
@@ -305,8 +348,12 @@ def profile_status(picture: Picture, profile: Profile) -> Json:
             "lastError": picture.last_errors.get(profile.id),
             "keySavedAt": profile.key_saved_at,
             "notes": profile.notes,
-            "contextWindow": profile.context_window,
-            "price": profile.price,
+            "contextWindow": effective.context_window,
+            "contextWindowSource": sources.get("context_window"),
+            "supportsTools": effective.supports_tools,
+            "supportsImages": effective.supports_images,
+            "price": effective.price,
+            "priceSource": sources.get("price"),
             "health": health_json(
                 profile, picture.snapshot.checks.get(profile.id), picture.latest.get(profile.id), seen.fingerprint
             ),
@@ -341,7 +388,9 @@ def pool_status(picture: Picture, pool: Pool) -> Json:
         "strategy": pool.strategy.value,
         "profiles": list(pool.profiles),
         **({"saved": pool} if pool.id in picture.configuration.pools else {}),
-        **_present({"probes": probe_words(pool, picture.configuration)}),
+        **_present(
+            {"probes": probe_words(pool, picture.configuration), "prices": price_words(pool, picture.configuration)}
+        ),
     }
     match decision:
         case Use(candidate):

@@ -50,6 +50,9 @@ export interface AttemptExplained {
   firstTokenMs?: number | null;
   durationMs: number;
   usage?: Usage | null;
+  /** USD; ``priceSource`` says by whose price. */
+  cost?: number | null;
+  priceSource?: Source | null;
   rawError?: string | null;
   notice?: string | null;
   curl?: string | null;
@@ -262,6 +265,7 @@ export interface DryRunResult {
   region?: string | null;
   estimatedTokens: number;
   estimatedCost?: number | null;
+  priceSource?: Source | null;
   candidates: Array<Candidate>;
 }
 
@@ -599,6 +603,8 @@ export interface PoolStatus {
   reason?: string | null;
   /** What its latency probes send, how often, and what that costs; only where the user has switched them on. */
   probes?: string | null;
+  /** Whose prices it goes by, where it goes by cost and the user did not type all of them. */
+  prices?: string | null;
   /** The pool as it was saved, for editing; null for one that exists only because nothing was saved (every profile in order). */
   saved?: Pool | null;
 }
@@ -733,6 +739,9 @@ export interface ProfileStatus {
   supportsTools?: boolean | null;
   supportsImages?: boolean | null;
   price?: Price | null;
+  contextWindowSource?: Source | null;
+  /** Who says so: the profile itself, its server, or the offline table of prices. What is merely assumed is not told here. */
+  priceSource?: Source | null;
   marks?: Array<MarkStatus>;
   stats?: ProfileFigures | null;
   health?: ProfileHealth | null;
@@ -907,6 +916,9 @@ export interface Settings {
   configRevision: string;
 }
 
+/** Who says what a model costs and holds. */
+export type Source = "yours" | "server" | "table";
+
 export interface Stage {
   name: string;
   ok: boolean;
@@ -957,6 +969,8 @@ export interface StatsRow {
   cost?: number | null;
   /** What 30 days would cost if they went on like this; told of a day or more. */
   costPerMonth?: number | null;
+  /** By whose prices ``cost`` was reckoned. */
+  priceSources?: Array<Source>;
   lastAt?: string | null;
 }
 

@@ -22,7 +22,7 @@ def check_routing(pool: Pool, profiles: Mapping[str, Profile], known: Collection
         _names(pool, known),
         _shares(pool),
         _figures(pool),
-        _strategy(pool, profiles),
+        _strategy(pool),
         _rules(pool, profiles),
         check_amounts("limits", pool.limits),
         check_amounts("budget", pool.budget),
@@ -108,17 +108,28 @@ def _figures(pool: Pool) -> Iterator[Finding]:
         yield "failover.retryCodes", "a retry code is no HTTP status.", "Use numbers from 100 to 599."
 
 
-def _strategy(pool: Pool, profiles: Mapping[str, Profile]) -> Iterator[Finding]:
+def by_cost(pool: Pool) -> bool:
+    """Whether the pool cannot do without prices."""
+    return pool.max_price is not None or pool.max_cost_per_token is not None or pool.strategy is Strategy.COST
+
+
+def check_prices(pool: Pool, profiles: Iterable[Profile]) -> list[Problem]:
+    """What is wrong with a pool that goes by cost where its ``profiles`` have no price, typed or known."""
+    members = list(profiles) if by_cost(pool) else []
+    if not members or any(member.price is not None for member in members):
+        return []
+    return [
+        Problem(
+            f"Pool {pool.id}: it goes by cost, and none of its profiles has a price that is known.",
+            field="strategy",
+            remedy="Add prices in USD per million tokens, or look at the models that its profiles list.",
+        )
+    ]
+
+
+def _strategy(pool: Pool) -> Iterator[Finding]:
     if pool.strategy is Strategy.MODEL and not (pool.model_routes or pool.default_route):
         yield "modelRoutes", "the strategy model has no routes to go by.", "Add modelRoutes or a defaultRoute."
-    members = [profiles[name] for name in pool.profiles if name in profiles]
-    dear = pool.max_price is not None or pool.max_cost_per_token is not None or pool.strategy is Strategy.COST
-    if dear and members and all(member.price is None for member in members):
-        yield (
-            "strategy",
-            "it goes by cost, and none of its profiles has a price.",
-            "Add prices in USD per million tokens.",
-        )
 
 
 def _rules(pool: Pool, profiles: Mapping[str, Profile]) -> Iterator[Finding]:

@@ -147,6 +147,8 @@ def unfit(profile: Profile, pool: Pool, facts: Facts, region: str | None) -> str
     ):
         if wanted and able is False:
             return f"cannot take {need.value}"
+    if profile.budget is not None and profile.price is None:
+        return "has a budget in money and no price that is known"
     return _too_dear(profile, pool)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag
 
 from rooroute.chat import ImagePart, TextPart, ThinkingPart, Tool, ToolCall, ToolChoiceName, Usage
-from rooroute.profiles import Defaults, OnInterrupt, Pool, Price, Profile, Strategy, camel
+from rooroute.profiles import Defaults, OnInterrupt, Pool, Price, Profile, Source, Strategy, camel
 
 Json: TypeAlias = dict[str, Any]
 Whole = Annotated[int, Strict()]
@@ -372,6 +372,9 @@ class ProfileStatus(Shape):
     supports_tools: bool | None = None
     supports_images: bool | None = None
     price: Price | None = None
+    context_window_source: Source | None = None
+    price_source: Source | None = None
+    """Who says so: the profile itself, its server, or the offline table of prices. What is merely assumed is not told here."""
     marks: list[MarkStatus] = []
     stats: ProfileFigures | None = None
     health: ProfileHealth | None = None
@@ -392,6 +395,8 @@ class PoolStatus(Shape):
     reason: str | None = None
     probes: str | None = None
     """What its latency probes send, how often, and what that costs; only where the user has switched them on."""
+    prices: str | None = None
+    """Whose prices it goes by, where it goes by cost and the user did not type all of them."""
     saved: Pool | None = None
     """The pool as it was saved, for editing; null for one that exists only because nothing was saved (every profile in order)."""
 
@@ -602,6 +607,7 @@ class DryRunResult(Shape):
     region: str | None = None
     estimated_tokens: int
     estimated_cost: float | None = None
+    price_source: Source | None = None
     candidates: list[Candidate]
 
 
@@ -610,6 +616,9 @@ class AttemptExplained(Attempt):
     the server that sent it, for its latest requests. ``taught`` are the marks that followed; ``notice`` is what the answer said beside
     the answer, as that its model is to be retired."""
 
+    cost: float | None = None
+    """USD; ``priceSource`` says by whose price."""
+    price_source: Source | None = None
     raw_error: str | None = None
     notice: str | None = None
     curl: str | None = None
@@ -655,6 +664,8 @@ class StatsRow(Shape):
     cost: float | None = None
     cost_per_month: float | None = None
     """What 30 days would cost if they went on like this; told of a day or more."""
+    price_sources: list[Source] = []
+    """By whose prices ``cost`` was reckoned."""
     last_at: Time | None = None
 
 

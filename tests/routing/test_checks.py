@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from rooroute.profile_checks import check_defaults, check_profile
+from rooroute.profile_checks import check_budget, check_defaults, check_profile
 from rooroute.profiles import (
     Budget,
     Ceiling,
@@ -24,7 +25,7 @@ from rooroute.profiles import (
     Strategy,
     When,
 )
-from rooroute.routing.checks import check_routing
+from rooroute.routing.checks import check_prices, check_routing
 
 PROFILES = {
     "A": Profile(id="A", provider="openai", region="us", supports_images=False),
@@ -77,12 +78,6 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a-negative-limit": ({"limits": Limits(concurrent_requests=-1)}, "limits.concurrentRequests", "lets nothing pass"),
     "a-budget-of-zero": ({"budget": Budget(per_day=0)}, "budget.perDay", "lets nothing pass"),
     "a-ceiling-of-zero": ({"max_price": Ceiling(input=0)}, "maxPrice.input", "lets nothing pass"),
-    "a-ceiling-nobody-can-keep": (
-        {"profiles": ("A",), "max_price": Ceiling(input=1)},
-        "strategy",
-        "none of its profiles has a price",
-    ),
-    "cost-without-a-price": ({"profiles": ("A",), "strategy": Strategy.COST}, "strategy", "has a price"),
     "no-percentile": ({"latency": Latency(percentile=0)}, "latency.percentile", "1 to 100"),
     "no-window": ({"latency": Latency(window=0)}, "latency.window", "1 to"),
     "a-threshold-of-zero": (
@@ -104,6 +99,26 @@ def test_what_cannot_work_is_refused_with_its_reason(settings: dict[str, Any], f
     told = next(each for each in found if each.field == field)
     assert words in told.message
     assert told.remedy
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_price": Ceiling(input=1)}, {"max_cost_per_token": 1e-6}, {"strategy": Strategy.COST}],
+    ids=["a-ceiling", "a-cost-per-token", "the-strategy-cost"],
+)
+def test_a_pool_that_goes_by_cost_needs_one_price_that_is_known(settings: dict[str, Any]) -> None:
+    pool, bare = Pool(id="p", profiles=("A", "B"), **settings), Profile(id="A", provider="openai")
+    (found,) = check_prices(pool, (bare, replace(bare, id="B")))
+    assert found.field == "strategy" and "none of its profiles has a price" in found.message and found.remedy
+    assert not check_prices(pool, (bare, replace(bare, id="B", price=Price(input=1, output=2))))
+    assert not check_prices(Pool(id="p", profiles=("A",)), (bare,))
+
+
+def test_a_budget_needs_a_price_that_is_known() -> None:
+    bare = Profile(id="A", provider="openai", budget=Budget(per_day=1))
+    (found,) = check_budget(bare)
+    assert (found.field, found.profile_id) == ("budget", "A") and "needs its price" in found.message
+    assert not check_budget(replace(bare, price=Price(input=1, output=2)))
 
 
 def test_what_can_work_is_not_complained_about() -> None:
@@ -133,13 +148,12 @@ def test_what_can_work_is_not_complained_about() -> None:
     ("settings", "field", "words"),
     [
         ({"limits": Limits(tokens_per_day=0)}, "limits.tokensPerDay", "lets nothing pass"),
-        ({"budget": Budget(per_day=1)}, "budget", "needs the profile's price"),
         ({"price": Price(input=-1, output=1)}, "price.input", "no price in USD"),
         ({"price": Price(input=0.000003, output=15)}, "price.input", "per token"),
         ({"price": Price(input=1e6, output=15)}, "price.input", "no price in USD"),
         ({"max_retries": -1}, "maxRetries", "0 to 100"),
     ],
-    ids=["limit", "budget-without-price", "negative-price", "price-per-token", "price-beyond-sense", "retries"],
+    ids=["limit", "negative-price", "price-per-token", "price-beyond-sense", "retries"],
 )
 def test_what_a_profile_may_spend_must_make_sense(settings: dict[str, Any], field: str, words: str) -> None:
     found = {each.field: each.message for each in check_profile(Profile(id="A", provider="openai", **settings))}
