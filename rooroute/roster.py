@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
@@ -224,7 +225,7 @@ class Roster:
         self._configuration: Configuration | None = None
         self._credential = ""
         self._version = self._judgements = 0
-        self._smallest: dict[tuple[str, str | None], int] = {}
+        self._windows: dict[str | None, list[int]] = {}
 
     def lineup(self, configuration: Configuration, pool: Pool, facts: Facts = NOTHING, session: str = "") -> Lineup:
         """The pool's candidates for a request with these facts, led by the pool's rules."""
@@ -234,19 +235,19 @@ class Roster:
         same = self._configuration is configuration and self._credential == credential
         if not same or self._judgements != self._marks.judgements:
             self._known.clear()
-            self._smallest.clear()
+            self._windows.clear()
             self._configuration, self._credential, self._version = configuration, credential, self._marks.version
             self._judgements = self._marks.judgements
         elif self._version != self._marks.version:
             self._learn(configuration)
-        tokens = facts.tokens if facts.tokens > self._smallest_window(configuration, pool, facts.model) else 0
+        tokens = self._telling(configuration, pool, facts)
         rule = given.rule.name if given.rule else None
         key = (pool.id, facts.model, facts.tools, facts.images, given.region, rule, given.canary, tokens)
         found = self._known.get(key)
         if found is None or (found.pool is not pool and found.pool != pool):
             if len(self._known) >= _LINEUPS_KEPT:
                 self._known.clear()
-            found = self._known[key] = lineup(configuration, pool, self._marks, facts, given)
+            found = self._known[key] = lineup(configuration, pool, self._marks, replace(facts, tokens=tokens), given)
         return found
 
     def _learn(self, configuration: Configuration) -> None:
@@ -255,16 +256,20 @@ class Roster:
                 known.learn(configuration.profiles[name], self._marks)
         self._version = self._marks.version
 
-    def _smallest_window(self, configuration: Configuration, pool: Pool, model: str | None) -> int:
-        found = self._smallest.get((pool.id, model))
-        if found is None:
-            if len(self._smallest) >= _LINEUPS_KEPT:
-                self._smallest.clear()
+    def _telling(self, configuration: Configuration, pool: Pool, facts: Facts) -> int:
+        """The request's tokens as far as they keep it from anybody: 0 where every window is large enough. In a large pool all that keep it
+        from the same ones are told alike, so that not every long request is looked at anew."""
+        windows = self._windows.get(facts.model)
+        if windows is None:
+            if len(self._windows) >= _LINEUPS_KEPT:
+                self._windows.clear()
             asked = configuration.knowledge.asked
-            windows = (asked(each, model).context_window for each in configuration.profiles.values())
-            found = min((each for each in windows if each is not None), default=2**63)
-            self._smallest[pool.id, model] = found
-        return found
+            every = {asked(each, facts.model).context_window for each in configuration.profiles.values()}
+            windows = self._windows[facts.model] = sorted(each for each in every if each is not None)
+        too_small = bisect_left(windows, facts.tokens)
+        if not too_small:
+            return 0
+        return facts.tokens if len(pool.profiles) <= SMALL else windows[too_small - 1] + 1
 
 
 def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts, given: Lead) -> Lineup:

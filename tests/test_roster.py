@@ -12,8 +12,9 @@ import pytest
 from rooroute.chat import CompletionOptions
 from rooroute.errors import AllFailed, NoProfiles, RoorouteError, SecretUnavailable
 from rooroute.profiles import Configuration, Pool, Profile
-from rooroute.roster import addressee, pool_of
+from rooroute.roster import Roster, addressee, pool_of
 from rooroute.routing.limits import Counters
+from rooroute.routing.rules import Facts
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, Step
 from rooroute.secret import Secret
@@ -151,3 +152,45 @@ async def test_who_is_switched_off_is_not_said_to_lack_a_key(tmp_path: Path) -> 
         with pytest.raises(RoorouteError) as caught:
             await h.ask()
         assert not isinstance(caught.value, SecretUnavailable)
+
+
+class Open:
+    """Marks of profiles that are all there."""
+
+    version = judgements = 0
+
+    def fingerprint(self, profile: Profile) -> str:
+        return "f"
+
+    def domain(self, profile: Profile) -> str:
+        return profile.id
+
+    def unusable(self, profile: Profile) -> None:
+        return None
+
+    def learnt(self, since: int) -> Sequence[str]:
+        return ()
+
+
+@pytest.mark.parametrize("many", [3, 100], ids=["a small pool", "a large pool"])
+def test_who_is_too_small_for_a_request_is_left_out_and_long_requests_share_what_was_looked_at(many: int) -> None:
+    profiles = {
+        f"p{each}": Profile(
+            id=f"p{each}", provider="openai", base_url="https://a.example", model="m", context_window=each * 1_000
+        )
+        for each in range(1, many + 1)
+    }
+    pool = Pool(id="pool", profiles=tuple(profiles))
+    configuration, roster = Configuration(profiles, {"pool": pool}), Roster(Open())
+
+    def left_out(tokens: int) -> list[str]:
+        made = roster.lineup(configuration, pool, Facts(tokens=tokens)).candidates
+        return [each.profile_id for each in made if each.excluded]
+
+    assert [left_out(tokens) for tokens in (999, 1_000, 1_001, 2_000, 2_001)] == [
+        [], [], ["p1"], ["p1"], ["p1", "p2"],
+    ]  # fmt: skip
+    one, other = (roster.lineup(configuration, pool, Facts(tokens=tokens)) for tokens in (1_001, 1_500))
+    assert (one is other) == (many > 64)
+    if many <= 64:
+        assert other.candidates[0].excluded == "has a window of 1,000 tokens, too small for about 1,500"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from rooroute.commands.call import OK, Call
@@ -43,6 +43,14 @@ VERDICTS: Final[Mapping[str, str]] = {
 """How an attempt ended, in a person's words."""
 
 
+PRICED_BY: Final[Mapping[str, str]] = {
+    "server": "by what the server tells",
+    "table": "by the offline table of prices",
+}
+"""Whose prices a cost goes by, where they are not the user's own."""
+_LISTED: Final = 5
+
+
 def stats(call: Call) -> int:
     """Counts, times, tokens and cost."""
     since = moment(call.options.since, call.now())
@@ -56,9 +64,20 @@ def stats(call: Call) -> int:
         headings = (call.options.by.upper(), *_HEADINGS, *((_A_MONTH,) if forecast else ()))
         rows = [(*_stats_cells(row), *((_usd(row.get("costPerMonth")),) if forecast else ())) for row in found["rows"]]
         call.terminal.show(call.terminal.table(headings, rows))
+        for words in _priced(found["rows"]):
+            call.terminal.remark(words)
     else:
         call.terminal.say("Nothing was asked in that time.")
     return OK
+
+
+def _priced(rows: Sequence[Json]) -> Iterator[str]:
+    """By whose prices the costs are reckoned, where the user did not type them all."""
+    for source, words in PRICED_BY.items():
+        keys = [str(row["key"]) for row in rows if source in row.get("priceSources", ())]
+        if keys:
+            more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+            yield f"USD of {', '.join(keys[:_LISTED])}{more}: {words}."
 
 
 def _stats_cells(row: Json) -> Sequence[Cell]:
@@ -124,6 +143,9 @@ def why(call: Call) -> int:
         for mark in attempt.get("taught", ()):
             until = f" until {mark['until']}" if mark.get("until") else ""
             call.terminal.remark(f"Attempt {attempt['n']} taught: {mark['scope']} {mark['state']}{until}.")
+        if attempt.get("cost") is not None:
+            whose = PRICED_BY.get(attempt.get("priceSource", ""), "by your price")
+            call.terminal.remark(f"Attempt {attempt['n']} cost ${attempt['cost']:.6f}, {whose}.")
         if attempt.get("rawError"):
             call.terminal.remark(f"Attempt {attempt['n']} was told: {attempt['rawError']}")
     return OK
