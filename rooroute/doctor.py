@@ -77,7 +77,7 @@ def _configuration(around: Surroundings) -> Iterator[Finding]:
         problems += [problem for problem in found if (problem.profile_id, problem.message) not in seen]
     for problem in problems:
         place = f"line {problem.line}" if problem.line else problem.field or ""
-        where = ", ".join(part for part in (problem.profile_id, place) if part)
+        where = ", ".join(part for part in (problem.profile_id, place) if part and f"{part}:" not in problem.message)
         cause = f"{problem.message.rstrip('.')}{f' ({where})' if where else ''}."
         yield Finding("configuration", False, cause, problem.remedy or "Mend the configuration file there.")
     if not problems and not configuration.profiles:

@@ -122,7 +122,7 @@ class Moving:
         try:
             return flattened.read(text)
         except ValueError as wrong:
-            raise InvalidInput(f"{wrong} Nothing was imported.", field="text") from None
+            raise InvalidInput(f"{wrong} Nothing was changed.", field="text") from None
 
     # --- going ---
 

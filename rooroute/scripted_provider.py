@@ -18,6 +18,7 @@ import json
 import socket
 import struct
 import sys
+import textwrap
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from rooroute.scripted_forms import (
+    STEPS,
     Answer,
     Call,
     Cut,
@@ -425,13 +427,27 @@ async def _serve(port: int, script: Path | None) -> None:
         await asyncio.Event().wait()
 
 
+_HELP: Final = f"""\
+It prints its base URLs, and answers until Ctrl-C by the key it is asked with:
+{textwrap.fill(", ".join(DEMO_SCRIPTS), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)}
+
+A script adds keys. The last step of a key is repeated:
+  {{"my-key": [{{"step": "fail", "kind": "rate-limit", "retryDelay": 5}}, {{"step": "answer", "text": "Hello."}}]}}
+
+Steps: {", ".join(STEPS)}.
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until interrupted; 2 when the script file cannot be read."""
     parser = argparse.ArgumentParser(
-        prog="python -m rooroute.scripted_provider", description="A provider that answers as it is told."
+        prog="python -m rooroute.scripted_provider",
+        description="A provider that answers as it is told.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
-    parser.add_argument("--script", type=Path, help="JSON file: {key: [step, …]}")
+    parser.add_argument("--script", type=Path, help="a JSON file: by key, the steps of its answers")
     options = parser.parse_args(arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):

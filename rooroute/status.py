@@ -265,6 +265,9 @@ def stats_row(figures: Figures, seconds: float = 0.0) -> Json:
     }
 
 
+_ADD_KEY: Final = "Add its key to the profile."
+
+
 def _needs_attention(
     shown: Shown, home: str, candidate: Candidate, profile: Profile, astray: RoorouteError | None
 ) -> Shown:
@@ -277,7 +280,8 @@ def _needs_attention(
             if profile.api_key
             else "It has no key."
         )
-        return Shown(profile.id, ShownState.FAILED, lack, None, "Add its key to the profile.", marks=shown.marks)
+        remedy = "Set it where rooroute runs, or add its key to the profile." if profile.api_key else _ADD_KEY
+        return Shown(profile.id, ShownState.FAILED, lack, None, remedy, marks=shown.marks)
     if astray is not None:
         return Shown(
             profile.id,

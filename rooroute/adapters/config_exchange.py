@@ -56,5 +56,5 @@ def _document(text: str) -> Document:
 def _refused(wrong: Unreadable) -> InvalidInput:
     where = f"Line {wrong.line}: " if wrong.line else ""
     return InvalidInput(
-        f"{where}{wrong} Nothing was imported.", field="text", **({"line": wrong.line} if wrong.line else {})
+        f"{where}{wrong} Nothing was changed.", field="text", **({"line": wrong.line} if wrong.line else {})
     )

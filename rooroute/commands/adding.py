@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.adapters.config_reading import plain
@@ -14,7 +15,7 @@ from rooroute.errors import InvalidInput, NotFound
 from rooroute.profile_checks import check_profile
 from rooroute.profiles import Configuration, Pool, Profile, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import USUAL_SLOT, needs_no_key, stored
-from rooroute.providers.table import PROVIDERS, KeyNeed, Vendor, base_url_of, check
+from rooroute.providers.table import PROVIDERS, KeyNeed, Vendor, base_url_of, check, resolve_model
 from rooroute.secret import origin_of
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _refuse_known(configuration: Configuration, profile_id: str) -> None:
     for known in (*configuration.profiles, *configuration.unreadable):
         if known.casefold() == profile_id.casefold():
             raise InvalidInput(
-                f"There is already a profile {known}; choose another name, or change it: rooroute profiles edit {known}.",
+                f"There is already a profile {known}; choose another name, or change it: rooroute profiles edit {quote(known)}.",
                 field="id",
             )
 
@@ -164,9 +165,10 @@ def _secrets(call: Call, house: _House, vendor: Vendor, draft: Profile) -> dict[
     secrets = _typed_key(call, house, draft, needed=vendor.key.need is not KeyNeed.NONE and not proves_itself)
     referred = draft.api_key is not None
     if not (secrets or referred or proves_itself) and vendor.key.need is KeyNeed.REQUIRED:
+        piped = ", or pipe it in with --key-stdin" if house.store != "session" else ""
         page = f" Keys are made at {vendor.key.page}." if vendor.key.page else ""
         raise InvalidInput(
-            f"{vendor.name} needs a key: name its environment variable with --key-env NAME, or pipe it in with --key-stdin.{page}",
+            f"{vendor.name} needs a key: name its environment variable with --key-env NAME{piped}.{page}",
             field="apiKey",
         )
     return secrets
@@ -218,10 +220,13 @@ def _save(call: Call, house: _House, draft: Profile, secrets: Mapping[str, str],
         return OK
     home = _HOMES.get(saved["profile"]["secret"])
     call.terminal.say(
-        f"{draft.id} is saved{f'; its key {home}' if home else ''}. Try it: rooroute profiles test {draft.id}"
+        f"{draft.id} is saved{f'; its key {home}' if home else ''}. Try it: rooroute profiles test {quote(draft.id)}"
     )
     if remark:
         call.terminal.remark(remark)
+    if resolve_model(draft, None) is None:
+        way = f"rooroute profiles edit {quote(draft.id)} --model MODEL"
+        call.terminal.remark(f"It names no model, so only requests that name one reach it; to choose one: {way}")
     return OK
 
 
@@ -230,7 +235,7 @@ async def _put_into_pool(backend: Backend, profile_id: str, pool_id: str | None)
     configuration = backend.configuration
     if pool_id is None:
         lonely = configuration.pools and not any(profile_id in each.profiles for each in configuration.pools.values())
-        return f"It is in no pool yet: rooroute profiles edit {profile_id} --pool POOL" if lonely else ""
+        return f"It is in no pool yet: rooroute profiles edit {quote(profile_id)} --pool POOL" if lonely else ""
     pool = configuration.pool(pool_id)
     if pool is not None and profile_id in pool.profiles:
         return ""

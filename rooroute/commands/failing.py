@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Final
 
 from rooroute.commands.call import FAILED, INTERRUPTED, USAGE, Call, WrongUse
-from rooroute.errors import Cancelled, Conflict, NoProfiles, OriginNotApproved, RoorouteError
+from rooroute.errors import Cancelled, Conflict, NoProfiles, NotFound, OriginNotApproved, RoorouteError
 
 _MENDING: Final = {"apiKey": "--ask-key", "profile.baseUrl": "--approve-origin"}
 """By the field that mends it, the option that lets a key go to another address."""
@@ -27,11 +28,13 @@ def report(call: Call, wrong: RoorouteError) -> int:
 def _remedy(call: Call, wrong: RoorouteError) -> str:
     if isinstance(wrong, Conflict):
         return "Run the command again."
-    if isinstance(wrong, NoProfiles) and not wrong.data.get("profiles"):
+    if isinstance(wrong, NoProfiles) and not wrong.data.get("profiles") and "rooroute " not in wrong.message:
         return "To save one: rooroute profiles add."
+    if isinstance(wrong, NotFound) and wrong.message.startswith("There is no profile ") and ";" not in wrong.message:
+        return "To see those there are: rooroute profiles list."
     if isinstance(wrong, OriginNotApproved):
         option = _MENDING.get(str(wrong.data.get("field")), "--approve-origin")
         if hasattr(call.options, "approve_origin"):
             return f"To approve it, run the command again with {option}."
-        return f"To approve it: rooroute profiles edit {wrong.data.get('profileId', 'NAME')} {option}."
+        return f"To approve it: rooroute profiles edit {quote(str(wrong.data.get('profileId', 'NAME')))} {option}."
     return ""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.adapters import machine
@@ -120,7 +121,7 @@ def backup(call: Call) -> int:
         call.terminal.json({"file": str(target)})
         return OK
     call.terminal.say(f"The configuration is copied to {target}; keys are not in it.")
-    call.terminal.remark(f"Put it back with: rooroute restore {target}")
+    call.terminal.remark(f"Put it back with: rooroute restore {quote(str(target))}")
     return OK
 
 

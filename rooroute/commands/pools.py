@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rooroute.adapters.config_reading import plain
 from rooroute.commands.call import OK, Call, WrongUse
-from rooroute.commands.status import pool_lines, settled_status
+from rooroute.commands.status import pool_lines, tell_of_file, with_configuration
 from rooroute.commands.typed import parsed, seconds, with_settings
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profiles import Pool
@@ -23,7 +23,9 @@ Json: TypeAlias = dict[str, Any]
 
 def list_pools(call: Call) -> int:
     """Every pool and who answers in it."""
-    found = call.visit(settled_status)
+    found, configuration = call.visit(with_configuration)
+    if not call.options.json:
+        tell_of_file(configuration, call.terminal)
     if call.options.json:
         call.terminal.json(
             {name: found[name] for name in ("now", "configRevision", "pools", "defaultPool") if name in found}
@@ -41,7 +43,7 @@ def add(call: Call) -> int:
     async def save(backend: Backend) -> Json:
         if call.options.id.casefold() in {each.casefold() for each in backend.configuration.pools}:
             raise InvalidInput(
-                f"There is already a pool {call.options.id}; choose another name, or change it: rooroute pools edit {call.options.id}.",
+                f"There is already a pool {call.options.id}; choose another name, or change it: rooroute pools edit {shlex.quote(call.options.id)}.",
                 field="id",
             )
         return await _save(backend, call, {"id": call.options.id})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.commands.call import FAILED, OK, Call
-from rooroute.commands.status import profile_lines, settled_status
+from rooroute.commands.status import profile_lines, tell_of_file, with_configuration
 from rooroute.commands.terminal import Cell
 from rooroute.errors import InvalidInput, RoorouteError
+from rooroute.profiles import Profile, reference_name
+from rooroute.providers.authentication import USUAL_SLOT
 
 if TYPE_CHECKING:
     from rooroute.application import Backend
@@ -21,7 +24,9 @@ _TESTED_AT_ONCE: Final = 8
 
 def list_profiles(call: Call) -> int:
     """Every profile with its state and where its key is."""
-    found = call.visit(settled_status)
+    found, configuration = call.visit(with_configuration)
+    if not call.options.json:
+        tell_of_file(configuration, call.terminal)
     if call.options.json:
         call.terminal.json({name: found[name] for name in ("now", "configRevision", "secretStore", "profiles")})
     elif found["profiles"]:
@@ -40,7 +45,7 @@ def remove(call: Call) -> int:
         return OK
     pools = f"; it was in {', '.join(found['pools'])}" if found["pools"] else ""
     call.terminal.say(f"{profile_id} is removed{pools}.")
-    call.terminal.remark(f"Undo it within ten minutes: rooroute profiles restore {profile_id}")
+    call.terminal.remark(f"Undo it within ten minutes: rooroute profiles restore {quote(profile_id)}")
     return OK
 
 
@@ -85,13 +90,17 @@ def test(call: Call) -> int:
     return OK if all(each["ok"] for each in found.values()) else FAILED
 
 
-def _help_out(call: Call, profile_id: str, tested: Json) -> None:
-    """What helps to mend one profile that failed."""
+def _help_out(call: Call, profile: Profile, tested: Json, *, briefly: bool) -> None:
+    """What helps to mend a profile that failed; ``briefly`` beside others."""
     if tested["ok"]:
         return
     if any(stage["name"] == "auth" and not stage["ok"] for stage in tested["stages"]):
-        call.terminal.remark(f"To change its key: rooroute profiles edit {profile_id} --ask-key")
-    if curl := tested.get("curl"):
+        name = reference_name(profile.api_key) if profile.api_key else None
+        held = f"Its key is in the environment variable {name}; set that to another, or save one" if name else ""
+        way = f"rooroute profiles edit {quote(profile.id)} --ask-key"
+        if USUAL_SLOT not in profile.secret_commands:
+            call.terminal.remark(f"{held or 'To change its key'}: {way}")
+    if (curl := tested.get("curl")) and not briefly:
         call.terminal.remark(f"The same request without rooroute, the key in $API_KEY: {curl}")
 
 
@@ -114,15 +123,16 @@ async def _test_all(backend: Backend, call: Call) -> dict[str, Json]:
                     raise
                 found[profile_id] = {"ok": False, "stages": [{"name": "profile", "ok": False, "detail": wrong.message}]}
                 stages = found[profile_id]["stages"]
-        if call.options.json:
-            return
-        if not many:
-            _help_out(call, profile_id, found[profile_id])
-        if many:
+        if many and not call.options.json:
             call.terminal.say(f"{profile_id}: {'works' if found[profile_id]['ok'] else 'cannot be used'}")
             for stage in stages:
                 _tell(call, stage, indent=2)
+        if not call.options.json and profile_id in backend.configuration.profiles:
+            _help_out(call, backend.configuration.profiles[profile_id], found[profile_id], briefly=many)
 
+    if not many:
+        await one(ids[0])
+        return found
     async with asyncio.TaskGroup() as tests:
         for profile_id in dict.fromkeys(ids):
             tests.create_task(one(profile_id))

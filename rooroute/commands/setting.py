@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
@@ -68,7 +69,7 @@ def _save_profile(call: Call, change: Callable[[Json], Json]) -> int:
     except InvalidInput as wrong:
         if not str(wrong.data.get("origin", "")):
             raise
-        way = f"rooroute profiles edit {call.options.id} --set FIELD=VALUE --ask-key"
+        way = f"rooroute profiles edit {quote(call.options.id)} --set FIELD=VALUE --ask-key"
         raise InvalidInput(f"{wrong.message} Both at once: {way}", field=wrong.field) from None
 
 
@@ -127,7 +128,7 @@ def saved_pool(backend: Backend, pool_id: str) -> Pool:
     pool = backend.configuration.pools.get(pool_id)
     if pool is None:
         known = ", ".join(backend.configuration.pools)
-        told = f"the pools are: {known}." if known else f"save it first: rooroute pools add {pool_id} PROFILE …"
+        told = f"the pools are: {known}." if known else f"save it first: rooroute pools add {quote(pool_id)} PROFILE …"
         raise NotFound(f"There is no saved pool {pool_id!r}; {told}", field="id")
     return pool
 

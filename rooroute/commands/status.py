@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from rooroute.commands.call import OK, Call
 from rooroute.commands.terminal import Cell, Painted, Terminal
 from rooroute.demo_screen import STATE_COLOURS, Row
+from rooroute.profiles import Configuration
+from rooroute.status import problem_json
 
 if TYPE_CHECKING:
     from rooroute.application import Backend
@@ -50,6 +52,20 @@ async def settled_status(backend: Backend) -> Json:
     """The status once it is known where keys are kept."""
     await backend.secret_store()
     return await backend.status()
+
+
+async def with_configuration(backend: Backend) -> tuple[Json, Configuration]:
+    """The settled status, and what the file says."""
+    return await settled_status(backend), backend.configuration
+
+
+def tell_of_file(configuration: Configuration, terminal: Terminal) -> None:
+    """Beside what is in force, that the file says something else: who has just edited it would look for it in vain."""
+    if not configuration.problems:
+        return
+    first, *others = configuration.problems
+    more = f" There is more ({len(others)}):" if others else " To look again:"
+    terminal.remark(f"! {problem_sentence(problem_json(first))}{more} rooroute doctor")
 
 
 async def _watch(backend: Backend, call: Call) -> None:

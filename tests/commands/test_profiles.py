@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 
 import pytest
 
@@ -81,6 +82,66 @@ async def test_testing_tells_every_stage_and_its_exit_code_tells_the_outcome(she
     shown = await shell("profiles", "test")
     assert "good: works" in shown.out
     assert "bad: cannot be used" in shown.out
+    assert "Its key is in the environment variable KEY_OF_BAD; set that to another, or save one" in shown.err
+
+
+@pytest.mark.parametrize("words", [("test",), ("test", "--json"), ("reset",), ("remove",)], ids=" ".join)
+async def test_a_profile_that_is_not_there_is_named_with_the_way_to_see_those_that_are(
+    shell: Shell, words: tuple[str, ...]
+) -> None:
+    said = await shell("profiles", *words, "nobody")
+    assert said.code == 1
+    assert said.err.startswith("rooroute: There is no profile")
+    assert said.err.endswith("To see those there are: rooroute profiles list.\n")
+    both = await shell("chat", "--profile", "nobody", "hi")
+    assert "rooroute profiles list" in both.err
+
+
+async def test_a_command_that_is_suggested_can_be_typed_as_it_stands(shell: Shell) -> None:
+    await shell.save("one")
+    url = shell.provider.base_url("openai")
+    words = ("--provider", "openai-compatible", "--base-url", url, "--key-env", "K")
+    said = await shell.well("profiles", "add", "my work", *words, K="key-of-one")
+    tried = shlex.split(said.out.partition("Try it: rooroute ")[2])
+    assert tried == ["profiles", "test", "my work"]
+    assert "It names no model" in said.err
+    way = shlex.split(said.err.partition("to choose one: rooroute ")[2])
+    assert way == ["profiles", "edit", "my work", "--model", "MODEL"]
+    await shell.well(*way[:-1], "scripted-model")
+    await shell.well(*tried, K="key-of-one")
+    gone = await shell.well("profiles", "remove", "my work")
+    await shell.well(*shlex.split(gone.err.partition("rooroute ")[2]))
+
+
+async def test_an_edit_that_is_not_in_force_is_told_where_it_would_be_looked_for(shell: Shell) -> None:
+    await shell.save("one", Answer("Still here."))
+    good = shell.config.read_text()
+    shell.config.write_text("profiles: [oops\n")
+    for words in (("profiles", "list"), ("pools", "list"), ("chat", "hi")):
+        said = await shell.well(*words)
+        assert said.err.startswith("! ") and "This is not YAML" in said.err, words
+        assert "rooroute doctor" in said.err
+    doctor = (await shell("doctor")).out
+    assert "(line 2)" not in doctor and "line 2:" in doctor, "its place is told once"
+    shell.config.write_text(good)
+    assert "!" not in (await shell.well("profiles", "list")).err
+
+
+async def test_an_empty_pool_is_told_from_a_machine_without_profiles(shell: Shell) -> None:
+    await shell.save("one", Answer("Here."))
+    shell.config.write_text(f"{shell.config.read_text()}pools:\n  - {{id: default, profiles: []}}\n")
+    said = await shell("chat", "hi")
+    assert said.code == 1
+    (told,) = [line for line in said.err.splitlines() if line.startswith("rooroute: ")]
+    assert told == "rooroute: The pool default holds no profile; to put some in: rooroute pools edit default one"
+    await shell.well(*shlex.split(told.partition("to put some in: rooroute ")[2]))
+    assert (await shell.well("chat", "hi")).out == "Here.\n"
+
+
+async def test_an_unset_variable_is_told_with_its_remedy(shell: Shell) -> None:
+    await shell.save("one")
+    said = await shell.well("profiles", "list", KEY_OF_ONE="")
+    assert "Set it where rooroute runs" in " ".join(said.out.split())
 
 
 async def test_models_are_listed(shell: Shell) -> None:
@@ -170,7 +231,11 @@ BAD = {
         1,
         "rooroute: The key holds a line break; paste it again as one line.\n",
     ),
-    "no key": (("profiles", "add", "x", *GEMINI), 1, "--key-env NAME, or pipe it in with --key-stdin."),
+    "no key": (
+        ("profiles", "add", "x", *GEMINI),
+        1,
+        "name its environment variable with --key-env NAME. Keys are made at",
+    ),
     "a key in place of a variable's name": (
         ("profiles", "add", "x", *GEMINI, "--key-env", "sk-canary"),
         2,
@@ -184,7 +249,11 @@ BAD = {
     ),
     "nothing to change": (("profiles", "edit", "one"), 2, "nothing to change was named"),
     "another id": (("profiles", "edit", "one", "--set", "id=two"), 1, "A profile keeps its id"),
-    "a profile that is not there": (("profiles", "remove", "nobody"), 1, "rooroute: There is no profile nobody.\n"),
+    "a profile that is not there": (
+        ("profiles", "remove", "nobody"),
+        1,
+        "rooroute: There is no profile nobody. To see those there are: rooroute profiles list.\n",
+    ),
     "an edit of a profile that is not there": (
         ("profiles", "edit", "nobody", "--name", "n"),
         1,
