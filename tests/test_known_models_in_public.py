@@ -137,3 +137,38 @@ async def test_a_budget_counts_by_a_known_price_and_is_refused_without_one(home:
         assert limit["measure"] == "cost" and limit["used"] >= 0.001
         with pytest.raises(RpcError):
             await ask(client, profile="cheap", maxWait=0)
+
+
+async def test_a_budget_in_a_file_that_nobody_knows_a_price_for_is_told_and_the_profile_not_asked(
+    home: dict[str, str],
+) -> None:
+    async with ScriptedProvider({"key": [Answer()]}) as proxy, served(home, proxy) as client:
+        await save(client, proxy, "bare")
+        path = Path((await client.request("rooroute/status"))["configPath"])
+        text = await asyncio.to_thread(path.read_text)
+        await asyncio.to_thread(path.write_text, text.replace("model: bare", "model: bare\n    budget: {perDay: 1}"))
+        async with asyncio.timeout(20):
+            while not (
+                found := [
+                    each
+                    for each in (await client.request("rooroute/status"))["problems"]
+                    if each.get("profileId") == "bare"
+                ]
+            ):
+                await asyncio.sleep(0.05)
+        assert found[0]["field"] == "budget" and found[0]["remedy"]
+        with pytest.raises(RpcError, match="no price that is known"):
+            await ask(client, profile="bare")
+
+
+async def test_the_offline_table_fills_in_for_a_vendor_that_tells_no_prices(home: dict[str, str]) -> None:
+    async with await Client.start(SERVE, env=home) as client:
+        await client.initialize()
+        profile = {"id": "mine", "provider": "openai", "model": "gpt-4o"}
+        await client.request("rooroute/profiles/save", {"profile": profile, "apiKey": "key"})
+        await client.request("rooroute/status")
+        async with asyncio.timeout(40):
+            while (seen := (await profiles(client))["mine"]).get("priceSource") is None:
+                await asyncio.sleep(0.1)
+        assert (seen["priceSource"], seen["contextWindowSource"]) == ("table", "table")
+        assert seen["price"]["input"] > 0 and seen["contextWindow"] > 100_000
