@@ -322,7 +322,16 @@ def _remarks(found: Imported, before: Configuration) -> list[str]:
     ]
     if pools and lonely:
         remarks.append(f"In no pool yet: {', '.join(lonely)}.")
-    return remarks
+    runs = {each.profile.id: _programs(each.profile) for each in found.profiles}
+    told = [f"{name} runs on this machine, with your rights: {', '.join(each)}." for name, each in runs.items() if each]
+    return remarks + told
+
+
+def _programs(profile: Profile) -> list[str]:
+    """What a profile's requests start; arguments are not told, a secret may be among them."""
+    commands = [profile.auth.command] if profile.auth else []
+    commands += [each.command for each in profile.secret_commands.values()]
+    return list(dict.fromkeys(command[0] for command in commands if command))
 
 
 def _bare(value: Any, left: list[str], place: str = "") -> Any:

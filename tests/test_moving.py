@@ -114,6 +114,22 @@ async def test_new_profiles_in_no_pool_and_a_new_default_pool_are_told(home: Hom
     assert (await home.moving.bring_in(last, Wish()))["remarks"] == ["In no pool yet: d."]
 
 
+@pytest.mark.parametrize(
+    "runs",
+    [
+        "auth: {kind: token-command, command: [vault, read, canary]}",
+        "auth: {kind: signature-command, command: [vault, sign, canary]}",
+        "secretCommands: {apiKey: {command: [vault, read, canary]}}",
+    ],
+    ids=["a token's", "a signature's", "a secret's"],
+)
+async def test_what_an_import_would_run_is_told_before_it_is_brought_in(home: Home, runs: str) -> None:
+    text = f"profiles:\n  - id: theirs\n    provider: openai\n    {runs}\n"
+    told = await home.moving.bring_in(text, Wish(dry_run=True))
+    assert told["remarks"] == ["theirs runs on this machine, with your rights: vault."]
+    assert "canary" not in str(told)
+
+
 def test_the_schema_that_goes_along_with_the_package_is_fresh() -> None:
     assert PACKAGED.read_text(encoding="utf-8") == files()[CONFIG_SCHEMA], "stale: run python -m rooroute.rpc.schema"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from shlex import quote
 from typing import Final
 
@@ -10,6 +11,9 @@ from rooroute.errors import Cancelled, Conflict, NoProfiles, NotFound, OriginNot
 
 _MENDING: Final = {"apiKey": "--ask-key", "profile.baseUrl": "--approve-origin"}
 """By the field that mends it, the option that lets a key go to another address."""
+
+
+_UNKNOWN: Final = re.compile(r"There is no (profile|pool) [^;]*\.")
 
 
 def report(call: Call, wrong: RoorouteError) -> int:
@@ -30,8 +34,10 @@ def _remedy(call: Call, wrong: RoorouteError) -> str:
         return "Run the command again."
     if isinstance(wrong, NoProfiles) and not wrong.data.get("profiles") and "rooroute " not in wrong.message:
         return "To save one: rooroute profiles add."
-    if isinstance(wrong, NotFound) and wrong.message.startswith("There is no profile ") and ";" not in wrong.message:
-        return "To see those there are: rooroute profiles list."
+    if isinstance(wrong, NoProfiles) and "is switched off" in wrong.message:
+        return "To switch one on: rooroute profiles enable PROFILE."
+    if isinstance(wrong, NotFound) and (kind := _UNKNOWN.fullmatch(wrong.message)):
+        return f"To see those there are: rooroute {kind[1]}s list."
     if isinstance(wrong, OriginNotApproved):
         option = _MENDING.get(str(wrong.data.get("field")), "--approve-origin")
         if hasattr(call.options, "approve_origin"):

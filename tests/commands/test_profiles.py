@@ -95,6 +95,8 @@ async def test_a_profile_that_is_not_there_is_named_with_the_way_to_see_those_th
     assert said.err.endswith("To see those there are: rooroute profiles list.\n")
     both = await shell("chat", "--profile", "nobody", "hi")
     assert "rooroute profiles list" in both.err
+    pool = await shell("pools", "rename", "nowhere", "elsewhere")
+    assert pool.err.endswith("To see those there are: rooroute pools list.\n")
 
 
 async def test_a_command_that_is_suggested_can_be_typed_as_it_stands(shell: Shell) -> None:
@@ -142,6 +144,13 @@ async def test_an_unset_variable_is_told_with_its_remedy(shell: Shell) -> None:
     await shell.save("one")
     said = await shell.well("profiles", "list", KEY_OF_ONE="")
     assert "Set it where rooroute runs" in " ".join(said.out.split())
+
+
+async def test_where_everybody_is_switched_off_the_way_back_is_told(shell: Shell) -> None:
+    await shell.save("one")
+    await shell.well("profiles", "disable", "one")
+    said = await shell("chat", "hi")
+    assert said.err.endswith("To switch one on: rooroute profiles enable PROFILE.\n")
 
 
 async def test_models_are_listed(shell: Shell) -> None:
