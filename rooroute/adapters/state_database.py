@@ -100,7 +100,6 @@ class Database:
 
     def __init__(self, path: Path | None, *, wait: float = _BUSY_SECONDS) -> None:
         self.path = path
-        self._wait = wait
         self._seen = -1
         with _translated():
             self._sql = sqlite3.connect(
@@ -157,17 +156,6 @@ class Database:
             finally:
                 if self._sql.in_transaction:
                     self._sql.execute("ROLLBACK")
-
-    @contextlib.contextmanager
-    def impatient(self) -> Iterator[None]:
-        """Wait for nobody meanwhile: what is locked is Trouble at once."""
-        with _translated():
-            self._sql.execute("PRAGMA busy_timeout=0")
-        try:
-            yield
-        finally:
-            with _translated():
-                self._sql.execute(f"PRAGMA busy_timeout={int(self._wait * 1000)}")
 
     def key(self) -> bytes:
         """The random key of this file's fingerprints."""

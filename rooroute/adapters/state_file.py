@@ -43,12 +43,19 @@ class StateFile:
         self._key: bytes | None = None  # goes along into the next file, so that marks keep their fingerprints
         self._trouble: Problem | None = None
         self._aside: Problem | None = None
+        self._held: contextlib.ExitStack | None = None
+        self.holds = 0
         self.stuck = False
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What the user should know; empty when all is well."""
         return tuple(problem for problem in (self._trouble, self._aside) if problem)
+
+    @property
+    def held(self) -> bool:
+        """Whether nobody else can write now."""
+        return self._held is not None
 
     @property
     def in_memory(self) -> bool:
@@ -72,6 +79,7 @@ class StateFile:
         self._adopted(database, reader)
 
     def close(self) -> None:
+        self.let_go()
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -93,15 +101,20 @@ class StateFile:
         """
         return self._guarded(self._transact, work)
 
-    def transact_at_once(self, work: Callable[[Database], T]) -> T:
-        """As ``transact`` where that means no waiting and no repair; else Trouble or OSError, and nothing is written, nor noted."""
-        database = self._database
-        if database is None or self.stuck or self.moved():
-            raise Trouble(Ailment.LOCKED, "it has to be looked after first")
-        if database.path is None:
-            return self._transact(work)
-        with machine.file_lock(self._lock_path, 0.0), database.impatient(), database.transaction():
-            return work(database)
+    def hold(self) -> bool:
+        """Keep every other process from writing until ``let_go``; False where somebody is writing, or the file has to be looked after."""
+        if self._held is None and not (self.stuck or self.in_memory or self.moved()):
+            with contextlib.ExitStack() as held, contextlib.suppress(OSError):  # TimeoutError is one
+                held.enter_context(machine.file_lock(self._lock_path, 0.0))
+                self._held = held.pop_all()
+                self.holds += 1
+        return self._held is not None
+
+    def let_go(self) -> None:
+        """Let others write again."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def look(self, work: Callable[[Database], T]) -> T:
         """``work``, which only reads, without keeping anybody from writing. Raises as ``transact``."""
@@ -129,7 +142,10 @@ class StateFile:
         if database.path is None:
             with database.transaction():
                 return work(database)
-        with machine.file_lock(self._lock_path, 0.0 if self.stuck else _LOCK_SECONDS), database.transaction():
+        with contextlib.ExitStack() as alone:
+            if self._held is None:
+                alone.enter_context(machine.file_lock(self._lock_path, 0.0 if self.stuck else _LOCK_SECONDS))
+            alone.enter_context(database.transaction())
             value = work(database)
         self._trouble, self.stuck = None, False
         return value

@@ -31,6 +31,16 @@ class Window:
     heartbeat: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """A change that is shown here and waits to be written: what it was decided on, and the number of the time in which nobody else
+    could write (0: anybody could)."""
+
+    base: Snapshot
+    change: Change
+    hold: int = 0
+
+
 @dataclass(slots=True)
 class Batch:
     """What can wait a moment before it is written."""

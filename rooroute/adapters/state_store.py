@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from rooroute.adapters import machine
 from rooroute.adapters.state_counters import StateCounters
 from rooroute.adapters.state_database import Database, Trouble, attempt_records
 from rooroute.adapters.state_file import StateFile
-from rooroute.adapters.state_picture import Batch, Picture, Window, applied, summed, what_still_holds
+from rooroute.adapters.state_picture import Batch, Picture, Unsaved, Window, applied, summed, what_still_holds
 from rooroute.adapters.writer_thread import Busy, WriterThread
 from rooroute.errors import RoorouteError
 from rooroute.ledger import AttemptRecord
@@ -29,7 +29,6 @@ from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.noticed import Notice
 
 T = TypeVar("T")
-Work: TypeAlias = Callable[[Database], tuple[Picture, T]]
 _CLOSE_SECONDS: Final = 1.5
 _FLUSH_SECONDS: Final = 0.5
 _SOON_SECONDS: Final = 0.01
@@ -71,10 +70,8 @@ class StateStore:
         self._guard = threading.Lock()  # held for moments only; what follows belongs to it
         self._reader: Database | None = None
         self._picture = Picture()
-        self._unsaved: list[tuple[Snapshot, Change]] = []  # replaced, never changed
-        self._saving: list[
-            tuple[Snapshot, Change]
-        ] = []  # the writer thread's: those of them that its transaction writes
+        self._unsaved: list[Unsaved] = []  # replaced, never changed
+        self._saving: list[Unsaved] = []  # the writer thread's: those of them that its transaction writes
         self._pending = Batch(window=self._window)
         self._writing = Batch()
         self._selected: dict[str, float] = {}
@@ -178,17 +175,26 @@ class StateStore:
         return await asyncio.shield(asyncio.wrap_future(self._writer.submit(lambda: self._update(decide))))
 
     async def update_now(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
-        """As ``update``, for who has a request to send: written on the loop's own thread where nobody else is writing.
+        """As ``update``, for who has a request to send: where nobody is writing, nobody else may until this is written, 10 ms later.
 
-        To the writer thread and back costs two switches of threads, more than the transaction itself; and it waits for no disk.
+        So it holds for the whole machine at once, and the disk and two switches of threads are paid while the request is on its way.
         """
-        with contextlib.suppress(Busy, Trouble, OSError):
-            value = self._writer.here(
-                lambda: self._transact(lambda db: self._decide(db, decide), self._file.transact_at_once)
-            )
-            self._next_look = asyncio.get_running_loop().time() + _LOOK_SECONDS  # nothing is newer than that
-            return value
+        with contextlib.suppress(Busy, Trouble):
+            return self._writer.here(lambda: self._decide_alone(decide))
         return await self.update(decide)
+
+    def _decide_alone(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
+        if not self._file.hold() or self._reader is None:
+            raise Busy
+        asyncio.get_running_loop().call_later(_SOON_SECONDS, self._save_soon)
+        with self._guard:
+            if (fresh := self._reader.fresh_picture(self._picture)) is not None:
+                self._show(fresh)
+        view = self._view
+        change, value = decide(view)  # without the guard: it may look at the picture itself
+        with self._guard:
+            self._defer(view, change, self._file.holds)
+        return value
 
     def update_soon(self, decide: Callable[[Snapshot], tuple[Change, object]]) -> bool:
         """Decide on the picture at hand and show the change here at once; it is written, and other windows see it, 10 ms later.
@@ -197,15 +203,16 @@ class StateStore:
         this makes a rest longer. At once, the writer thread would take its time from the request that goes on. Gives whether there was
         anything to change.
         """
+        view = self._view
+        change, _ = decide(view)  # without the guard: it may look at the picture itself
         with self._guard:
-            change, _ = decide(self._view)
-            self._defer(self._view, change)
+            self._defer(view, change)
         if change:
             asyncio.get_running_loop().call_later(_SOON_SECONDS, self._save_soon)
         return bool(change)
 
     def _save_soon(self) -> None:
-        if self._unsaved:
+        if self._unsaved or self._file.held:
             self._writer.submit(self._save_late)
 
     async def save(self) -> None:
@@ -337,7 +344,7 @@ class StateStore:
             key, picture = database.key(), database.picture(Picture())
         with self._guard:
             if self._view.marks:
-                self._unsaved = [(Snapshot(), Change(put_marks=tuple(self._view.marks.values())))]
+                self._unsaved = [Unsaved(Snapshot(), Change(put_marks=tuple(self._view.marks.values())))]
             if self._reader is not None:
                 self._reader.close()
             self._key, self._reader = key, reader
@@ -347,8 +354,8 @@ class StateStore:
         """Make ``picture``, and what is not yet in it, the view. The caller holds the guard."""
         self._picture = picture
         view = picture.snapshot
-        for _, change in self._unsaved:
-            view = applied(view, change)
+        for late in self._unsaved:
+            view = applied(view, late.change)
         self._view = self._completed(view)
         self._selected = dict(self._view.last_selected)
         self._view = replace(self._view, last_selected=self._selected)
@@ -390,11 +397,11 @@ class StateStore:
                 self._defer(base, change)
             return value
 
-    def _defer(self, base: Snapshot, change: Change) -> None:
-        """Show now what is written later. The caller holds the guard."""
+    def _defer(self, base: Snapshot, change: Change, hold: int = 0) -> None:
+        """Show now what is written later; ``hold`` numbers the time in which nobody else could write. The caller holds the guard."""
         if change:
-            self._unsaved = [*self._unsaved, (base, change)]
-            self._show(self._picture)
+            self._unsaved = [*self._unsaved, Unsaved(base, change, hold)]
+            self._view = applied(self._view, change)
 
     def _count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
         with self._guard:
@@ -405,8 +412,9 @@ class StateStore:
         picture = database.picture(self._picture)
         snapshot = picture.snapshot
         self._saving = self._unsaved
-        for base, late in self._saving:
-            if still_true := what_still_holds(snapshot, base, late):
+        for late in self._saving:
+            sure = self._file.held and late.hold == self._file.holds
+            if still_true := late.change if sure else what_still_holds(snapshot, late.base, late.change):
                 database.write_change(still_true)
                 snapshot = applied(snapshot, still_true)
         change, value = decide(self._completed(snapshot))
@@ -415,9 +423,9 @@ class StateStore:
             snapshot = applied(snapshot, change)
         return replace(picture, snapshot=snapshot), value
 
-    def _transact(self, work: Work[T], run: Callable[[Work[T]], tuple[Picture, T]] | None = None) -> T:
+    def _transact(self, work: Callable[[Database], tuple[Picture, T]]) -> T:
         """``work`` in a transaction that also saves what could not be saved earlier; shows the picture that it left."""
-        picture, value = (run or self._file.transact)(work)
+        picture, value = self._file.transact(work)
         with self._guard:
             saved = {id(each) for each in self._saving}
             self._unsaved, self._saving = [each for each in self._unsaved if id(each) not in saved], []
@@ -427,8 +435,11 @@ class StateStore:
         return value
 
     def _save_late(self) -> None:
-        with contextlib.suppress(Trouble):
-            self._transact(lambda db: self._decide(db, lambda _: (Change(), None)))
+        try:
+            with contextlib.suppress(Trouble):
+                self._transact(lambda db: self._decide(db, lambda _: (Change(), None)))
+        finally:
+            self._file.let_go()
 
     async def _write(self, work: Callable[[Database], None]) -> None:
         def write(database: Database) -> tuple[Picture, None]:

@@ -115,8 +115,55 @@ async def test_an_update_that_cannot_wait_is_written_without_a_detour_and_seen_b
 
     assert await here.update_now(decide) == 0
     assert threads == [threading.get_ident()]
+    assert here.snapshot().marks.keys() == {KEY}
+    await here.save()
     await next_look()
     assert here.snapshot().marks.keys() == there.snapshot().marks.keys() == {KEY}
+
+
+async def test_of_two_windows_that_cannot_wait_for_a_lease_one_gets_it_and_the_other_learns_of_it(
+    window: Opener, tmp_path: Path
+) -> None:
+    here, there = window("w1"), window("w2")
+
+    def taken_by(name: str) -> Callable[[Snapshot], tuple[Change, str]]:
+        def decide(snapshot: Snapshot) -> tuple[Change, str]:
+            if (lease := snapshot.leases.get(KEY)) is not None:
+                return Change(), lease.owner
+            return Change(put_leases=(ProbeLease(KEY, name, NOW + 90, 1),)), name
+
+        return decide
+
+    assert await here.update_now(taken_by("w1/1")) == "w1/1"
+    assert await there.update_now(taken_by("w2/1")) == "w1/1"
+    with machine.file_lock(tmp_path / "state" / "state.sqlite3.lock", 0.0):
+        assert there.snapshot().leases[KEY].owner == "w1/1"  # and nobody is kept from writing any more
+
+
+async def test_whoever_decides_may_look_at_the_picture_while_deciding(window: Opener) -> None:
+    store = window()
+
+    def decide(snapshot: Snapshot) -> tuple[Change, bool]:
+        store.poll()
+        return Change(put_marks=(MARK,)), store.approved("Gemini1", "apiKey") is None
+
+    assert await store.update(decide)
+    assert await store.update_now(decide)
+    assert store.update_soon(decide)
+    assert store.snapshot().marks.keys() == {KEY}
+
+
+async def test_what_a_lease_led_to_is_written_together_with_it(window: Opener) -> None:
+    here, there = window("w1"), window("w2")
+    lease = ProbeLease(KEY, "w1/1", NOW + 90, 1)
+    await here.update_now(lambda _: (Change(put_leases=(lease,)), None))
+    assert here.snapshot().leases == {KEY: lease}
+    here.update_soon(lambda _: (Change(put_marks=(MARK,), drop_leases=(KEY,)), None))
+    await here.save()
+    await next_look()
+    assert there.snapshot().marks.keys() == {KEY}
+    assert not there.snapshot().leases
+    assert here.snapshot().revision == there.snapshot().revision
 
 
 async def test_an_update_that_cannot_wait_takes_its_turn_behind_who_is_writing(window: Opener) -> None:
