@@ -82,9 +82,15 @@ def _edit_by_asking(call: Call, house: _House, profile: Profile) -> int:
     draft = _checked(parsed(Profile, fill_in(call, vendor, plain(profile), everything=True)))
     approved = _approved(call, draft)
     secrets: Json = {}
-    if vendor.key.need is not KeyNeed.NONE and (text := key(call, "Another API key (empty: keep it)", needed=True)):
-        refuse_forgetful_store(house.store, house.trouble)
-        secrets = {_slot(call, draft): text}
+    if vendor.key.need is not KeyNeed.NONE and USUAL_SLOT not in draft.secret_commands:
+        if house.store == "session":
+            text = variable(call, "keep it")
+        else:
+            text = key(call, "Another API key (empty: keep it)", needed=True)
+        if text:
+            secrets = {_slot(call, draft): text}
+        if text and reference_name(text) is None:
+            refuse_forgetful_store(house.store, house.trouble)
     return _save(call, house, draft, secrets, approved=approved)
 
 
@@ -176,13 +182,15 @@ def _secrets(call: Call, house: _House, vendor: Vendor, draft: Profile) -> dict[
 
 def _typed_key(call: Call, house: _House, draft: Profile, *, needed: bool) -> dict[str, str]:
     vendor = PROVIDERS[draft.provider]
+    needed, optional = needed and draft.api_key is None, vendor.key.need is KeyNeed.OPTIONAL
     asks = call.options.ask_key or (needed and call.terminal.interactive and not call.options.key_stdin)
-    if asks and call.options.key_env is None and (vendor.key.need is KeyNeed.REQUIRED or not needed):
+    if asks and call.options.key_env is None:
         if house.store == "session" and call.terminal.interactive and not call.options.ask_key:
-            return {_slot(call, draft): variable(call)}
-        refuse_forgetful_store(house.store, house.trouble)
-    empty = " (empty: none)" if vendor.key.need is KeyNeed.OPTIONAL else ""
-    text = key(call, f"API key of {draft.title}{empty}", needed=needed and draft.api_key is None)
+            referred = variable(call, "none" if optional else None)
+            return {_slot(call, draft): referred} if referred else {}
+        if vendor.key.need is KeyNeed.REQUIRED or not needed:
+            refuse_forgetful_store(house.store, house.trouble)
+    text = key(call, f"API key of {draft.title}{' (empty: none)' if optional else ''}", needed=needed)
     if text is None:
         return {}
     if reference_name(text) is None:

@@ -93,10 +93,13 @@ def key(call: Call, question: str, *, needed: bool) -> str | None:
     return _checked(typed) if typed.strip() else None
 
 
-def variable(call: Call) -> str:
-    """Where no key can be kept: the environment variable that holds it, asked for and given as a reference."""
+def variable(call: Call, empty: str | None = None) -> str | None:
+    """Where no key can be kept: the environment variable that holds it, asked for and given as a reference. ``empty`` says what none means,
+    where that is an answer."""
     call.terminal.remark("There is no usable keyring here; a key can come from an environment variable.")
-    return _reference(call, call.terminal.ask("Name of the environment variable that holds the key"))
+    meant = f" (empty: {empty})" if empty else ""
+    name = call.terminal.ask(f"Name of the environment variable that holds the key{meant}")
+    return _reference(call, name) if name or not empty else None
 
 
 def _reference(call: Call, name: str) -> str:

@@ -394,7 +394,7 @@ async def test_whoever_sits_there_is_asked_for_what_is_missing(shell: Shell) -> 
         "What shall it be called": "mine\n",
         "Which provider": "openai-compatible\n",
         "Base URL": shell.provider.base_url("openai") + "\n",
-        "API key of mine": "\n",
+        "holds the key (empty: none)": "\n",
         "Which model": "scripted-model\n",
     }
     said = await asyncio.to_thread(shell.type, ("profiles", "add"), answers)
@@ -417,6 +417,19 @@ async def test_without_a_keyring_the_name_of_a_variable_is_asked_for(shell: Shel
     said = await asyncio.to_thread(shell.type, ("profiles", "add", "g", "--provider", "gemini"), answers)
     assert said.code == 0, said.out
     assert "apiKey: ${MY_KEY}" in shell.config.read_text()
+    url = shell.provider.base_url("openai")
+    words = ("profiles", "add", "o", "--provider", "openai-compatible", "--base-url", url, "--model", "m")
+    said = await asyncio.to_thread(shell.type, words, {"holds the key (empty: none)": "OTHER_KEY\n"})
+    assert said.code == 0, said.out
+    assert "apiKey: ${OTHER_KEY}" in shell.config.read_text()
+    words = ("profiles", "add", "n", "--provider", "openai-compatible", "--base-url", url, "--model", "m")
+    said = await asyncio.to_thread(shell.type, words, {"holds the key (empty: none)": "\n"})
+    assert said.code == 0, said.out
+    assert shell.config.read_text().count("\n    apiKey: ") == 2
+    answers = {"Base URL": "\n", "Model": "\n", "(empty: keep it)": "THIRD_KEY\n"}
+    said = await asyncio.to_thread(shell.type, ("profiles", "edit", "n"), answers)
+    assert said.code == 0, said.out
+    assert "apiKey: ${THIRD_KEY}" in shell.config.read_text()
 
 
 @pytest.mark.skipif("sys.platform == 'win32'", reason="Windows has no pseudo-terminals")
