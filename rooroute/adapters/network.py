@@ -28,7 +28,10 @@ CONNECTED: Final[ContextVar[bool]] = ContextVar("connected", default=False)
 
 
 class Network(httpcore.AsyncNetworkBackend):
-    """Opens connections on the running loop."""
+    """Opens connections on the running loop. What arrives on any of them passes through one buffer."""
+
+    def __init__(self) -> None:
+        self._space = memoryview(bytearray(_AT_ONCE))
 
     async def connect_tcp(
         self,
@@ -40,7 +43,7 @@ class Network(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first address that takes one. Raises httpcore.ConnectError, ConnectTimeout."""
         loop = asyncio.get_running_loop()
-        wire = _Wire(loop)
+        wire = _Wire(loop, self._space)
         CONNECTED.set(True)
         try:
             async with asyncio.timeout(timeout):
@@ -63,7 +66,7 @@ class Network(httpcore.AsyncNetworkBackend):
 class _Wire(asyncio.BufferedProtocol):
     """What has come and was not read yet, and who waits for more, or for room to write."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, space: memoryview) -> None:
         self.loop = loop
         self.transport: Any = None
         self.unread = bytearray()
@@ -72,7 +75,7 @@ class _Wire(asyncio.BufferedProtocol):
         self.waiting: asyncio.Future[None] | None = None
         self.full: asyncio.Future[None] | None = None
         self.paused = False
-        self._space = memoryview(bytearray(_AT_ONCE))
+        self._space = space
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
