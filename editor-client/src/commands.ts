@@ -4,6 +4,7 @@ import { ask } from "./ask";
 import type { Backend } from "./backend";
 import { type Completions, lastRequest } from "./complete";
 import { installBackend } from "./install";
+import { activeWords } from "./left";
 import { type SettingsPanel, showDocument } from "./panel";
 import type { ErrorData, ProfileStatus } from "./protocol";
 import { defaultPool, membersOf, secondsLeft, type Snapshot } from "./status";
@@ -20,7 +21,7 @@ interface Surroundings {
 export function stateWords(profile: ProfileStatus, snapshot: Snapshot, now: number): string {
   switch (profile.state) {
     case "active":
-      return "Active";
+      return plain(activeWords(profile, snapshot, now));
     case "cooldown":
       return `Cooldown ${countdown(secondsLeft(profile, snapshot, now))}`;
     case "failed":

@@ -1,7 +1,7 @@
 /** What is left of limits and quotas, in words, and when each begins anew. Pure. */
-import type { LimitStatus, QuotaStatus } from "./protocol";
-import { secondsLeft, type Snapshot } from "./status";
-import { compact, money } from "./words";
+import type { LimitStatus, ProfileStatus, QuotaStatus } from "./protocol";
+import { isLimited, secondsLeft, type Snapshot, untilLocal } from "./status";
+import { compact, moment, money } from "./words";
 
 const SPANS: Record<string, string> = {
   second: "per second",
@@ -23,6 +23,17 @@ export function limitWords(limit: LimitStatus): string {
 export function quotaWords(quota: QuotaStatus): string {
   const of = typeof quota.limit === "number" ? ` of ${compact(quota.limit)}` : "";
   return `${compact(quota.remaining)} left${of} ${quota.measure}, as the provider says`;
+}
+
+/** "Active", and where a limit of the user's keeps the profile from being asked, which one and when it has room again. */
+export function activeWords(profile: ProfileStatus, snapshot: Snapshot, localNow: number): string {
+  if (!isLimited(profile, snapshot, localNow)) return "Active";
+  const limit = (profile.reason ?? "at a limit").replace(/^It is /, "").replace(/( \([^()]*\))?\.?$/, "");
+  // Nobody knows when a request that is running will be done.
+  const room = limit.endsWith("at once")
+    ? "room again when one of them is done"
+    : `room again at ${moment(untilLocal(profile, snapshot), localNow)}`;
+  return `Active, ${limit}, ${room}`;
 }
 
 /** What a person calls the holder of a limit. */

@@ -39,6 +39,15 @@ export function secondsLeft(profile: ProfileStatus, snapshot: Snapshot, localNow
   return Math.max(0, (Date.parse(profile.until) - localNow - snapshot.clockOffset) / 1000);
 }
 
+/** Whether one of the user's own limits keeps an active profile from being asked. */
+export function isLimited(profile: ProfileStatus, snapshot: Snapshot, localNow: number): boolean {
+  return profile.state === "active" && !!profile.until && untilLocal(profile, snapshot) > localNow;
+}
+
+/** When a profile has room or may be asked again, in milliseconds of our clock. */
+export const untilLocal = (profile: ProfileStatus, snapshot: Snapshot): number =>
+  profile.until ? Date.parse(profile.until) - snapshot.clockOffset : 0;
+
 /** The pool that a request without a pool goes to. */
 export function defaultPool(snapshot: Snapshot): PoolStatus | undefined {
   return snapshot.pools.find((pool) => pool.id === (snapshot.defaultPool ?? "default")) ?? snapshot.pools[0];
@@ -50,7 +59,8 @@ export function membersOf(pool: PoolStatus, snapshot: Snapshot): ProfileStatus[]
 }
 
 /** The profile a pool's next request goes to, as far as it is known. */
-export function currentOf(pool: PoolStatus, snapshot: Snapshot): ProfileStatus | undefined {
+export function currentOf(pool: PoolStatus, snapshot: Snapshot, localNow = Date.now()): ProfileStatus | undefined {
   const members = membersOf(pool, snapshot);
-  return members.find((member) => member.id === pool.current) ?? members.find((member) => member.state === "active");
+  const able = (member: ProfileStatus) => member.state === "active" && !isLimited(member, snapshot, localNow);
+  return members.find((member) => member.id === pool.current) ?? members.find(able);
 }

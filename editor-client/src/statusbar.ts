@@ -1,11 +1,11 @@
 /** The one item in the status bar: who answers, and when whoever rests is back. */
 import * as vscode from "vscode";
 import type { Backend, BackendState } from "./backend";
-import { limitWords, quotaWords } from "./left";
+import { activeWords, limitWords, quotaWords } from "./left";
 import type { ProfileStatus } from "./protocol";
 import type { Snapshot } from "./status";
-import { currentOf, defaultPool, membersOf, secondsLeft } from "./status";
-import { countdown, inMarkdown, plain } from "./words";
+import { currentOf, defaultPool, isLimited, membersOf, secondsLeft, untilLocal } from "./status";
+import { countdown, inMarkdown, moment, plain } from "./words";
 
 export interface View {
   text: string;
@@ -14,9 +14,13 @@ export interface View {
   warning: boolean;
   /** Whether the text changes with the clock. */
   ticking: boolean;
+  /** In how many milliseconds a limit has room again, so that other words are due. */
+  roomIn?: number;
   command: string;
 }
 
+/** In milliseconds; a timer for a month would go off at once. */
+const A_DAY = 86_400_000;
 const OPEN = "rooroute.settings";
 
 function whileNotRunning(state: BackendState): View {
@@ -61,29 +65,34 @@ export function statusView(state: BackendState, snapshot: Snapshot | undefined, 
     .sort((a, b) => a.left - b.left);
   const ready = members.some(
     (profile) =>
-      profile.state === "active" || (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0),
+      (profile.state === "active" && !isLimited(profile, snapshot, now)) ||
+      (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0),
   );
-  const current = currentOf(pool, snapshot);
+  const current = currentOf(pool, snapshot, now);
+  const rooms = members
+    .filter((profile) => isLimited(profile, snapshot, now))
+    .map((profile) => untilLocal(profile, snapshot) - now);
   const first = resting[0];
   const back = first ? `${first.profile.name} back in ${countdown(first.left)}` : "";
-  const lead = ready ? (current?.name ?? pool.name ?? pool.id) : first ? "" : "nobody can answer";
-  const text = [lead, back].filter(Boolean).join(" · ");
+  const limited = ready ? "" : limitedWords(members, snapshot, now);
+  const lead = ready ? (current?.name ?? pool.name ?? pool.id) : first || limited ? "" : "nobody can answer";
+  const text = [lead, back, limited].filter(Boolean).join(" · ");
   return {
     text: `${ready ? "$(arrow-swap)" : "$(warning)"} ${plain(text)}`,
     tooltip: tooltip(pool.name ?? pool.id, members, current, snapshot, now),
     warning: !ready,
     ticking: resting.length > 0,
+    ...(rooms.length ? { roomIn: Math.min(A_DAY, ...rooms) } : {}),
     command: OPEN,
   };
 }
 
-/** A time of day, with the day where it is not within one. */
-function moment(at: number, now: number): string {
-  const time = { hour: "2-digit", minute: "2-digit" } as const;
-  return new Date(at).toLocaleString(
-    "en-GB",
-    at - now < 86_400_000 ? time : { day: "numeric", month: "short", ...time },
-  );
+/** Who is the first to have room within the user's limits again, and when. */
+function limitedWords(members: ProfileStatus[], snapshot: Snapshot, now: number): string {
+  const [first] = members
+    .filter((profile) => isLimited(profile, snapshot, now))
+    .sort((a, b) => untilLocal(a, snapshot) - untilLocal(b, snapshot));
+  return first ? `${first.name} at its limit until ${moment(untilLocal(first, snapshot), now)}` : "";
 }
 
 /** What is left of one profile's quota: what the provider tells, and what the user allows. */
@@ -112,7 +121,7 @@ function tooltip(
     const left = secondsLeft(profile, snapshot, now);
     const state =
       profile.state === "active"
-        ? "$(pass) Active"
+        ? `$(${isLimited(profile, snapshot, now) ? "dashboard" : "pass"}) ${inMarkdown(activeWords(profile, snapshot, now))}`
         : profile.state === "cooldown"
           ? `$(clock) Cooldown ${countdown(left)}`
           : profile.state === "failed"
@@ -155,6 +164,7 @@ export class StatusBar implements vscode.Disposable {
       role: "button",
     };
     if (view.ticking) this.timer = setTimeout(() => this.draw(), 1000);
+    else if (view.roomIn !== undefined) this.timer = setTimeout(() => this.draw(), view.roomIn + 5);
   }
 
   dispose(): void {

@@ -29,6 +29,15 @@ export function ago(instant: string | null | undefined, nowMs: number): string {
   return seconds < 10 ? "just now" : `${duration(seconds)} ago`;
 }
 
+/** A time of day, with the day where it is not within one; both in milliseconds. */
+export function moment(at: number, now: number): string {
+  const time = { hour: "2-digit", minute: "2-digit" } as const;
+  return new Date(at).toLocaleString(
+    "en-GB",
+    Math.abs(at - now) < 86_400_000 ? time : { day: "numeric", month: "short", ...time },
+  );
+}
+
 /** A rough count of tokens, without a tokenizer: four characters of Latin text, one and a half of anything else. */
 export function estimateTokens(text: string): number {
   let wide = 0;

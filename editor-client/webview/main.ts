@@ -142,6 +142,9 @@ function whole(): TemplateResult {
     </footer>`;
 }
 
+/** In seconds; a timer for a month would go off at once. */
+const A_DAY = 86_400;
+
 let clock: number | undefined;
 
 /** Fills in what counts down, and comes back only while something does. */
@@ -156,7 +159,12 @@ function tick(): void {
     if (element.textContent !== text) element.textContent = text;
     if (left > 0) soonest = Math.min(soonest, left % 1 || 1);
   }
-  if (counting.length && soonest !== Infinity && !document.hidden) clock = window.setTimeout(tick, soonest * 1000 + 5);
+  for (const element of root.querySelectorAll<HTMLElement>(".state.limited")) {
+    const left = (Date.parse(element.dataset["until"] ?? "") - now) / 1000;
+    if (left > 0) soonest = Math.min(soonest, left, A_DAY);
+    else draw(); // it has room again
+  }
+  if (soonest !== Infinity && !document.hidden) clock = window.setTimeout(tick, soonest * 1000 + 5);
 }
 
 document.addEventListener("visibilitychange", tick);

@@ -1,6 +1,8 @@
 /** Small things drawn in several places. */
 import { html, nothing, svg, type TemplateResult } from "lit";
+import { activeWords } from "../src/left";
 import type { ProfileStatus } from "../src/protocol";
+import { isLimited } from "../src/status";
 import { compact, duration } from "../src/words";
 import { draw, ui } from "./ui";
 
@@ -20,6 +22,11 @@ const STATES = {
 /** The countdown's text is filled in by the clock, so that a tick touches nothing else. */
 export function stateOf(profile: ProfileStatus): TemplateResult {
   const [glyph, word] = STATES[profile.state];
+  const localNow = Date.now();
+  if (ui.snapshot && isLimited(profile, ui.snapshot, localNow))
+    return html`<span class="state limited" data-until=${profile.until}>
+      ${icon("dashboard")}<span>${activeWords(profile, ui.snapshot, localNow)}</span>
+    </span>`;
   const probing = profile.state === "cooldown" && profile.probing;
   return html`<span class="state ${profile.state}">
     ${icon(glyph)}${probing ? "Trying again" : word}

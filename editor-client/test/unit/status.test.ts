@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import { applyChange, currentOf, secondsLeft, snapshotOf } from "../../src/status";
+import { stateWords } from "../../src/commands";
 import { statusView } from "../../src/statusbar";
 import { at, NOW, pool, profile, snapshot } from "./samples";
 
+const clock = (seconds: number): string =>
+  new Date(NOW + seconds * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 const RUNNING = { kind: "running" } as const;
 
 test("what changed replaces what was known where it stood, what is new follows, what was removed goes", () => {
@@ -103,6 +106,43 @@ test("a cooldown that is over leaves the profile ready to be asked", () => {
     warning: false,
     ticking: false,
   });
+});
+
+const LIMITED = { reason: "It is at the limit of 50 requests per hour (0 left, room at 2026-01-31T14:00:00Z)." };
+
+test("whoever is at a limit of the user's is told with the limit and when there is room, and is not the one who answers", () => {
+  const all = snapshot([profile("a", { ...LIMITED, until: at(7200) }), profile("b")]);
+  const view = statusView(RUNNING, all, NOW);
+  expect(view).toMatchObject({ text: "$(arrow-swap) b", warning: false, ticking: false, roomIn: 7_200_000 });
+  const words = `Active, at the limit of 50 requests per hour, room again at ${clock(7200)}`;
+  expect(view.tooltip).toContain(`a: $(dashboard) ${words}`);
+  expect(stateWords(all.profiles[0]!, all, NOW)).toBe(words);
+  expect(stateWords(all.profiles[0]!, all, NOW + 7_200_000)).toBe("Active");
+  expect(stateWords(all.profiles[1]!, all, NOW)).toBe("Active");
+});
+
+test("everybody is at a limit: a warning, and the first who has room", () => {
+  const all = snapshot([profile("a", { ...LIMITED, until: at(7200) }), profile("b", { ...LIMITED, until: at(600) })]);
+  expect(statusView(RUNNING, all, NOW)).toMatchObject({
+    text: `$(warning) b at its limit until ${clock(600)}`,
+    warning: true,
+  });
+});
+
+test.each([
+  [
+    "It is at the limit of its pool of 2 requests at once.",
+    1,
+    "at the limit of its pool of 2 requests at once, room again when one of them is done",
+  ],
+  [
+    "It is at the budget of $5 per day ($0.0000 left, room at 2026-02-01T00:00:00Z).",
+    3600,
+    `at the budget of $5 per day, room again at ${clock(3600)}`,
+  ],
+])("%s", (reason, seconds, words) => {
+  const all = snapshot([profile("a", { reason, until: at(seconds) })]);
+  expect(stateWords(all.profiles[0]!, all, NOW)).toBe(`Active, ${words}`);
 });
 
 test("no profile yet: the click adds one", () => {
