@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { described, offer, type Preset } from "../src/catalogue";
+import { heldBy } from "../src/known";
 import type { ProviderInfo } from "../src/protocol";
 import { ago } from "../src/words";
 import { entriesOf, listed } from "./conditions";
@@ -484,11 +485,19 @@ const advancedOf = (draft: Draft, provider: ProviderInfo) =>
     askedOf(provider).map(({ name }) => name),
   );
 
+/** What holds where nothing is typed; of the model that is saved, as long as no other is chosen. */
+function held(draft: Draft, path: string): string {
+  const known = ui.snapshot?.profiles.find(({ id }) => id === draft.editing);
+  return known && (known.model ?? "") === (draft.profile.model ?? "") ? heldBy(known, path) : "";
+}
+
 function field(draft: Draft, asked: ProfileField): TemplateResult {
   const wrong = draft.wrong.get(asked.name);
+  const now = held(draft, asked.name);
   return html`<div class="field" data-setting=${asked.name}>
     ${asked.kind === "boolean" ? nothing : html`<vscode-label for=${pointing(`field-${asked.name}`)} ?required=${asked.required}>${asked.label}</vscode-label>`}
     ${control(draft, asked)} ${asked.help ? html`<div class="help">${asked.help}</div>` : nothing}
+    ${now ? html`<div class="help" data-held=${asked.name}>${now}</div>` : nothing}
     ${wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing}
   </div>`;
 }

@@ -150,7 +150,8 @@ function card(pool: PoolStatus): TemplateResult {
     <p class="quiet">
       ${pool.current ? `The next request goes to ${nameOf(pool.current)}.` : (pool.reason ?? "Nobody in it can answer now.")}
     </p>
-    ${pool.probes ? html`<p class="quiet">${icon("dashboard")} ${pool.probes}</p>` : nothing} ${members(pool)}
+    ${pool.probes ? html`<p class="quiet">${icon("dashboard")} ${pool.probes}</p>` : nothing}
+    ${pool.prices ? html`<p class="quiet" data-prices>${icon("tag")} ${pool.prices}</p>` : nothing} ${members(pool)}
     <div class="columns">
       <div class="field" data-setting="name">
         <vscode-label for=${pointing(`name-${pool.id}`)}>Name</vscode-label>

@@ -1,6 +1,7 @@
 /** The list of profiles: the default pool in the order it is asked, then the rest. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
+import { priceWords, windowWords } from "../src/known";
 import type { PoolStatus, ProfileStatus } from "../src/protocol";
 import { ago } from "../src/words";
 import { openEditor, openWizard } from "./form";
@@ -90,6 +91,7 @@ function details(profile: ProfileStatus): TemplateResult {
     <dl>
       ${fact("Last used", ago(profile.lastUsed, now))} ${fact("Last error", profile.lastError)}
       ${fact("Key", secretHome(profile))} ${fact("Key's age", age(profile.keySavedAt, now))}
+      ${fact("Price, in / out", priceWords(profile))} ${fact("Window", windowWords(profile))}
       ${fact("Notes", profile.notes)}
     </dl>
     ${ui.replacing === profile.id ? newKey(profile) : nothing}
