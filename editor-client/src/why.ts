@@ -1,7 +1,8 @@
 /** "Explain Last Request": the backend's reasons as a page a person reads. */
 import type { AttemptExplained, MarkStatus, Why } from "./protocol";
+import { pricedBy } from "./known";
 import type { Snapshot } from "./status";
-import { inMarkdown, money } from "./words";
+import { inMarkdown, moment, money } from "./words";
 
 type Named = (id: string) => string;
 
@@ -24,6 +25,7 @@ function attempted(attempt: AttemptExplained, name: Named): string {
     attempt.httpStatus ? `HTTP ${attempt.httpStatus}` : "",
     attempt.firstTokenMs ? `first token after ${Math.round(attempt.firstTokenMs)} ms` : "",
     `${Math.round(attempt.durationMs)} ms`,
+    typeof attempt.cost === "number" ? `cost ${inMarkdown(money(attempt.cost))}${pricedBy(attempt.priceSource)}` : "",
   ];
   const parts = [`### Attempt ${attempt.n}`, facts.filter(Boolean).join(", ")];
   if (attempt.detail) parts.push(inMarkdown(attempt.detail));
@@ -33,6 +35,13 @@ function attempted(attempt: AttemptExplained, name: Named): string {
   if (attempt.rawError) parts.push("The provider's own words:", block(attempt.rawError));
   if (attempt.curl) parts.push("The request as it was sent, without its key:", block(attempt.curl));
   return parts.join("\n\n");
+}
+
+/** Why somebody was left out. When a limit has room again is told by our clock, with the day, since the page may be read later. */
+function leftOut(reason: string, snapshot: Snapshot): string {
+  const [, limit, left, at] = /^(.*) \((.* left), room at (\S+)\)$/s.exec(reason) ?? [];
+  const room = at ? Date.parse(at) - snapshot.clockOffset : NaN;
+  return inMarkdown(Number.isNaN(room) ? reason : `${limit}: ${left}, room again at ${moment(room, 0)}`);
 }
 
 function decision(why: Why): string {
@@ -61,7 +70,9 @@ export function whyDocument(why: Why, snapshot: Snapshot): string {
   if (excluded.length)
     sections.push(
       "## Left out\n\n" +
-        excluded.map((candidate) => `- ${name(candidate.profileId)}: ${inMarkdown(candidate.excludedBy!)}`).join("\n"),
+        excluded
+          .map((candidate) => `- ${name(candidate.profileId)}: ${leftOut(candidate.excludedBy!, snapshot)}`)
+          .join("\n"),
     );
   sections.push(
     "## Attempts",
