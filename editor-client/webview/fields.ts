@@ -59,22 +59,42 @@ export function wrongAt(owner: string, name: string): TemplateResult | typeof no
   return wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing;
 }
 
-export function complain(owner: string, name: string, sentence: string): void {
+/** Of a message by its place, the fields that hold what was refused: it stays until one of them changes. */
+const refusedIn = new Map<string, readonly string[]>();
+
+function refuse(owner: string, name: string, sentence: string, changed: readonly string[]): void {
   ui.wrong.set(place(owner, name), sentence);
+  refusedIn.set(place(owner, name), changed);
+}
+
+/** Takes away what was said of fields that are changed now; without names, all that was said of the owner. */
+function forget(owner: string, changed: readonly string[] | undefined): void {
+  for (const key of [...ui.wrong.keys()].filter((one) => one.startsWith(`${owner}/`))) {
+    const about = [key.slice(owner.length + 1), ...(refusedIn.get(key) ?? [])];
+    if (changed && !about.some((name) => changed.includes(name))) continue;
+    ui.wrong.delete(key);
+    refusedIn.delete(key);
+  }
+}
+
+export function complain(owner: string, name: string, sentence: string): void {
+  refuse(owner, name, sentence, [name]);
   draw();
 }
 
 /**
  * Saves one change of `owner`, whose fields are named; a refusal is put beside its field, or above everything where it is about none.
- * `prefix` is what the backend calls the owner in the names of fields.
+ * `prefix` is what the backend calls the owner in the names of fields. `changed` are the fields whose values are new: what was said of
+ * others stays, as what was refused stays in them.
  */
 export async function keepChange(
   owner: string,
   prefix: string,
   fields: readonly string[],
   what: () => Promise<unknown>,
+  changed?: readonly string[],
 ): Promise<boolean> {
-  for (const key of [...ui.wrong.keys()]) if (key.startsWith(`${owner}/`)) ui.wrong.delete(key);
+  forget(owner, changed);
   ui.trouble = undefined;
   try {
     await what();
@@ -83,7 +103,7 @@ export async function keepChange(
     const sentence = error instanceof Error ? error.message : String(error);
     const named = error instanceof Refused && error.field?.replace(new RegExp(`^${prefix}\\.`), "");
     const found = named && fieldFor(named, fields);
-    if (found) ui.wrong.set(place(owner, found), sentence);
+    if (found) refuse(owner, found, sentence, changed ?? []);
     else ui.trouble = sentence;
     return false;
   } finally {

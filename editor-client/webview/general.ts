@@ -66,15 +66,16 @@ const fields = (defaults: Defaults): Setting[] => [
 
 const tagsOf = (defaults: Defaults): string[] => [...new Set([...Object.keys(defaults.budgets ?? {}), ...tags])].sort();
 
-function save(change: (defaults: Defaults) => Defaults): Promise<boolean> {
+function save(changed: readonly string[], change: (defaults: Defaults) => Defaults): Promise<boolean> {
   return inTurn(OWNER, async () => {
     if (!ui.settings) return false;
     const { defaults, configRevision } = ui.settings;
     const names = fields(defaults).map(({ path }) => path.join("."));
-    return keepChange(OWNER, "defaults", [...names, "budgets"], async () => {
+    const store = async () => {
       ui.settings = await request("settings/save", { defaults: change(defaults), configRevision });
       say("Saved.");
-    });
+    };
+    return keepChange(OWNER, "defaults", [...names, "budgets"], store, changed);
   });
 }
 
@@ -90,11 +91,19 @@ function addTag(): void {
 function removeTag(defaults: Defaults, tag: string): void {
   tags.delete(tag);
   draw();
-  if (defaults.budgets?.[tag]) void save((now) => withValue(now, ["budgets", tag], undefined));
+  if (defaults.budgets?.[tag])
+    void save([`budgets.${tag}.perDay`, `budgets.${tag}.perMonth`], (now) =>
+      withValue(now, ["budgets", tag], undefined),
+    );
 }
 
 const one = (defaults: Defaults, setting: Setting) =>
-  field(OWNER, defaults, setting, (value: Value) => void save((now) => withValue(now, setting.path, value)));
+  field(
+    OWNER,
+    defaults,
+    setting,
+    (value: Value) => void save([setting.path.join(".")], (now) => withValue(now, setting.path, value)),
+  );
 
 export function generalView(): TemplateResult {
   read();

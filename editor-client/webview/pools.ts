@@ -10,7 +10,7 @@ import { dropOn, handle } from "./order";
 import { icon, pointing, stateOf } from "./parts";
 import { rotate } from "./profiles";
 import { rulesOf } from "./rules";
-import { ownerOf, poolSettings, savePool, withoutMember } from "./settings";
+import { leavingWith, ownerOf, poolSettings, savePool, withoutMember } from "./settings";
 import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
 /** Whole by type: a strategy that the backend learns has to be named here. */
@@ -31,7 +31,8 @@ const REVERTS: Record<Revert, string> = {
 };
 
 const store = (pool: Pool) => request("pools/save", { pool, configRevision: ui.snapshot?.configRevision });
-const change = (pool: PoolStatus, what: Partial<Pool>) => savePool(pool.id, (now) => ({ ...now, ...what }), store);
+const change = (pool: PoolStatus, what: Partial<Pool>) =>
+  savePool(pool.id, Object.keys(what), (now) => ({ ...now, ...what }), store);
 
 function choice<T extends string>(
   pool: PoolStatus,
@@ -102,7 +103,7 @@ function members(pool: PoolStatus): TemplateResult {
                 icon="close"
                 class="small"
                 aria-label="Take ${profile?.name ?? id} out of ${pool.name}"
-                @click=${() => void savePool(pool.id, (now) => withoutMember({ ...now, profiles: order }, id), store)}
+                @click=${() => void savePool(pool.id, leavingWith(id), (now) => withoutMember({ ...now, profiles: order }, id), store)}
               ></vscode-button>
             </div>
           </li>`;
@@ -167,7 +168,8 @@ function card(pool: PoolStatus): TemplateResult {
       ${seconds(pool, "cooldown", "Cooldown in seconds", "Where the provider names no time. Empty: by the kind of error.")}
       ${seconds(pool, "maxWait", "Longest wait in seconds", "How long a request may wait for somebody's return. Empty: 60.")}
     </div>
-    ${rulesOf(pool, STRATEGIES, store)} ${poolSettings(pool, (how) => void savePool(pool.id, how, store))}
+    ${rulesOf(pool, STRATEGIES, store)}
+    ${poolSettings(pool, (changed, how) => void savePool(pool.id, changed, how, store))}
     ${
       asking
         ? html`<div class="notice" role="alertdialog" aria-label="Remove the pool ${pool.name}?">

@@ -15,6 +15,9 @@ export function withTier(pool: Pool, id: string, tier: number): Pool {
   return { ...pool, tiers: tiers.filter((one) => one.length > 0) };
 }
 
+/** The fields that change with a member's leaving. */
+export const leavingWith = (id: string): string[] => ["profiles", `tier.${id}`, `split.${id}`, `weights.${id}`];
+
 /** The pool without a member, also where its other settings name it by its id. */
 export function withoutMember(pool: Pool, id: string): Pool {
   const left = { ...pool, profiles: (pool.profiles ?? []).filter((one) => one !== id) };
@@ -201,9 +204,9 @@ function shares(owner: string, pool: Pool, save: Save): TemplateResult {
       ${(pool.profiles ?? []).map(
         (id) =>
           html`${field(owner, { tier: { [id]: tierOf(pool, id) || undefined } }, tier(id), (value) =>
-            save((now) => withTier(now, id, Math.max(0, Math.floor(Number(value ?? 0))))),
+            save([`tier.${id}`], (now) => withTier(now, id, Math.max(0, Math.floor(Number(value ?? 0))))),
           )}${field(owner, pool, number(["split", id], `Share of ${nameOf(id)} in percent`), (value) =>
-            save((now) => withValue(now, ["split", id], value)),
+            save([`split.${id}`], (now) => withValue(now, ["split", id], value)),
           )}`,
       )}
     </div>
@@ -217,8 +220,13 @@ const HEAD = ["name", "profiles", "strategy", "revert", "cooldown", "maxWait", "
 
 export type Store = (pool: Pool) => Promise<{ configRevision: string }>;
 
-/** Changes a pool; a refusal is shown beside the field it names, in a group that is open then. */
-export function savePool(id: string, change: (pool: Pool) => Pool, store: Store): Promise<boolean> {
+/** Changes the named fields of a pool; a refusal is shown beside the field it names, in a group that is open then. */
+export function savePool(
+  id: string,
+  changed: readonly string[],
+  change: (pool: Pool) => Pool,
+  store: Store,
+): Promise<boolean> {
   const owner = ownerOf(id);
   return inTurn(owner, async () => {
     const pool = poolNow(id);
@@ -226,23 +234,23 @@ export function savePool(id: string, change: (pool: Pool) => Pool, store: Store)
     const places = groups(pool).flatMap(([name, , settings]) =>
       settings.map(({ path }): [string, string] => [path.join("."), name]),
     );
-    const done = await keepChange(owner, "pool", [...HEAD, ...places.map(([path]) => path)], async () => {
-      await shown((await store(change(pool))).configRevision);
-    });
+    const save = async () => shown((await store(change(pool))).configRevision);
+    const done = await keepChange(owner, "pool", [...HEAD, ...places.map(([path]) => path)], save, changed);
+    if (done) return true;
     for (const [path, name] of [...places, ["tiers", "shares"], ["split", "shares"]] as const)
       if (ui.wrong.has(`${owner}/${path}`)) ui.open.add(`/${name}/${id}`);
-    return done;
+    return false;
   });
 }
 
-type Save = (change: (pool: Pool) => Pool) => void;
+type Save = (changed: readonly string[], change: (pool: Pool) => Pool) => void;
 
 export function poolSettings(pool: PoolStatus, save: Save): TemplateResult {
   const whole = saved(pool);
   const owner = ownerOf(pool.id);
   const set = (setting: Setting) => (value: Value) => {
     const last = setting.path.join() === "lastResort,profile" && value === undefined;
-    save((now) => withValue(now, last ? ["lastResort"] : setting.path, value));
+    save([setting.path.join(".")], (now) => withValue(now, last ? ["lastResort"] : setting.path, value));
   };
   return html`${group("shares", pool.id, "Tiers and traffic split", () => shares(owner, whole, save))}
   ${groups(whole).map(([id, title, settings]) =>

@@ -57,10 +57,35 @@ test("what is typed quickly one after the other is all kept, a refusal in betwee
     return { configRevision };
   };
   const done = await Promise.all([
-    savePool("p", (now) => ({ ...now, maxWait: 5 }), store),
-    savePool("p", (now) => ({ ...now, maxAttempts: 0 }), store),
-    savePool("p", (now) => ({ ...now, maxElapsed: 7 }), store),
+    savePool("p", ["maxWait"], (now) => ({ ...now, maxWait: 5 }), store),
+    savePool("p", ["maxAttempts"], (now) => ({ ...now, maxAttempts: 0 }), store),
+    savePool("p", ["maxElapsed"], (now) => ({ ...now, maxElapsed: 7 }), store),
   ]);
   expect(done).toEqual([true, false, true]);
   expect(poolNow("p")).toEqual({ id: "p", maxWait: 5, maxElapsed: 7 });
+});
+
+test("what was said of a field stays, as the refused text in it, until that field changes or is accepted", async () => {
+  const { Refused } = await import("../../../webview/host");
+  ui.snapshot = snapshot([], { configRevision: "0", pools: [pool([], { id: "p", saved: { id: "p" } })] });
+  ui.wrong.clear();
+  const store = async (changed: Pool) => {
+    if (changed.maxAttempts === 0) throw new Refused("At least 1.", "pool.maxAttempts", undefined);
+    if (changed.split) throw new Refused("More than 100 %.", "pool.split", undefined);
+    return { configRevision: "0" };
+  };
+  const set = (path: string[], value: unknown) =>
+    savePool("p", [path.join(".")], (now) => withValue(now, path, value), store);
+  const said = () => [...ui.wrong].map(([name, sentence]) => `${name}: ${sentence}`);
+
+  await set(["maxAttempts"], 0);
+  await set(["maxWait"], 5);
+  expect(said()).toEqual(["set-p/maxAttempts: At least 1."]);
+  await set(["split", "a"], 120);
+  await set(["maxElapsed"], 7);
+  expect(said()).toEqual(["set-p/maxAttempts: At least 1.", "set-p/split: More than 100 %."]);
+  await set(["maxAttempts"], 2);
+  expect(said()).toEqual(["set-p/split: More than 100 %."]);
+  await set(["split", "a"], undefined);
+  expect(said()).toEqual([]);
 });
