@@ -44,6 +44,12 @@ export function isLimited(profile: ProfileStatus, snapshot: Snapshot, localNow: 
   return profile.state === "active" && !!profile.until && untilLocal(profile, snapshot) > localNow;
 }
 
+/** Whether it is active and not at a limit; one that is merely busy with as many requests as it may be counts as able. */
+export function isAble(profile: ProfileStatus, snapshot: Snapshot, localNow: number): boolean {
+  const busy = / at once\.?$/.test(profile.reason ?? "");
+  return profile.state === "active" && (busy || !isLimited(profile, snapshot, localNow));
+}
+
 /** When a profile has room or may be asked again, in milliseconds of our clock. */
 export const untilLocal = (profile: ProfileStatus, snapshot: Snapshot): number =>
   profile.until ? Date.parse(profile.until) - snapshot.clockOffset : 0;
@@ -61,6 +67,6 @@ export function membersOf(pool: PoolStatus, snapshot: Snapshot): ProfileStatus[]
 /** The profile a pool's next request goes to, as far as it is known. */
 export function currentOf(pool: PoolStatus, snapshot: Snapshot, localNow = Date.now()): ProfileStatus | undefined {
   const members = membersOf(pool, snapshot);
-  const able = (member: ProfileStatus) => member.state === "active" && !isLimited(member, snapshot, localNow);
+  const able = (member: ProfileStatus) => isAble(member, snapshot, localNow);
   return members.find((member) => member.id === pool.current) ?? members.find(able);
 }

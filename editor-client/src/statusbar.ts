@@ -4,7 +4,7 @@ import type { Backend, BackendState } from "./backend";
 import { activeWords, limitWords, quotaWords } from "./left";
 import type { ProfileStatus } from "./protocol";
 import type { Snapshot } from "./status";
-import { currentOf, defaultPool, isLimited, membersOf, secondsLeft, untilLocal } from "./status";
+import { currentOf, defaultPool, isAble, isLimited, membersOf, secondsLeft, untilLocal } from "./status";
 import { countdown, inMarkdown, moment, plain } from "./words";
 
 export interface View {
@@ -65,8 +65,7 @@ export function statusView(state: BackendState, snapshot: Snapshot | undefined, 
     .sort((a, b) => a.left - b.left);
   const ready = members.some(
     (profile) =>
-      (profile.state === "active" && !isLimited(profile, snapshot, now)) ||
-      (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0),
+      isAble(profile, snapshot, now) || (profile.state === "cooldown" && secondsLeft(profile, snapshot, now) === 0),
   );
   const current = currentOf(pool, snapshot, now);
   const rooms = members

@@ -129,6 +129,13 @@ test("everybody is at a limit: a warning, and the first who has room", () => {
   });
 });
 
+test("whoever is merely busy is no reason for a warning", () => {
+  const busy = profile("a", { reason: "It is at the limit of 1 requests at once.", until: at(1) });
+  const view = statusView(RUNNING, snapshot([busy]), NOW);
+  expect(view).toMatchObject({ text: "$(arrow-swap) a", warning: false });
+  expect(view.tooltip).toContain("room again when one of them is done");
+});
+
 test.each([
   [
     "It is at the limit of its pool of 2 requests at once.",
