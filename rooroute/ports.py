@@ -27,7 +27,7 @@ class State(Protocol):
         """Run ``decide`` on fresh data, in one short transaction with the writing of its change; it may run more than once."""
 
     async def update_now(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
-        """As ``update``, for who has a request to send: without a detour where nobody else is writing."""
+        """As ``update``, for who has a request to send: it holds at once for the whole machine, and may be written a moment later."""
 
     def update_soon(self, decide: Callable[[Snapshot], tuple[Change, object]]) -> bool:
         """Decide on the picture at hand and show the change here at once; all windows see it a moment later. Whether there was one."""

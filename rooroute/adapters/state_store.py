@@ -177,7 +177,8 @@ class StateStore:
     async def update_now(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
         """As ``update``, for who has a request to send: where nobody is writing, nobody else may until this is written, 10 ms later.
 
-        So it holds for the whole machine at once, and the disk and two switches of threads are paid while the request is on its way.
+        So it holds for the whole machine at once, and the disk and two switches of threads are paid while the request is on its way. A
+        crash before it is written loses it, and with it the request that it was for.
         """
         with contextlib.suppress(Busy, Trouble):
             return self._writer.here(lambda: self._decide_alone(decide))

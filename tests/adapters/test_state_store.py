@@ -619,7 +619,7 @@ COUNTER = textwrap.dedent("""
         store.open()
         assert not store.problems, store.problems
         for n in range(int(sys.argv[2])):
-            update = store.update if n % 2 else store.update_now
+            update = store.update_now if n % 2 and sys.argv[4] == "now" else store.update
             print(await update(count), flush=True)
         if sys.argv[3] == "linger":
             await asyncio.sleep(60)
@@ -629,16 +629,17 @@ COUNTER = textwrap.dedent("""
     """)
 
 
-def counting(path: Path, times: int, end: str = "close") -> subprocess.Popen[str]:
+def counting(path: Path, times: int, *, end: str = "close", way: str = "update") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", COUNTER, str(path), str(times), end], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", COUNTER, str(path), str(times), end, way], stdout=subprocess.PIPE, text=True
     )
 
 
-async def test_eight_processes_lose_no_update(window: Opener, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["update", "now"])
+async def test_eight_processes_lose_no_update(window: Opener, tmp_path: Path, way: str) -> None:
     path = tmp_path / "state" / "state.sqlite3"
     path.parent.mkdir()
-    processes = [counting(path, 25) for _ in range(8)]
+    processes = [counting(path, 25, way=way) for _ in range(8)]
     answers = [int(line) for process in processes for line in process.communicate(timeout=90)[0].split()]
     assert [process.returncode for process in processes] == [0] * 8
     assert sorted(answers) == list(range(1, 201))
