@@ -32,7 +32,6 @@ T = TypeVar("T")
 _CLOSE_SECONDS: Final = 1.5
 _FLUSH_SECONDS: Final = 0.5
 _SOON_SECONDS: Final = 0.01
-_LOOK_SECONDS: Final = 0.01
 _REOPEN_POLLS: Final = 20
 _FLUSHES_PER_SWEEP: Final = 100
 _DAY: Final = 86400.0
@@ -82,7 +81,7 @@ class StateStore:
         self._flushes = 0
         self.ledger_days = _ATTEMPT_DAYS
         self._polls = 0
-        self._next_look = 0.0
+        self._looked = False
         self._told: tuple[Snapshot, frozenset[tuple[str, str, str]]] | None = None
         self._watchers: list[Callable[[], None]] = []
 
@@ -115,24 +114,22 @@ class StateStore:
     # --- reading ---
 
     def snapshot(self) -> Snapshot:
-        """The current picture. Never waits: while another window writes, the last one. It is looked for once in 10 ms."""
+        """The current picture. Never waits: while another window writes, the last one. It is looked for once in a turn of the loop."""
         reader = self._reader
-        if reader is not None and self._look_is_due():
+        if reader is not None and not self._looked:
+            self._look_again_next_turn()
             with self._guard, contextlib.suppress(Trouble):
                 if reader is self._reader and (fresh := reader.fresh_picture(self._picture)) is not None:
                     self._show(fresh)
         return self._view
 
-    def _look_is_due(self) -> bool:
-        """A look is a dozen system calls, and one request asks for the picture many times."""
-        try:
-            now = asyncio.get_running_loop().time()
-        except RuntimeError:  # outside a loop every look is a new one
-            return True
-        if now < self._next_look:
-            return False
-        self._next_look = now + _LOOK_SECONDS
-        return True
+    def _look_again_next_turn(self) -> None:
+        with contextlib.suppress(RuntimeError):  # outside a loop every look is a new one
+            asyncio.get_running_loop().call_soon(self._forget_look)
+            self._looked = True
+
+    def _forget_look(self) -> None:
+        self._looked = False
 
     def approved(self, profile_id: str, slot: str) -> str | None:
         """The origin this slot of this profile was approved for, or None."""
@@ -146,7 +143,6 @@ class StateStore:
             self._writer.submit(self._file.recover)
         if self._unsaved or self._file.stuck:
             self._writer.submit(self._save_late)
-        self._next_look = 0.0
         view = self.snapshot()
         if not all(self._owner_lives(lease) for lease in view.leases.values()):
             with self._guard:

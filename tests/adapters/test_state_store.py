@@ -62,8 +62,8 @@ Opener = Callable[..., StateStore]
 
 
 async def next_look() -> None:
-    """The shared picture is looked for once in 10 ms."""
-    await asyncio.sleep(0.02)
+    """The shared picture is looked for once in a turn of the loop."""
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
