@@ -61,9 +61,12 @@ class Bare:
                 return first - began, time.perf_counter() - began, characters
         raise RuntimeError("no key answered")
 
-    async def run(self, keys: list[str], count: int, together: bool) -> Measured:
-        """``count`` requests, one after another or all at once."""
-        gc.collect()
+    async def run(self, keys: list[str], count: int, together: bool, fresh: bool) -> Measured:
+        """``count`` requests, one after another or all at once; ``fresh``: no key is remembered to rest."""
+        if count > 1:
+            gc.collect()
+        if fresh:
+            self._resting.clear()
         cpu, began = time.process_time(), time.perf_counter()
         if together:
             seen = await asyncio.gather(*(self.answered(keys) for _ in range(count)))
@@ -77,7 +80,7 @@ async def main(url: str) -> None:
     bare, loop = Bare(url), asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         command: dict[str, Any] = json.loads(line)
-        measured = await bare.run(command["keys"], command["count"], command["together"])
+        measured = await bare.run(command["keys"], command["count"], command["together"], command["fresh"])
         sys.stdout.write(json.dumps(asdict(measured)) + "\n")
         sys.stdout.flush()
 

@@ -196,12 +196,12 @@ class Stage:
         home.mkdir(exist_ok=True)
         return Serve(home, self.measured_core)
 
-    def bare(self, pool: str, count: int, together: bool) -> Measured:
-        """The same with bare httpx."""
+    def bare(self, pool: str, count: int, together: bool, fresh: bool = False) -> Measured:
+        """The same with bare httpx; ``fresh``: with no key that rests."""
         assert self._bare.stdin is not None
         assert self._bare.stdout is not None
         self._bare.stdin.write(
-            json.dumps({"keys": list(self.pools[pool]), "count": count, "together": together}) + "\n"
+            json.dumps({"keys": list(self.pools[pool]), "count": count, "together": together, "fresh": fresh}) + "\n"
         )
         self._bare.stdin.flush()
         line = self._bare.stdout.readline()
