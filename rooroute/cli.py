@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +9,11 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from rooroute.commands.grammar import grammar
 from rooroute.errors import RoorouteError
 
 if TYPE_CHECKING:
+    import argparse
+
     from rooroute.adapters.logs import Logs
     from rooroute.application import Backend
     from rooroute.commands.call import Call
@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 
 _ANSWERED_FIRST: Final = 0.05  # seconds
+_AS_EDITORS_START_IT: Final = (["serve"], ["serve", "--stdio"])
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code."""
     words = [*arguments[1:], "--help"] if arguments[:1] == ["help"] else list(arguments)
+    if words in _AS_EDITORS_START_IT:  # an editor waits for it: no grammar is needed to understand that
+        return _serve(None, os.environ)
+    from rooroute.commands.grammar import grammar
+
     try:
         chosen = grammar(serve_alone=words[:1] == ["serve"]).parse_args(words)
     except SystemExit as answered:
@@ -38,14 +43,19 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def serve(chosen: argparse.Namespace) -> int:
-    """``rooroute serve``. What the house needs is imported once ``initialize`` has been answered: an editor waits for that."""
-    from rooroute.rpc.server import serve as serve_client
-
+    """``rooroute serve`` with options."""
     try:
         environment = _environment(chosen)
     except RoorouteError as wrong:
         sys.stderr.write(f"rooroute: {wrong.message}\n")
         return 1
+    return _serve(chosen.config, environment)
+
+
+def _serve(config: str | None, environment: Mapping[str, str]) -> int:
+    """What the house needs is imported once ``initialize`` has been answered: an editor waits for that."""
+    from rooroute.rpc.server import serve as serve_client
+
     opened: list[Logs] = []
 
     async def open_house(client: ClientSecrets | None) -> Backend:
@@ -53,7 +63,7 @@ def serve(chosen: argparse.Namespace) -> int:
         from rooroute.compose import make_backend, places
 
         machine.harden()
-        where = places(chosen.config)
+        where = places(config)
         opened.append(logs.start(folder=where.logs))
         return await make_backend(where, environment, client, opened[0].redactor.register)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
 _KEY_OPTIONS: Final = re.compile(r"--?(?:api[-_]?)?(?:key|token|secret|password)\b(?!-)", re.IGNORECASE)
@@ -89,4 +88,6 @@ class Words(argparse.ArgumentParser):
 
 
 def _nearest(typed: str, words: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     return " or ".join(get_close_matches(typed, list(words), n=2))

@@ -113,7 +113,7 @@ def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_door_is_light_since_serve_comes_through_it() -> None:
-    code = "import sys; before = set(sys.modules); import rooroute.cli as c; c.grammar().parse_args(['serve']); print(*set(sys.modules) - before)"
+    code = "import sys; before = set(sys.modules); import rooroute.cli; from rooroute.commands.grammar import grammar as g; g().parse_args(['serve']); print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(done.stdout.split())
     strangers = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
