@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, Final
@@ -21,6 +21,7 @@ from rooroute.roster import CHARACTERS_A_TOKEN, estimated_tokens
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL
 from rooroute.routing.figures import Policy, policy_for
+from rooroute.routing.limits import Refused
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.noticed import Leaving, Noticed
 from rooroute.routing.pool import Decision, Use
@@ -210,10 +211,20 @@ class Books:
         """The attempts in protocol spelling."""
         return [attempt_json(each) for each in self.attempts]
 
-    def record_why(self, first: Decision | None, waited: float, way: Route, switch_cost: float | None) -> None:
-        """Leave behind why this request went where it went; never what it said."""
+    def record_why(
+        self,
+        first: Decision | None,
+        waited: float,
+        way: Route,
+        switch_cost: float | None,
+        limited: Mapping[str, Refused],
+    ) -> None:
+        """Leave behind why this request went where it went; never what it said. ``limited`` are the limits that profiles were at when
+        their turn came."""
         if first is None:
             return
+        asked = {each.profile_id for each in self.attempts}
+        kept_away = {each: refused.words for each, refused in limited.items() if each not in asked}
         document = {
             "request": {
                 "id": self._options.request_id,
@@ -223,7 +234,7 @@ class Books:
                 "model": self._options.model,
                 "waitedSeconds": round(waited, 3),
             },
-            **reasons(first, way),
+            **reasons(first, way, kept_away),
             **({} if switch_cost is None else {"switchCost": round(switch_cost, 6)}),
             "attempts": [
                 {**told, **_cost_json(record), **self._lessons.get(number, {})}
@@ -233,18 +244,20 @@ class Books:
         self._ports.state.record_request(self._options.request_id, self._began_at, document)
 
 
-def reasons(decision: Decision, way: Route) -> dict[str, Any]:
-    """Why a decision fell as it did: the rule, the strategy, and of each candidate its rank or what excluded it."""
-    ranked = decision.ranked if isinstance(decision, Use) else ()
+def reasons(decision: Decision, way: Route, kept_away: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Why a decision fell as it did: the rule, the strategy, and of each candidate its rank or what excluded it, be it (``kept_away``)
+    only when its turn came."""
+    excluded = {**decision.excluded, **(kept_away or {})}
+    ranked = tuple(each for each in decision.ranked if each not in excluded) if isinstance(decision, Use) else ()
     places = {each: place for place, each in enumerate(ranked, start=1)}
-    others = (each for each in (*decision.excluded, *way.profiles) if each not in places)
+    others = (each for each in (*excluded, *way.profiles) if each not in places)
     shown = list(dict.fromkeys(islice(chain(ranked, others), _CANDIDATES_TOLD)))
     unseen = "is not in the configuration" if len(way.profiles) <= SMALL else "was not needed: another could answer"
     found: dict[str, Any] = {
         "candidates": [
             {"profileId": each, "rank": places[each]}
             if each in places
-            else {"profileId": each, "excludedBy": decision.excluded.get(each, unseen)}
+            else {"profileId": each, "excludedBy": excluded.get(each, unseen)}
             for each in shown
         ],
         "strategy": way.strategy.value,

@@ -228,8 +228,9 @@ class _Story:
         await self._lessons.told()
         await self._books.blame_unreachable()
         await self._books.written()
+        picking, progress = self._picking, self._progress
         self._books.record_why(
-            self._picking.first, self._progress.waited, self._picking.lineup().way, self._picking.switched_for
+            picking.first, progress.waited, picking.lineup().way, picking.switched_for, progress.limited
         )
 
 

@@ -18,6 +18,7 @@ from rooroute.profiles import (
     Failover,
     LastResort,
     Latency,
+    Limits,
     Need,
     Price,
     Revert,
@@ -329,11 +330,14 @@ async def test_a_refused_prompt_is_shown_to_one_other_profile_where_the_user_wan
         assert h.asked_with() == ["A", "B"], "once, not along the whole pool"
 
 
-@pytest.mark.parametrize(("retries", "calls"), [(0, 1), (2, 3)])
-async def test_a_profile_is_asked_again_as_often_as_its_user_says(tmp_path: Path, retries: int, calls: int) -> None:
+@pytest.mark.parametrize("most", [10, None], ids=["with-a-budget", "with-the-usual-budget"])
+@pytest.mark.parametrize(("retries", "calls"), [(0, 1), (1, 2), (2, 3)])
+async def test_a_profile_is_asked_again_as_often_as_its_user_says(
+    tmp_path: Path, retries: int, calls: int, most: int | None
+) -> None:
     profiles = {"A": {"max_retries": retries}}
     scripts: Scripts = {"A": [Fail("server-error")]}
-    pool = {"max_attempts": 10, "failover": Failover(max_retries=7)}
+    pool = {"max_attempts": most, "failover": Failover(max_retries=7)}
     async with house(tmp_path, scripts, profiles=profiles, pool=pool) as h:
         with pytest.raises(Unanswered):
             await h.ask()
@@ -424,3 +428,14 @@ async def test_nobody_suitable_says_what_each_lacks(tmp_path: Path) -> None:
         with pytest.raises(NoProfiles) as caught:
             await h.ask()
         assert caught.value.message.count("has no price") == 3
+
+
+async def test_why_names_the_limit_that_a_profile_was_at_when_its_turn_came(tmp_path: Path) -> None:
+    profiles = {"B": {"limits": Limits(requests_per_day=1)}}
+    scripts: Scripts = {"A": [Fail("server-error")], "B": [Answer("B.")], "C": [Answer("C.")]}
+    async with house(tmp_path, scripts, profiles=profiles, pool={"failover": Failover(max_retries=0)}) as h:
+        assert [(await h.ask())["profileId"] for _ in range(2)] == ["B", "C"]
+        (why,) = await h.state.latest_requests()
+        told = {each["profileId"]: each for each in why["candidates"]}
+        assert told["B"]["excludedBy"].startswith("is at the limit of 1 requests per day (0 left, room at ")
+        assert told["C"]["rank"] == 2

@@ -19,6 +19,8 @@ from rooroute.routing.strategies import BLANK, Reading, unknown
 from rooroute.story.errand import EVERYBODY, Errand, Means, Progress
 from rooroute.story.session import in_tool_loop, revert_for
 
+_FIRST_FEW: Final = 64
+"""In a larger pool there are attempts enough."""
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 
 
@@ -199,10 +201,18 @@ class Picking:
     @property
     def exhausted(self) -> bool:
         """Whether the budget of attempts is spent."""
-        return self._progress.attempts >= self._most_attempts()
+        attempts, pool = self._progress.attempts, self._errand.pool
+        if attempts < (pool.max_attempts or len(self.lineup().candidates)):
+            return False
+        return attempts >= self._most_attempts()
 
     def _most_attempts(self) -> int:
-        return self._errand.pool.max_attempts or len(self.lineup().candidates) + 1
+        """What the pool says; else one for each candidate, and as many more as the user lets one of them be asked again, at least one."""
+        pool, candidates = self._errand.pool, self.lineup().candidates
+        if pool.max_attempts:
+            return pool.max_attempts
+        said = [self.configuration.profiles[each.profile_id].max_retries for each in candidates[:_FIRST_FEW]]
+        return len(candidates) + max(1, *(each or 0 for each in (pool.failover.max_retries, *said)))
 
     def room_to_ask_again(self) -> bool:
         """Whether a second attempt at one profile would cost no untried one its first."""
