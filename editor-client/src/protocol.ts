@@ -540,7 +540,7 @@ export type OnInterrupt = "stop" | "restart" | "continue";
 /**
  * Profiles in order of preference, and how to choose among them. Times in seconds; None falls back to ``Defaults``.
  *
- * ``max_attempts`` counts attempts of one request (None: candidates + 1); ``max_elapsed`` stops new attempts from starting.
+ * ``max_attempts`` counts attempts of one request (None: one a candidate, and the most retries that one of them has, at least one); ``max_elapsed`` stops new attempts from starting.
  *
  * A request is led by the first rule it meets, then goes by tier (``tiers``: lists of profile ids, the best first; who is in none comes
  * last), then by strategy. ``weights`` are relative (1 where not named; 0: never by choice). ``model_routes`` names a profile by the
