@@ -3,6 +3,7 @@ does not write for every request."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
@@ -135,7 +136,7 @@ class _Meter:
         return notes
 
     def refuse(self, refusal: Refused, amount: float, now: float) -> None:
-        """There was no room for ``amount``; nobody knows when a place among the concurrent ones is free."""
+        """The shared counters had no room for ``amount``; nobody knows when a place among the concurrent ones is free."""
         if self.gauge.measure is not Measure.CONCURRENT:
             self.refused, self.refusal = amount, refusal
             self.believed_until = min(refusal.until, now + _REFUSAL_BELIEVED)
@@ -183,6 +184,7 @@ class Limiter:
         self._meters: dict[Gauge, _Meter] = {}
         self._configuration: Configuration | None = None
         self._gauges: dict[str, tuple[Gauge, ...]] = {}
+        self._leasing = asyncio.Lock()  # one at a time: who comes next may find what is lacking in the block
 
     def gauges(
         self, configuration: Configuration, pool: Pool, profile: Profile, tags: Iterable[str]
@@ -212,22 +214,71 @@ class Limiter:
         """Hold what the request takes of every gauge, or nothing."""
         if not gauges:
             return NOTHING_RESERVED
+        held, short = self._draw(gauges, amounts)
+        if not short:
+            return Reservation(held)
+        self._put_back(held, short)
+        if (refusal := self._believed(short)) is not None:
+            return refusal
+        async with self._leasing:
+            held, short = self._draw(gauges, amounts)
+            if not short:
+                return Reservation(held)
+            refusal = self._believed(short)
+            if refusal is None:
+                try:
+                    refusal = await self._lease(short)
+                except BaseException:
+                    self._put_back(held, short)
+                    raise
+                if refusal is None:
+                    return Reservation(held)
+                self._refuse(refusal, short)
+            self._put_back(held, short)
+        # Meanwhile somebody may have given back to the block what the shared counters do not have.
+        held, short = self._draw(gauges, amounts)
+        if not short:
+            return Reservation(held)
+        self._put_back(held, short)
+        return refusal
+
+    def _draw(
+        self, gauges: Sequence[Gauge], amounts: Amounts
+    ) -> tuple[tuple[Held, ...], Sequence[tuple[Held, float]]]:
+        """Take what is leased already; what is held if nothing lacks, and where how much does."""
         now = self._now()
-        held = []
+        held: list[Held] = []
+        short: list[tuple[Held, float]] = []
         for gauge in gauges:
             meter, amount = self._meter(gauge), amounts.of(gauge)
-            if meter.refusal is not None and now < meter.believed_until and amount >= meter.refused:
+            each = Held(meter, amount, meter.bucket(now))
+            held.append(each)
+            if (lacking := amount - meter.draw(amount, each.bucket)) > _TINY:
+                short.append((each, lacking))
+        return tuple(held), short
+
+    def _put_back(self, held: Sequence[Held], short: Sequence[tuple[Held, float]]) -> None:
+        """What was drawn although something lacks."""
+        now = self._now()
+        lacking = {each.meter.gauge: amount for each, amount in short}
+        for each in held:
+            if had := each.amount - lacking.get(each.meter.gauge, 0.0):
+                each.meter.give_back(had, each.bucket, now)
+
+    def _believed(self, short: Sequence[tuple[Held, float]]) -> Refused | None:
+        """Who has refused as much a moment ago."""
+        now = self._now()
+        for each, lacking in short:
+            meter = each.meter
+            if meter.refusal is not None and now < meter.believed_until and lacking >= meter.refused:
                 return meter.refusal
-            held.append(Held(meter, amount, meter.bucket(now)))
-        drawn = [each.meter.draw(each.amount, each.bucket) for each in held]
-        short = [(each, each.amount - had) for each, had in zip(held, drawn, strict=True) if each.amount - had > _TINY]
-        if short and (refusal := await self._lease(short)) is not None:
-            for each, had in zip(held, drawn, strict=True):
-                if had:
-                    each.meter.give_back(had, each.bucket, now)
-            self._meter(refusal.gauge).refuse(refusal, amounts.of(refusal.gauge), now)
-            return refusal
-        return Reservation(tuple(held))
+        return None
+
+    def _refuse(self, refusal: Refused, short: Sequence[tuple[Held, float]]) -> None:
+        now = self._now()
+        for each, lacking in short:
+            if each.meter.gauge == refusal.gauge:
+                each.meter.refuse(refusal, lacking, now)
 
     async def _lease(self, short: Sequence[tuple[Held, float]]) -> Refused | None:
         wants = [Want(each.meter.gauge, amount, each.meter.ahead(each.amount)) for each, amount in short]

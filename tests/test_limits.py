@@ -310,6 +310,50 @@ async def test_what_a_long_answer_did_not_need_is_given_back_though_its_block_ha
     assert isinstance(await other.reserve((gauge,), Amounts(tokens=800)), Reservation)
 
 
+class Slow(Shared):
+    """Others run while the counters are asked."""
+
+    async def count(self, holders: Sequence[str], decide: Callable[[Counters], tuple[Count, T]]) -> T:
+        await asyncio.sleep(0)
+        value = await super().count(holders, decide)
+        await asyncio.sleep(0)
+        return value
+
+
+@pytest.mark.parametrize("windows", [1, 2])
+@pytest.mark.parametrize("most", [10, 40, 100])
+async def test_of_many_requests_at_once_exactly_as_many_pass_as_the_limit_allows(most: int, windows: int) -> None:
+    shared = Slow()
+    gauges = gauges_of("profile:A", Limits(requests_per_minute=most), None)
+    limiters = [Limiter(shared, shared.now) for _ in range(windows)]
+    found = await asyncio.gather(*(each.reserve(gauges, Amounts()) for _ in range(120) for each in limiters))
+    assert sum(isinstance(each, Reservation) for each in found) == most
+    assert taken(gauges[0], shared.counters, shared.at) == most
+
+
+async def test_a_refusal_does_not_outweigh_what_the_window_has_itself() -> None:
+    shared = Shared()
+    gauges = gauges_of("profile:A", Limits(requests_per_minute=1), None)
+    window = Limiter(shared, shared.now)
+    held = await window.reserve(gauges, Amounts())
+    assert isinstance(held, Reservation)
+    assert isinstance(await window.reserve(gauges, Amounts()), Refused)
+    window.release(held)
+    assert isinstance(await window.reserve(gauges, Amounts()), Reservation), "it is there again"
+
+
+async def test_what_is_given_back_while_the_counters_are_asked_is_found() -> None:
+    shared = Slow()
+    gauges = gauges_of("profile:A", Limits(requests_per_minute=1), None)
+    window = Limiter(shared, shared.now)
+    held = await window.reserve(gauges, Amounts())
+    assert isinstance(held, Reservation)
+    asked = asyncio.create_task(window.reserve(gauges, Amounts()))
+    await asyncio.sleep(0)
+    window.release(held)
+    assert isinstance(await asked, Reservation)
+
+
 @settings(max_examples=12, deadline=None)
 @given(chance=st.randoms(use_true_random=True))
 async def test_however_windows_take_settle_and_give_back_no_more_passes_than_the_limit(chance: Any) -> None:
