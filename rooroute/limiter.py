@@ -242,9 +242,7 @@ class Limiter:
         self._put_back(held, short)
         return refusal
 
-    def _draw(
-        self, gauges: Sequence[Gauge], amounts: Amounts
-    ) -> tuple[tuple[Held, ...], Sequence[tuple[Held, float]]]:
+    def _draw(self, gauges: Sequence[Gauge], amounts: Amounts) -> tuple[tuple[Held, ...], Sequence[tuple[Held, float]]]:
         """Take what is leased already; what is held if nothing lacks, and where how much does."""
         now = self._now()
         held: list[Held] = []
