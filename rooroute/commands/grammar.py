@@ -64,10 +64,11 @@ _SET_POOL: Final = _SET.format(
 )
 _RULES: Final = """\
 A rule sends the requests that meet its conditions to profiles of its own. Rules are tried in their order; the first one met leads.
+A new one is tried last, or just before a rule that takes whatever it would take; --at chooses its place.
 rooroute settings keys pools lists their fields; rooroute route tells which rule would fire.
 
   rooroute rules set planning when.mode=architect profiles=work
-  rooroute rules set private when.tags=private profiles=local only=true --pool coding
+  rooroute rules set private when.tags=private profiles=local only=true --pool coding --at 1
   rooroute rules move private 1 --pool coding
 """
 _SETTINGS: Final = """\
@@ -221,6 +222,7 @@ def _rules(commands: Group) -> None:
     remove = _add(group, "remove", f"{here}:remove_rule", "remove a rule")
     for each in (put, unset, move, remove):
         each.add_argument("id", metavar="RULE")
+    put.add_argument("--at", metavar="PLACE", help="try it at this place; 1 is tried first")
     move.add_argument("place", metavar="PLACE", help="1 is tried first")
     _many_fields(put, unset)
     for each in (listing, put, unset, move, remove):

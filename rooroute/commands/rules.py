@@ -14,6 +14,7 @@ from rooroute.commands.terminal import Cell
 from rooroute.commands.typed import parsed, settings_of, with_settings, without
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profiles import Pool
+from rooroute.routing.checks import covers
 
 if TYPE_CHECKING:
     from rooroute.application import Backend
@@ -46,36 +47,53 @@ def list_rules(call: Call) -> int:
 
 
 def set_rule(call: Call) -> int:
-    """Set fields of a rule; one that is new comes last."""
-    name = fields.quoted(call.options.id)
-    settings = [f"rules.{name}.{each}" for each in settings_of(call)]
-    return _save(call, lambda data: with_settings(Pool, data, settings), "is saved")
+    """Set fields of a rule. One that is new comes last, or before the first that would leave it nothing; ``--at`` says another place."""
+    name, at = call.options.id, call.options.at
+    settings = [f"rules.{fields.quoted(name)}.{each}" for each in settings_of(call)]
+
+    def changed(data: Json) -> Json:
+        after = with_settings(Pool, data, settings)
+        if at is not None:
+            return _moved(after, name, at)
+        is_new = name not in _names(data)
+        return _moved(after, name, str(_free_place(after))) if is_new and name in _names(after) else after
+
+    return _save(call, changed, "saved")
+
+
+def _free_place(data: Json) -> int:
+    """Where the rule that stands last may fire: before the first that takes whatever it would, if it leaves that one something."""
+    *others, new = parsed(Pool, data).rules
+    for place, other in enumerate(others, 1):
+        if covers(other.when, new.when):
+            return len(others) + 1 if covers(new.when, other.when) else place
+    return len(others) + 1
 
 
 def unset_rule(call: Call) -> int:
     """Take fields of a rule away."""
     name = fields.quoted(call.options.id)
     paths = [f"rules.{name}.{each}" for each in call.options.fields]
-    return _save(call, lambda data: without(Pool, _with_rule(data, call.options.id), paths), "is saved")
+    return _save(call, lambda data: without(Pool, _with_rule(data, call.options.id), paths), "saved")
 
 
 def remove_rule(call: Call) -> int:
     """Remove a rule."""
     name = fields.quoted(call.options.id)
-    return _save(call, lambda data: without(Pool, _with_rule(data, call.options.id), [f"rules.{name}"]), "is removed")
+    return _save(call, lambda data: without(Pool, _with_rule(data, call.options.id), [f"rules.{name}"]), "removed")
 
 
 def move_rule(call: Call) -> int:
     """Try a rule at another place in the order."""
+    return _save(call, lambda data: _moved(data, call.options.id, call.options.place), "moved")
 
-    def moved(data: Json) -> Json:
-        rules = _with_rule(data, call.options.id)["rules"]
-        chosen = next(each for each in rules if each["name"] == call.options.id)
-        others = [each for each in rules if each is not chosen]
-        at = _place(call.options.place, len(rules)) - 1
-        return {**data, "rules": [*others[:at], chosen, *others[at:]]}
 
-    return _save(call, moved, f"is tried at place {call.options.place} now")
+def _moved(data: Json, name: str, place: str) -> Json:
+    rules = _with_rule(data, name)["rules"]
+    chosen = next(each for each in rules if each["name"] == name)
+    others = [each for each in rules if each is not chosen]
+    at = _place(place, len(rules)) - 1
+    return {**data, "rules": [*others[:at], chosen, *others[at:]]}
 
 
 def _place(text: str, most: int) -> int:
@@ -85,10 +103,14 @@ def _place(text: str, most: int) -> int:
 
 
 def _with_rule(data: Json, name: str) -> Json:
-    known = [each["name"] for each in data.get("rules", [])]
+    known = _names(data)
     if name not in known:
         raise NotFound(f"There is no rule {name!r}; the rules are: {', '.join(known) or 'none yet'}.", field="id")
     return data
+
+
+def _names(data: Json) -> list[str]:
+    return [each["name"] for each in data.get("rules", [])]
 
 
 def _pool_id(backend: Backend, named: str | None) -> str:
@@ -97,16 +119,19 @@ def _pool_id(backend: Backend, named: str | None) -> str:
     return named or (pool.id if pool is not None else "default")
 
 
-def _save(call: Call, change: Callable[[Json], Json], words: str) -> int:
-    async def save(backend: Backend) -> Json:
+def _save(call: Call, change: Callable[[Json], Json], done: str) -> int:
+    async def save(backend: Backend) -> tuple[Pool, Json]:
         pool = saved_pool(backend, _pool_id(backend, call.options.pool))
-        return await backend.save_pool(parsed(Pool, change(plain(pool))), revision=backend.configuration.revision)
+        changed = parsed(Pool, change(plain(pool)))
+        return changed, await backend.save_pool(changed, revision=backend.configuration.revision)
 
-    found = call.visit(save)
+    pool, found = call.visit(save)
     if call.options.json:
         call.terminal.json(found)
         return OK
-    call.terminal.say(f"The rule {call.options.id} of the pool {found['pool']['id']} {words}.")
+    name, names = call.options.id, [each.name for each in pool.rules]
+    place = f" and tried at place {names.index(name) + 1} of {len(names)}" if name in names else ""
+    call.terminal.say(f"The rule {name} of the pool {pool.id} is {done}{place}.")
     call.terminal.remark("Take it back with: rooroute undo")
     return OK
 

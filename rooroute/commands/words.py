@@ -76,7 +76,7 @@ class Words(argparse.ArgumentParser):
             return self._hinted("there is a word too many")
         if _KEY_OPTIONS.match(option):
             return _NO_KEY_HERE
-        near = _nearest(option, self.every_option)
+        near = _nearest(option.lstrip("-"), (each.removeprefix("--") for each in self.every_option), "--")
         return (
             f"there is no option {option}; did you mean {near}?"
             if near
@@ -87,7 +87,7 @@ class Words(argparse.ArgumentParser):
         return f"{sentence}; see {self.prog} --help"
 
 
-def _nearest(typed: str, words: Iterable[str]) -> str:
+def _nearest(typed: str, words: Iterable[str], dashes: str = "") -> str:
     from difflib import get_close_matches
 
-    return " or ".join(get_close_matches(typed, list(words), n=2))
+    return " or ".join(f"{dashes}{word}" for word in get_close_matches(typed, list(words), n=2))

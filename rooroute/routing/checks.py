@@ -143,7 +143,7 @@ def _rules(pool: Pool, profiles: Mapping[str, Profile]) -> Iterator[Finding]:
         for field, sentence in _senseless(rule.when):
             yield f"{where}.when.{field}", f"rule {rule.name} can never fire: {sentence}", "Change or remove it."
         for earlier in pool.rules[:place]:
-            if _covers(earlier.when, rule.when):
+            if covers(earlier.when, rule.when):
                 sentence = f"rule {rule.name} can never fire: whatever meets it meets {earlier.name} first."
                 yield f"{where}.when", sentence, "Put it before that rule, or remove it."
                 break
@@ -173,8 +173,9 @@ _ANY_OF: Final = frozenset({"model", "mode", "task", "intent", "contains", "lang
 _ALL_OF: Final = frozenset({"needs", "tags"})
 
 
-def _covers(earlier: When, later: When) -> bool:
-    """Whether every request that meets ``later`` meets ``earlier``, as far as that can be told from the conditions alone."""
+def covers(earlier: When, later: When) -> bool:
+    """Whether every request that meets ``later`` meets ``earlier``, as far as that can be told from the conditions alone: tried after it,
+    ``later`` would never fire."""
     wanted, given = conditions(earlier), conditions(later)
     return all(name in given and _implied(name, value, given[name]) for name, value in wanted.items())
 

@@ -62,7 +62,7 @@ async def test_rules_are_saved_ordered_and_removed(shell: Shell) -> None:
     )
     assert (
         await shell.well("rules", "move", "long", "1")
-    ).out == "The rule long of the pool default is tried at place 1 now.\n"
+    ).out == "The rule long of the pool default is moved and tried at place 1 of 2.\n"
     told = [line.split("  ") for line in (await shell.well("rules", "list")).out.splitlines()[1:]]
     assert [[word.strip() for word in line if word] for line in told] == [
         ["1", "long", "minLength 1000", "main by cost"],
@@ -79,6 +79,37 @@ async def test_rules_are_saved_ordered_and_removed(shell: Shell) -> None:
     ):
         said = await shell("rules", *words)
         assert (said.code, sentence in said.err) == (1, True)
+
+
+async def test_a_new_rule_is_tried_before_the_one_that_takes_everything(shell: Shell) -> None:
+    await shell.save("main")
+    await shell.save("spare")
+    await shell.well("pools", "add", "default", "main", "spare")
+
+    async def order() -> list[str]:
+        return [each["name"] for each in (await shell.well("rules", "list", "--json")).json["rules"]]
+
+    await shell.well("rules", "set", "asks", "when.mode=ask", "profiles=spare")
+    await shell.well("rules", "set", "all", "profiles=main")
+    said = await shell.well("rules", "set", "code", "when.mode=code,edit", "profiles=spare")
+    assert said.out == "The rule code of the pool default is saved and tried at place 2 of 3.\n"
+    assert await order() == ["asks", "code", "all"]
+    await shell.well("rules", "set", "edits", "when.mode=edit", "profiles=main")
+    assert await order() == ["asks", "edits", "code", "all"]
+    said = await shell("rules", "set", "all too", "profiles=spare")
+    assert said.err == (
+        "rooroute: Pool default: rule all too can never fire: whatever meets it meets all first. "
+        "Put it before that rule, or remove it.\n"
+    )
+    await shell.well("rules", "set", "first", "when.task=x", "profiles=spare", "--at", "1")
+    await shell.well("rules", "set", "asks", "only=true", "--at", "2")  # one that is there moves
+    assert await order() == ["first", "asks", "edits", "code", "all"]
+    for place, most in (("0", 6), ("7", 6), ("x", 6)):
+        said = await shell("rules", "set", "other", "when.task=y", "profiles=main", "--at", place)
+        assert said.err == f"rooroute: A rule's place is a number from 1 to {most}.\n"
+    said = await shell("rules", "set", "other", "when.task=y", "profiles=main", "--at", "6")
+    assert "rule other can never fire" in said.err
+    assert await order() == ["first", "asks", "edits", "code", "all"]
 
 
 async def test_what_holds_for_all_is_set_in_either_spelling(shell: Shell) -> None:
