@@ -28,6 +28,8 @@ T = TypeVar("T")
 _ESTIMATED: Final = frozenset({Measure.TOKENS, Measure.COST})
 _TINY: Final = 1e-12
 _IDLE_SECONDS: Final = 1.0
+_BLOCK_IDLE_SECONDS: Final = 60.0
+"""After so long without a request nothing is kept ahead: a day's or month's budget is not to lie with a window that is only open."""
 _REFUSAL_BELIEVED: Final = 0.5  # seconds; somebody may give back what was not needed
 
 
@@ -58,11 +60,13 @@ class Amounts:
 @dataclass(slots=True)
 class _Meter:
     """This window's share of one gauge: a block leased ahead, or places among the concurrent requests (``places`` leased, ``used`` of them
-    in use; an idle one is kept a moment for the next request); and the last refusal, believed for a moment. ``told`` is how much of the
-    block the shared counters hold for unused, ``notes`` what they do not know yet: (key, bucket, amount)."""
+    in use; an idle one is kept a moment for the next request); and the last refusal, believed for a moment. ``spare`` is how much was last
+    leased ahead, and as much may stay here unused; ``told`` is how much of the block the shared counters hold for unused, ``notes`` what
+    they do not know yet: (key, bucket, amount). ``idle_since`` is when a place was last let go, or the block last drawn from."""
 
     gauge: Gauge
     block: Block = field(default_factory=Block)
+    spare: float = 0.0
     told: float = 0.0
     places: int = 0
     used: int = 0
@@ -82,11 +86,12 @@ class _Meter:
             self._begins, self._ends = now, self.gauge.ends(self._number)
         return self._number
 
-    def draw(self, amount: float, bucket: int) -> float:
+    def draw(self, amount: float, bucket: int, now: float) -> float:
         """Up to ``amount`` of what is leased already; how much that was."""
         if self.gauge.measure is not Measure.CONCURRENT:
             if bucket > self.block.bucket:
                 self.let_go()
+            self.idle_since = now
             return self.block.draw(amount, bucket)
         if self.places == self.used:
             return 0.0
@@ -103,6 +108,7 @@ class _Meter:
             self.used += 1
         elif self.block.refill(surplus, bucket):
             self.told += surplus
+            self.spare = surplus
 
     def give_back(self, amount: float, bucket: int, now: float) -> None:
         """It is not needed after all, or no more; what was taken from an earlier block goes back to everybody."""
@@ -123,12 +129,15 @@ class _Meter:
         if self.block.left or self.told:
             self.notes.append((self.gauge.key, self.block.bucket, -self.block.left))
             self.notes.append((self.gauge.unused_key, self.block.bucket, -self.told))
-            self.block.left = self.told = 0.0
+            self.block.left = self.block.size = self.told = 0.0
 
-    def tell(self, bucket: int) -> Iterable[tuple[tuple[str, str, str], int, float]]:
-        """What the shared counters shall learn: what lapsed, and how much of the block is unused by now."""
-        if bucket > self.block.bucket:
+    def tell(self, now: float) -> Iterable[tuple[tuple[str, str, str], int, float]]:
+        """What the shared counters shall learn: what is not kept any longer, and how much of the block is unused by now."""
+        if self.bucket(now) > self.block.bucket or now - self.idle_since >= _BLOCK_IDLE_SECONDS:
             self.let_go()
+        if (surplus := self.block.left - self.spare) > _TINY:  # requests reserve by estimate, and it was less
+            self.notes.append((self.gauge.key, self.block.bucket, -surplus))
+            self.block.left = self.spare
         if (more := self.block.left - self.told) != 0.0:
             self.notes.append((self.gauge.unused_key, self.block.bucket, more))
             self.told = self.block.left
@@ -251,7 +260,7 @@ class Limiter:
             meter, amount = self._meter(gauge), amounts.of(gauge)
             each = Held(meter, amount, meter.bucket(now))
             held.append(each)
-            if (lacking := amount - meter.draw(amount, each.bucket)) > _TINY:
+            if (lacking := amount - meter.draw(amount, each.bucket, now)) > _TINY:
                 short.append((each, lacking))
         return tuple(held), short
 
@@ -292,8 +301,8 @@ class Limiter:
         return None
 
     def tidy(self, *, everything: bool = False) -> None:
-        """Let the other windows have the places that have been idle for a second (or all idle ones), and tell them how much of what was
-        leased is used. Call now and then."""
+        """Let the other windows have the places that have been idle for a second (or all idle ones) and what requests reserved and did
+        not need, and tell them how much of what was leased is used. Call now and then."""
         now = self._now()
         add: dict[tuple[str, str, str, int], tuple[float, float]] = {}
         for meter in self._meters.values():
@@ -301,7 +310,7 @@ class Limiter:
             if idle and (everything or now - meter.idle_since >= _IDLE_SECONDS):
                 meter.places = meter.used
                 self._store.note_count(Count(slots={meter.gauge.holder: -idle}))
-            for key, bucket, amount in meter.tell(meter.bucket(now)):
+            for key, bucket, amount in meter.tell(now):
                 add[*key, bucket] = (amount + add.get((*key, bucket), (0.0, 0.0))[0], meter.gauge.leaves(bucket))
         if add:
             self._store.note_count(Count(add=add))

@@ -295,6 +295,31 @@ async def test_a_window_that_closes_gives_back_what_it_leased() -> None:
     assert used(gauge, shared.counters, shared.at) == pytest.approx(0.25)
 
 
+async def test_what_a_request_reserved_and_did_not_need_is_everybodys_again_at_once() -> None:
+    shared = Shared()
+    (gauge,) = gauges_of("profile:A", None, Budget(per_day=1.0))
+    window, other = Limiter(shared, shared.now), Limiter(shared, shared.now)
+    held = await window.reserve((gauge,), Amounts(cost=0.8))
+    assert isinstance(held, Reservation)
+    window.settle(held, Amounts(cost=0.01))
+    window.tidy()
+    shared.at += 1
+    assert isinstance(await other.reserve((gauge,), Amounts(cost=0.9)), Reservation)
+
+
+async def test_a_window_that_is_only_open_keeps_nothing_of_a_budget() -> None:
+    shared = Shared()
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_day=100), None)
+    window = Limiter(shared, shared.now)
+    for _ in range(12):
+        assert isinstance(await window.reserve((gauge,), Amounts()), Reservation)
+    window.tidy()
+    assert taken(gauge, shared.counters, shared.at) > 12, "some is leased ahead for the next request"
+    shared.at += 61
+    window.tidy()
+    assert taken(gauge, shared.counters, shared.at) == used(gauge, shared.counters, shared.at) == 12
+
+
 async def test_what_a_long_answer_did_not_need_is_given_back_though_its_block_has_lapsed() -> None:
     shared = Shared()
     (gauge,) = gauges_of("profile:A", Limits(tokens_per_minute=1_000), None)
