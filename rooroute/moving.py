@@ -152,8 +152,11 @@ class Moving:
         found = []
         for number, each in enumerate(wanted):
             now = texts[number]
-            before = texts[number + 1] if number + 1 < len(texts) else {}
+            first = number + 1 == len(texts)
+            before = {} if first else texts[number + 1]
             told = ["this text could not be read"] if now is None else changes(before or {}, now)
+            if first and now is not None and not any(now.get(section) for section in OWN):
+                told = ["the beginning: nothing was saved yet"]
             current = number == 0 and each is kept[0] and each.revision == self._config.current.revision
             found.append(
                 {

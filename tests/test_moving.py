@@ -56,7 +56,7 @@ async def test_keys_go_to_the_keyring_and_all_is_one_change(home: Home) -> None:
     assert home.keys.texts() == {"a": "sk-a", "b": "sk-b"}
     text = (home.path / "config.yaml").read_text()
     assert "sk-" not in text
-    assert len(home.config.history()) == 1
+    assert len(home.config.history()) == 2  # before and after
     assert await home.state.intents() == {}
 
 
@@ -88,6 +88,40 @@ async def test_undoing_an_import_keeps_its_keys_for_ten_minutes(home: Home) -> N
     home.now += 601
     await home.saved.tidy()
     assert home.keys.texts() == {"a": "sk-a"}
+
+
+async def test_the_very_first_change_is_undone_and_done_again(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    first = (home.path / "config.yaml").read_text()
+    told = await home.moving.undo(None, dry_run=True)
+    assert told["gone"] == ["a", "b"]
+    told = await home.moving.undo(None)
+    assert told["gone"] == ["a", "b"]
+    assert home.config.current.profiles == {}
+    home.restart()
+    assert (home.config.current.profiles, home.config.current.problems) == ({}, ())
+    entries = (await home.moving.history())["entries"]
+    assert [each["changes"][0] for each in entries] == [
+        "profile a removed", "profile a added", "the beginning: nothing was saved yet",
+    ]  # fmt: skip
+    await home.moving.undo(None)
+    assert (home.path / "config.yaml").read_text() == first
+    await home.moving.undo(entries[2]["revision"])
+    assert home.config.current.profiles == {}
+
+
+async def test_a_restore_as_the_first_change_is_undone_too(home: Home) -> None:
+    await home.moving.restore(OWN_TEXT)
+    assert (await home.moving.undo(None))["gone"] == ["a"]
+    assert "profiles: []" in (home.path / "config.yaml").read_text()
+
+
+async def test_a_configuration_written_by_hand_has_no_beginning_but_itself(home: Home) -> None:
+    (home.path / "config.yaml").write_text(OWN_TEXT)
+    await home.saved.set_enabled("a", False)
+    assert len(home.config.history()) == 2
+    await home.moving.undo(None)
+    assert (home.path / "config.yaml").read_text() == OWN_TEXT
 
 
 async def test_an_undo_from_a_stale_picture_is_a_conflict(home: Home) -> None:

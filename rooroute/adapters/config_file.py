@@ -31,6 +31,7 @@ _HEADER: Final = """\
 
 version: 1
 """
+_NOTHING: Final = "profiles: []\n"
 SCHEMA_NAME: Final = "config.schema.json"
 MODELINE: Final = f"# yaml-language-server: $schema={SCHEMA_NAME}"
 """What editors with the YAML language server read: https://github.com/redhat-developer/yaml-language-server#using-inlined-schema."""
@@ -110,6 +111,7 @@ class ConfigFile:
             new, outcome = self._edited(document, draft)
             if new.text != document.text or not target.exists():
                 raw = new.text.encode()
+                self._keep_beginning(target)
                 self._replace(target, raw)
                 self._stamp = self._stat()
                 self._adopt(new, outcome, raw)
@@ -131,6 +133,7 @@ class ConfigFile:
             if expected is not None and expected != self.current.revision:
                 raise Conflict("The configuration was changed meanwhile; look at what is there now.")
             self._keep_broken()
+            self._keep_beginning(target)
             self._replace(target, raw)
             self._stamp = self._stat()
             self._adopt(document, outcome, raw)
@@ -194,6 +197,13 @@ class ConfigFile:
             with contextlib.suppress(OSError):
                 raw = machine.read_regular(self.path, _LARGEST)
                 self._history.keep(raw, _revision(raw))
+
+    def _keep_beginning(self, target: Path) -> None:
+        """Before the first change there ever was: that nothing was there, so that this can be undone as any other."""
+        if self._history is None or target.exists() or self.last_good_path.exists() or self._history.entries():
+            return
+        raw = f"{self._header()}\n{_NOTHING}".encode()
+        self._history.keep(raw, _revision(raw))
 
     def _missing(self) -> Configuration:
         if self._last_good is None and not self.last_good_path.exists():

@@ -98,14 +98,29 @@ async def test_history_tells_who_was_changed_and_undo_goes_there_and_back(shell:
     told = (await shell.well("history", "--on", "today", "--json")).json["entries"]
     assert [each["changes"] for each in told] == [
         ["profile one: cooldown 300 → 60"], ["profile one: cooldown unset → 300"], ["profile one added"],
+        ["the beginning: nothing was saved yet"],
     ]  # fmt: skip
-    assert [each["current"] for each in told] == [True, False, False]
+    assert [each["current"] for each in told] == [True, False, False, False]
     back = await shell.well("undo", told[2]["revision"][:8])
     assert "cooldown 60 → unset" in back.out
     assert "cooldown" not in shell.config.read_text()
     await shell.well("undo")
     assert "cooldown: 60  # by hand" in shell.config.read_text()
     assert (await shell.well("history", "--on", "2020-01-01")).out == "Nothing changed in that time.\n"
+
+
+async def test_the_first_profile_ever_saved_is_taken_back(shell: Shell) -> None:
+    await shell.save("one")
+    assert (await shell.well("undo", "--dry-run")).out == (
+        "This would change: profile one removed.\nNo longer there would be: one.\n"
+    )
+    assert "profile one removed" in (await shell.well("undo")).out
+    assert (await shell.well("profiles", "list", "--json")).json["profiles"] == []
+    assert "profile one added" in (await shell.well("undo")).out
+    assert (await shell.well("chat", "Hello?")).out == "one speaks.\n"
+    await shell.well("undo")
+    await shell.save("two")
+    assert [each["id"] for each in read(shell.config.read_text()).data["profiles"]] == ["two"]
 
 
 async def test_copies_are_readable_by_their_owner_alone(shell: Shell) -> None:
