@@ -183,7 +183,8 @@ class ConfigFile:
     def _adopt(self, document: Document, fresh: Configuration, raw: bytes) -> None:
         """The copies first: whoever sees what is new finds them there. A last good entry stays in the copy while it is in force."""
         if fresh.unreadable:
-            standing = with_last_good(fresh, document, (self._last_good or self._copied()).profiles, self._check)
+            good = self._last_good or self._copied() or Configuration()
+            standing = with_last_good(fresh, document, good.profiles, self._check)
         else:
             standing = fresh
         if standing is fresh:
@@ -216,19 +217,22 @@ class ConfigFile:
 
     def _broken(self, wrong: Unreadable | OSError, revision: str) -> Configuration:
         good = self._last_good = self._last_good or self._copied()
+        held = "The last good configuration stays" if good and good.profiles else "No profile is"
+        until = "." if good and good.profiles else " until this is mended."
+        copy = f"; the last good copy is {self.last_good_path}" if self.last_good_path.exists() else ""
         line = wrong.line if isinstance(wrong, Unreadable) else None
         reason = str(wrong) if isinstance(wrong, Unreadable) else f"It cannot be read: {_reason(wrong)}."
         where = f", line {line}" if line else ""
         problem = Problem(
-            f"{self.path}{where}: {reason} The last good configuration stays in force.",
-            remedy=f"Correct it; the last good copy is {self.last_good_path}.",
+            f"{self.path}{where}: {reason} {held} in force{until}",
+            remedy=f"Correct it{copy}.",
             line=line,
         )
-        return replace(good, revision=revision, problems=(problem,))
+        return replace(good or Configuration(), revision=revision, problems=(problem,))
 
-    def _copied(self) -> Configuration:
+    def _copied(self) -> Configuration | None:
         copied = self._copy()
-        return configuration(copied, "", self._check) if copied else Configuration()
+        return configuration(copied, "", self._check) if copied else None
 
     def _copy(self) -> Document | None:
         try:

@@ -23,7 +23,7 @@ from rooroute.adapters import config_patch, config_text, machine
 from rooroute.adapters.config_draft import Draft
 from rooroute.adapters.config_file import ConfigFile
 from rooroute.errors import Conflict, InvalidInput, NotFound, RoorouteError
-from rooroute.profiles import Defaults, Pool, Problem, Profile, Strategy, Timeouts
+from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile, Strategy, Timeouts
 
 GEMINI = Profile(id="Gemini1", provider="gemini", cooldown=30.0, timeouts=Timeouts(first_token=12.5))
 
@@ -235,6 +235,32 @@ def test_a_broken_edit_leaves_the_last_good_configuration_in_force(
     sample.path.write_text(SAMPLE)
     assert sample.poll()
     assert sample.current == good
+
+
+def test_a_broken_file_that_never_was_good_is_said_to_leave_nobody_in_force(file: ConfigFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text("profiles:\n  - id: [\n")
+    for reader in (file, file, ConfigFile(file.path)):
+        reader.load()
+        assert reader.current.profiles == {}
+        (problem,) = reader.current.problems
+        assert problem.message.endswith("No profile is in force until this is mended.")
+        assert (problem.line, problem.remedy) == (3, "Correct it.")
+    file.path.unlink()
+    assert file.load() == Configuration()  # nothing is missed that never was there
+    file.save(lambda draft: draft.put_profile(GEMINI))
+    file.path.write_text("profiles: [")
+    assert "The last good configuration stays in force." in file.load().problems[0].message
+
+
+def test_a_broken_file_after_an_empty_one_leaves_nobody_in_force_either(file: ConfigFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text("profiles: []\n")
+    file.load()
+    file.path.write_text("profiles: [\n")
+    (problem,) = file.load().problems
+    assert problem.message.endswith("No profile is in force until this is mended.")
+    assert problem.remedy == f"Correct it; the last good copy is {file.last_good_path}."
 
 
 def mistyped(file: ConfigFile, switch: str = "") -> None:
