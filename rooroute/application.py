@@ -223,7 +223,7 @@ class Backend:
             await self._look_at_models(polls)
             self._check_health()
             parts.credentials.look_again()
-            if parts.state.poll() or edited or soonest <= now:
+            if parts.state.poll() or edited or min(soonest, self._overview.limits_ease) <= now:
                 parts.changed.set()
                 parts.completions.look_again()
             marks = parts.ports.state.snapshot().marks.values()

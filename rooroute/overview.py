@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -67,7 +68,8 @@ class _Recent:
 
 class Overview:
     """One window's. ``alerts`` are those raised here; ``store_tried`` is set once the secrets' home was looked at, and ``store_problem`` is
-    what was wrong with it then; ``told`` is what ``status`` gave last (None: nobody has asked)."""
+    what was wrong with it then; ``told`` is what ``status`` gave last (None: nobody has asked), and ``limits_ease`` when by the passing of
+    time alone less of a limit will be used that it told of (UTC epoch seconds)."""
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class Overview:
         self.told: Json | None = None
         self._recent = _Recent()
         self._limits: Mapping[str, Sequence[Json]] = {}
+        self.limits_ease = inf
         self._counters = Counters()
         self._noticed_at: int | None = None
 
@@ -129,9 +132,10 @@ class Overview:
 
     async def _limits_now(self) -> dict[str, list[Json]]:
         """How far every limit the user set is used, by holder; nothing is read where there is none."""
-        self._counters = await self.counters_now()
-        idle = self._completions.limiter.idle_places
-        return views.limit_rows(limits_of(self._config.current), self._counters, self._ports.now(), idle)
+        self._counters, now = await self.counters_now(), self._ports.now()
+        gauges, idle = limits_of(self._config.current), self._completions.limiter.idle_places
+        self.limits_ease = min((views.eases_at(each, self._counters, now) for each in gauges), default=inf)
+        return views.limit_rows(gauges, self._counters, now, idle)
 
     async def counters_now(self) -> Counters:
         """What all windows have taken of their limits; nothing is read where there is none."""

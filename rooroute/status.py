@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final, TypeAlias
 
 from rooroute.errors import RoorouteError
@@ -139,11 +140,18 @@ def _key_days(profile: Profile, now: float) -> int | None:
 _DAY: Final = 86_400.0
 
 
+def eases_at(gauge: Gauge, counters: Counters, now: float) -> float:
+    """When less of a limit that users are warned of will be used, though nothing happens (UTC epoch seconds)."""
+    back = comes_back(gauge, counters, now) if gauge.span in _SPAN_WORDS else None
+    return inf if back is None else back
+
+
 def limit_warnings(limits: Mapping[str, Sequence[Json]]) -> list[Problem]:
-    """A problem for each limit of which 80 % are used; money and days are told, what is back in a moment is not."""
+    """A problem for each limit of which 80 % are used; money and days are told, what is back in a moment is not. It keeps its words until
+    all is used, so that who shows each new sentence does not show one with every request."""
     return [
         Problem(
-            f"{row['holder'].capitalize()} {row['id']} has used {row['used'] / row['most']:.0%} of its limit of "
+            f"{row['holder'].capitalize()} {row['id']} has used {'80% or more' if row['left'] else 'all'} of its limit of "
             f"{'$' if row['measure'] == 'cost' else ''}{row['most']:g} {'' if row['measure'] == 'cost' else row['measure'] + ' '}"
             f"per {_SPAN_WORDS[row['span']]}.",
             field="budget" if row["measure"] == "cost" else "limits",

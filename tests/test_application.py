@@ -7,22 +7,26 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rooroute import compose
+from rooroute import application, compose
 from rooroute.adapters.keychain_vaults import Trouble, Vault, VaultError
+from rooroute.adapters.state_store import StateStore
 from rooroute.application import Backend
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.compose import Places, make_backend
 from rooroute.errors import AllCoolingDown
-from rooroute.profiles import Profile
+from rooroute.profiles import Limits, Profile
 from rooroute.scripted_provider import Answer, Fail, ScriptedProvider, Step
 from tests.adapters.test_keychain import FakeVault, Session, keyring, session
-from tests.house import HELLO, Heard
+from tests.house import HELLO, Clock, Heard
 from tests.rpc.client import Client
+from tests.test_limits import until_noon
 from tests.test_routing_in_public import SERVE
 
 __all__ = ["keyring", "session"]
@@ -44,8 +48,8 @@ async def opened(
         await backend.close()
 
 
-async def save(backend: Backend, provider: ScriptedProvider, name: str, key: str) -> None:
-    profile = Profile(id=name, provider="gemini", base_url=provider.base_url("gemini"), model="m")
+async def save(backend: Backend, provider: ScriptedProvider, name: str, key: str, **more: Any) -> None:
+    profile = Profile(id=name, provider="gemini", base_url=provider.base_url("gemini"), model="m", **more)
     await backend.save_profile(profile, {"apiKey": key}, revision=None, approve_origin=False)
 
 
@@ -115,3 +119,52 @@ async def test_a_reset_forgets_what_lies_on_the_quota_of_the_key_it_forgets(
         assert reset["profile"]["state"] == "active"
         assert (await ask(backend))["message"].content == "Back."
         assert vault.count("read") > reads, "a key that was repaired in the keyring is read anew"
+
+
+@dataclass(frozen=True)
+class Time:
+    """The module ``time``, as far as a house needs it."""
+
+    clock: Clock
+
+    def time(self) -> float:
+        return self.clock.now()
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+
+async def test_a_limit_is_warned_of_once_and_no_more_when_its_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(compose, "time", Time(clock))
+    monkeypatch.setattr(application, "_TABLE_POLLS", inf)  # what is learnt of models is told, too
+    clock.ahead = until_noon(clock.now())
+    told: list[Json] = []
+
+    def warned() -> list[str]:
+        latest: list[Json] = next((each["problems"] for each in reversed(told) if "problems" in each), [])
+        return [each["message"] for each in latest if "its limit" in each["message"]]
+
+    async with (
+        ScriptedProvider({"A": [Answer("A.")]}) as provider,
+        opened(tmp_path, FakeVault, monkeypatch) as backend,
+    ):
+        await save(backend, provider, "A", "A", limits=Limits(requests_per_day=10))
+        backend.listen(told.append)
+        for number in range(1, 11):
+            await ask(backend)
+            await backend.status()
+            assert bool(warned()) is (number >= 8)
+        sentences = [each["message"] for change in told for each in change.get("problems", ())]
+        assert sentences.count("Profile A has used 80% or more of its limit of 10 requests per day.") == 1
+        monkeypatch.setattr(StateStore, "poll", lambda _: False)  # nothing but the time shall tell of it
+        async with asyncio.timeout(30):
+            while backend._parts.changed.is_set():
+                await asyncio.sleep(0.01)
+        await backend.status()
+        clock.ahead += 86_400 + 7_200
+        async with asyncio.timeout(30):
+            while warned():
+                await asyncio.sleep(0.01)

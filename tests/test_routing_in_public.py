@@ -139,6 +139,7 @@ async def test_limits_stand_in_the_status_with_what_is_left_and_warn_at_80_perce
         }
         used = [await server.ask(session=f"s{n}") for n in range(2)]
         assert [each["profileId"] for each in used] == ["A", "B"]
+        assert any("has used all of" in each["message"] for each in (await server.status())["problems"])
         assert next(each for each in (await server.status())["profiles"] if each["id"] == "A")["state"] == "active"
 
 
