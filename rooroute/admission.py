@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 
 from rooroute.credentials import called, declared_of, is_made, slots_of
 from rooroute.errors import InvalidInput, OriginNotApproved
-from rooroute.profile_checks import check_budget, check_defaults, check_pool, check_profile, check_secret
+from rooroute.profile_checks import check_budget, check_defaults, check_profile, check_secret, pointless
 from rooroute.profiles import (
     Configuration,
     Defaults,
-    Pool,
     Problem,
     Profile,
     SecretCommand,
@@ -24,7 +23,6 @@ from rooroute.profiles import (
 )
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import PROVIDERS, FieldKind, base_url_of, own_base_url
-from rooroute.routing.checks import check_prices, check_routing
 from rooroute.secret import is_loopback, origin_of
 
 
@@ -74,7 +72,8 @@ class Admission:
         """The profile with what was typed for it, right by itself, by its vendor and among the others."""
         typed = self._typed(profile, before, secrets, known=profile.id in configuration.unreadable)
         known = configuration.knowledge.asked(typed.profile, None)
-        refuse([*check_profile(typed.profile), *self._check(typed.profile), *check_budget(known)], "profile")
+        own = (*check_profile(typed.profile), *pointless(typed.profile), *self._check(typed.profile))
+        refuse([*own, *check_budget(known)], "profile")
         refuse_double(typed.profile, configuration)
         return typed
 
@@ -216,21 +215,6 @@ def refuse(problems: Sequence[Problem], where: str) -> None:
     for problem in problems:
         field = f"{where}.{problem.field}" if problem.field and where in {"profile", "pool", "defaults"} else where
         raise InvalidInput(f"{problem.message} {problem.remedy or ''}".strip(), field=field)
-
-
-def refuse_pool(pool: Pool, configuration: Configuration) -> None:
-    """Raise what is wrong with a pool among the others."""
-    refuse(check_pool(pool), "pool")
-    for name in pool.profiles:
-        if name not in configuration.profiles and name not in configuration.unreadable:
-            raise InvalidInput(f"Pool {pool.id} names a profile that does not exist: {name}.", field="pool.profiles")
-    for other in configuration.pools.values():
-        if other.id != pool.id and folded(other.id, other.title) & folded(pool.id, pool.title):
-            raise InvalidInput(f"There is already a pool {other.title}; choose another name.", field="pool.id")
-    names = {*configuration.profiles, *configuration.unreadable}
-    members = [configuration.profiles[name] for name in pool.profiles if name in configuration.profiles]
-    priced = check_prices(pool, [configuration.knowledge.asked(each, None) for each in members])
-    refuse([*check_routing(pool, configuration.profiles, names), *priced], "pool")
 
 
 def refuse_defaults(defaults: Defaults, configuration: Configuration) -> None:

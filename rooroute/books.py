@@ -17,7 +17,7 @@ from rooroute.providers.account import account_of
 from rooroute.providers.rate_budgets import quotas
 from rooroute.providers.redaction import plain
 from rooroute.providers.retirement import announced
-from rooroute.roster import CHARACTERS_A_TOKEN, estimated_tokens
+from rooroute.roster import estimated_tokens
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL
 from rooroute.routing.figures import Policy, policy_for
@@ -26,6 +26,7 @@ from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.noticed import Leaving, Noticed
 from rooroute.routing.pool import Decision, Use
 from rooroute.routing.route import Route
+from rooroute.routing.rules import CHARACTERS_A_TOKEN
 from rooroute.routing.settling import Ending, another_ready, settle
 from rooroute.unanswered import attempt_json, mark_json, timestamp
 

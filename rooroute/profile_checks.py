@@ -124,6 +124,21 @@ def check_amounts(where: str, amounts: Limits | Budget | Ceiling | None) -> Iter
             )
 
 
+def check_burst(limits: Limits | None) -> Iterator[tuple[str, str, str]]:
+    """A burst that limits nothing: field, sentence, remedy."""
+    if limits is not None and limits.burst is not None and limits.requests_per_second is None:
+        told = "limits.burst does nothing without limits.requestsPerSecond, whose bursts it limits."
+        yield "limits.burst", told, "Set limits.requestsPerSecond besides, or leave limits.burst out."
+
+
+def pointless(profile: Profile) -> list[Problem]:
+    """What of a profile does nothing: refused at save, and told of a file, whose profile is asked all the same."""
+    return [
+        Problem(f"{profile.title}: {sentence}", field=field, remedy=remedy, profile_id=profile.id)
+        for field, sentence, remedy in check_burst(profile.limits)
+    ]
+
+
 def _check_price(price: Price | None) -> Iterator[tuple[str, str, str]]:
     for each in fields(price) if price is not None else ():
         value, name = getattr(price, each.name), f"price.{camel(each.name)}"

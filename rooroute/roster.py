@@ -14,10 +14,9 @@ from rooroute.providers.table import PROVIDERS, addressed, base_url_of, resolve_
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL, Crowd
 from rooroute.routing.route import Lead, Route, lead, led, route, unfit
-from rooroute.routing.rules import NOTHING, Facts
+from rooroute.routing.rules import CHARACTERS_A_TOKEN, NOTHING, Facts
 from rooroute.secret import origin_of
 
-CHARACTERS_A_TOKEN: Final = 4  # the usual rule of thumb for English: https://platform.openai.com/tokenizer
 _IMAGE_TOKENS: Final = 1_000
 _LINEUPS_KEPT: Final = 64
 

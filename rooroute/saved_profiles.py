@@ -20,12 +20,12 @@ from rooroute.admission import (
     bound_slots,
     refuse,
     refuse_defaults,
-    refuse_pool,
     secret_slots,
 )
 from rooroute.copied_profiles import CopiedProfiles
 from rooroute.credentials import declared_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
+from rooroute.pool_admission import refuse_pool, refuse_profile_among_pools
 from rooroute.profile_checks import check_pool
 from rooroute.profile_homes import ConfigPort, Draft, SecretsPort, StatePort
 from rooroute.profiles import Configuration, Defaults, Knowledge, Pool, Problem, Profile
@@ -208,6 +208,7 @@ class SavedProfiles:
                 lambda draft: draft.put_profile(typed.profile), revision
             )  # tells of the conflict, with both versions
         ready = self._admission.ready(profile, secrets, configuration, approve_origin)
+        refuse_profile_among_pools(ready.typed.profile, configuration)
         await self._write([ready], revision=revision)
         return ready.typed.warnings
 

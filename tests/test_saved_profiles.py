@@ -13,7 +13,19 @@ from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.state_store import StateStore
 from rooroute.errors import Conflict, InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
 from rooroute.outcome import Fault, Scope
-from rooroute.profiles import Auth, AuthKind, Defaults, Need, Pool, Profile, Rule, SecretCommand, When
+from rooroute.profiles import (
+    Auth,
+    AuthKind,
+    Defaults,
+    Knowledge,
+    Limits,
+    Need,
+    Pool,
+    Profile,
+    Rule,
+    SecretCommand,
+    When,
+)
 from rooroute.providers.table import check
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
 from rooroute.saved_profiles import SavedProfiles
@@ -602,6 +614,80 @@ async def test_a_bad_pool_names_its_field_and_saves_nothing(house: House, pool: 
         await house.saved.save_pool(pool)
     assert wrong.value.field == field
     assert list(house.config.load().pools) == ["default"]
+
+
+IMAGES = Pool(
+    id="default",
+    profiles=("local", "Gemini1"),
+    rules=(Rule(name="pictures", when=When(needs=(Need.IMAGES,)), profiles=("local",)),),
+)
+
+
+async def test_a_profile_is_not_saved_so_that_a_rule_could_choose_nobody(house: House) -> None:
+    await with_pool(house)
+    await house.saved.save_pool(IMAGES)
+    await house.saved.save(replace(LOCAL, cooldown=30), {})
+    with pytest.raises(
+        InvalidInput, match=r"rule pictures can never choose its profiles: none of them takes images"
+    ) as wrong:
+        await house.saved.save(replace(LOCAL, supports_images=False), {})
+    assert wrong.value.field == "profile.supportsImages"
+    assert house.profiles["local"].supports_images is None
+    await house.saved.save(replace(GEMINI, supports_images=False), {})  # no rule leads there
+
+
+async def test_a_profile_may_be_changed_beside_a_rule_that_was_dead_before(house: House) -> None:
+    await with_pool(house)
+    house.config.save(lambda draft: draft.put_profile(replace(LOCAL, supports_images=False)))
+    house.config.save(lambda draft: draft.put_pool(IMAGES))
+    await house.saved.save(replace(LOCAL, supports_images=False, context_window=9_000), {})
+    assert house.profiles["local"].context_window == 9_000
+    assert [each.field for each in house.config.load().problems] == ["rules.0.profiles"]
+
+
+async def test_a_profile_does_not_leave_the_region_its_pool_is_bound_to_alone(house: House) -> None:
+    await with_pool(house)
+    await house.saved.save(replace(LOCAL, region="eu"), {})
+    await house.saved.save_pool(Pool(id="default", profiles=("local", "Gemini1"), region="eu"))
+    with pytest.raises(InvalidInput, match="none of its profiles is in the region eu") as wrong:
+        await house.saved.save(replace(LOCAL, region="us"), {})
+    assert wrong.value.field == "profile.region"
+
+
+class Small(Knowledge):
+    """Knows the window of one model."""
+
+    def filled(self, profile: Profile, model: str | None) -> Profile:
+        known = model == "m" and profile.context_window is None
+        return replace(profile, context_window=8_000) if known else profile
+
+
+@pytest.mark.parametrize(
+    ("profile", "refused"),
+    [(LOCAL, True), (replace(LOCAL, models=("m", "n")), False), (replace(LOCAL, context_window=64_000), False)],
+    ids=["its-only-model-is-known", "another-model-is-not", "the-user-knows-better"],
+)
+async def test_a_rule_for_more_than_any_model_is_known_to_hold_is_refused(
+    house: House, profile: Profile, refused: bool
+) -> None:
+    await house.saved.save(profile, {})
+    check_with = SavedProfiles(
+        house.config, house.keys, house.state, check=check, now=lambda: house.now, knowledge=Small
+    )
+    rule = Rule(name="long", when=When(min_tokens=20_000), profiles=("local",))
+    saving = check_with.save_pool(Pool(id="p", profiles=("local",), rules=(rule,)))
+    if refused:
+        with pytest.raises(InvalidInput, match="has a window of 20,000 tokens"):
+            await saving
+    else:
+        await saving
+
+
+async def test_a_burst_without_a_rate_is_refused_with_the_field_it_needs(house: House) -> None:
+    with pytest.raises(InvalidInput, match=r"Set limits\.requestsPerSecond") as wrong:
+        await house.saved.save(replace(LOCAL, limits=Limits(burst=5)), {})
+    assert wrong.value.field == "profile.limits.burst"
+    await house.saved.save(replace(LOCAL, limits=Limits(burst=5, requests_per_second=1)), {})
 
 
 async def test_pools_are_saved_renamed_and_deleted(house: House) -> None:

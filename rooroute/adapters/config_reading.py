@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from rooroute.adapters.config_text import Document, Place, Unreadable
-from rooroute.profile_checks import check_defaults, check_pool, check_profile
+from rooroute.profile_checks import check_defaults, check_pool, check_profile, pointless
 from rooroute.profiles import Configuration, Defaults, Pool, Problem, Profile
 from rooroute.routing.checks import check_routing
 
@@ -153,6 +153,11 @@ def _dotted(place: Place) -> str:
     return ".".join(str(part) for part in place)
 
 
+def _steps(problem: Problem) -> Place:
+    """The way to a problem's field within its entry; what stands in a list goes by its number."""
+    return tuple(int(step) if step.isdecimal() else step for step in (problem.field or "").split("."))
+
+
 @dataclass(slots=True)
 class _Reading:
     document: Document
@@ -191,11 +196,14 @@ class _Reading:
         return found
 
     def _checked(self, profile: Profile, index: int) -> list[Problem]:
-        noted = []
-        for problem in (*check_profile(profile), *self.check(profile)):
-            place: Place = ("profiles", index, *(problem.field or "").split("."))
-            noted.append(replace(problem, profile_id=profile.id, line=self._line(place)))
-        self.problems += noted
+        """What keeps the profile out of service; what merely does nothing is told besides."""
+
+        def placed(problem: Problem) -> Problem:
+            place: Place = ("profiles", index, *_steps(problem))
+            return replace(problem, profile_id=profile.id, line=self._line(place))
+
+        noted = [placed(each) for each in (*check_profile(profile), *self.check(profile))]
+        self.problems += [*noted, *(placed(each) for each in pointless(profile))]
         return noted
 
     def pools(self, profiles: Mapping[str, Profile]) -> dict[str, Pool]:
@@ -217,7 +225,7 @@ class _Reading:
                 continue
             found[label] = pool
             for problem in (*check_pool(pool), *check_routing(pool, profiles, {*profiles, *self.unreadable})):
-                place = ("pools", index, *(problem.field or "").split("."))
+                place = ("pools", index, *_steps(problem))
                 self.problems.append(replace(problem, line=self._line(place)))
             for position, name in enumerate(pool.profiles):
                 if name not in profiles and name not in self.unreadable:
@@ -231,7 +239,7 @@ class _Reading:
         for place, message, remedy in wrongs:
             self.wrong(("defaults", *place), f"defaults.{message}", remedy)
         for problem in check_defaults(value) if value else ():
-            place = ("defaults", *(problem.field or "").split("."))
+            place = ("defaults", *_steps(problem))
             self.problems.append(replace(problem, line=self._line(place)))
         if value is not None and value.pool not in {None, "default", *pools}:
             sentence = f"defaults.pool names a pool that does not exist: {value.pool}."

@@ -14,7 +14,7 @@ from rooroute.commands.terminal import Cell
 from rooroute.commands.typed import parsed, settings_of, with_settings, without
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profiles import Pool
-from rooroute.routing.checks import covers
+from rooroute.routing.dead_rules import covers
 
 if TYPE_CHECKING:
     from rooroute.application import Backend

@@ -10,6 +10,7 @@ from typing import Any, Final
 from rooroute.importers.account import Section
 from rooroute.importers.gathered import Gathered
 from rooroute.importers.values import count, flag, interval, path, positive, reference, text, texts, wait
+from rooroute.profile_checks import check_burst
 from rooroute.profiles import Limits, Price, Profile
 from rooroute.providers.authentication import TEMPLATE
 from rooroute.providers.table import PROVIDERS
@@ -113,7 +114,11 @@ def take_limits(gathered: Gathered, entry: Section, profile_id: str, names: Mapp
     if found:
         before = gathered.profiles.get(profile_id) or gathered.saved.profiles[profile_id]
         kept = {name: getattr(before.limits, name) for name in LIMITS} if before.limits else {}
-        gathered.change(profile_id, limits=Limits(**{**kept, **found}))
+        limits = Limits(**{**kept, **found})
+        for _, told, _ in check_burst(limits):
+            entry.leave_rest({theirs: told for theirs, ours in names.items() if ours == "burst"})
+            limits = replace(limits, burst=None)
+        gathered.change(profile_id, limits=limits)
 
 
 def take_health(gathered: Gathered, entry: Section, profile_id: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-from rooroute.profile_checks import check_amounts
-from rooroute.profiles import Need, Pool, Problem, Profile, Rule, Strategy, When
+from rooroute.profile_checks import check_amounts, check_burst
+from rooroute.profiles import Pool, Problem, Profile, Strategy
+from rooroute.routing.dead_rules import dead_rules, model_covers
 from rooroute.routing.probing import LEAST_SECONDS
-from rooroute.routing.rules import conditions
+from rooroute.routing.route import ceiling, under
 
 Finding = tuple[str, str, str]
 """Field, sentence, remedy."""
@@ -24,7 +24,10 @@ def check_routing(pool: Pool, profiles: Mapping[str, Profile], known: Collection
         _figures(pool),
         _strategy(pool),
         _rules(pool, profiles),
+        _regions(pool, profiles),
+        _last_resort(pool),
         check_amounts("limits", pool.limits),
+        check_burst(pool.limits),
         check_amounts("budget", pool.budget),
         check_amounts("maxPrice", pool.max_price),
     )
@@ -61,6 +64,8 @@ def _names(pool: Pool, known: Collection[str]) -> Iterator[Finding]:
                 )
     if len(set(named["tiers"])) < len(named["tiers"]):
         yield "tiers", "a profile stands in two tiers.", "Name it once."
+    if not all(pool.tiers):
+        yield "tiers", "a tier names nobody.", "Name a profile there, or remove the tier."
 
 
 _CORRECT: Final = "Correct the name or remove it."
@@ -114,99 +119,75 @@ def by_cost(pool: Pool) -> bool:
 
 
 def check_prices(pool: Pool, profiles: Iterable[Profile]) -> list[Problem]:
-    """What is wrong with a pool that goes by cost where its ``profiles`` have no price, typed or known."""
-    members = list(profiles) if by_cost(pool) else []
-    if not members or any(member.price is not None for member in members):
-        return []
-    return [
-        Problem(
-            f"Pool {pool.id}: it goes by cost, and none of its profiles has a price that is known.",
-            field="strategy",
-            remedy="Add prices in USD per million tokens, or look at the models that its profiles list.",
-        )
-    ]
-
-
-def _strategy(pool: Pool) -> Iterator[Finding]:
-    if pool.strategy is Strategy.MODEL and not (pool.model_routes or pool.default_route):
-        yield "modelRoutes", "the strategy model has no routes to go by.", "Add modelRoutes or a defaultRoute."
+    """What is wrong with a pool that goes by cost where its ``profiles`` have no price, typed or known, or all too high a one."""
+    prices = [member.price for member in profiles] if by_cost(pool) else []
+    known = [price for price in prices if price is not None]
+    if prices and not known:
+        return [
+            Problem(
+                f"Pool {pool.id}: it goes by cost, and none of its profiles has a price that is known.",
+                field="strategy",
+                remedy="Add prices in USD per million tokens, or look at the models that its profiles list.",
+            )
+        ]
+    most = ceiling(pool)
+    if known and not any(under(price, most) for price in known):
+        field = "maxCostPerToken" if pool.max_price is None else "maxPrice"
+        told = f"Pool {pool.id}: every profile of it whose price is known costs more than its ceiling."
+        return [Problem(told, field=field, remedy="Raise the ceiling (USD), or correct the prices.")]
+    return []
 
 
 def _rules(pool: Pool, profiles: Mapping[str, Profile]) -> Iterator[Finding]:
     names = [rule.name for rule in pool.rules]
     for place, rule in enumerate(pool.rules):
-        where = f"rules.{place}"
         if not rule.name.strip() or names.index(rule.name) != place:
-            yield f"{where}.name", "a rule has no name, or that of another.", "Give it a name of its own."
+            yield f"rules.{place}.name", "a rule has no name, or that of another.", "Give it a name of its own."
         if not rule.profiles and not rule.region:
-            yield f"{where}.profiles", f"rule {rule.name} leads nowhere.", "Name the profiles it leads to."
-        for field, sentence in _senseless(rule.when):
-            yield f"{where}.when.{field}", f"rule {rule.name} can never fire: {sentence}", "Change or remove it."
-        for earlier in pool.rules[:place]:
-            if covers(earlier.when, rule.when):
-                sentence = f"rule {rule.name} can never fire: whatever meets it meets {earlier.name} first."
-                yield f"{where}.when", sentence, "Put it before that rule, or remove it."
-                break
-        if (why := _unanswerable(rule, pool, profiles)) is not None:
-            yield f"{where}.profiles", f"rule {rule.name} can never be answered: {why}", "Lead it to others."
+            yield f"rules.{place}.profiles", f"rule {rule.name} leads nowhere.", "Name the profiles it leads to."
+    yield from dead_rules(pool, profiles)
 
 
-def _senseless(when: When) -> Iterator[tuple[str, str]]:
-    if when.min_length is not None and when.max_length is not None and when.min_length > when.max_length:
-        yield "minLength", "minLength is above maxLength."
-    if when.min_tokens is not None and when.max_tokens is not None and when.min_tokens > when.max_tokens:
-        yield "minTokens", "minTokens is above maxTokens."
-    for field, value in (("maxLength", when.max_length), ("maxTokens", when.max_tokens)):
-        if value is not None and value < 0:
-            yield field, f"{field} is less than 0."
-    if when.pattern is not None:
-        try:
-            re.compile(when.pattern)
-        except re.error as wrong:
-            yield "pattern", f"its pattern is no regular expression ({wrong})."
-    for field in ("model", "mode", "task", "intent", "contains", "language", "tags", "region"):
-        if "" in getattr(when, field) and field != "contains":
-            yield field, f"{field} holds an empty text."
+def _strategy(pool: Pool) -> Iterator[Finding]:
+    if pool.strategy is Strategy.MODEL and not (pool.model_routes or pool.default_route):
+        yield "modelRoutes", "the strategy model has no routes to go by.", "Add modelRoutes or a defaultRoute."
+    routes = list(pool.model_routes)
+    for place, name in enumerate(routes):
+        earlier = next((each for each in routes[:place] if model_covers(each, name)), None) if "*" in name else None
+        if earlier is not None:
+            told = f"the route of {name} can never be gone: whatever meets it meets {earlier} first."
+            yield "modelRoutes", told, "Put it before that one, or remove it."
+    if pool.default_route and any(model_covers(each, "*") for each in routes):
+        told = "its defaultRoute can never be gone: a route takes every model first."
+        yield "defaultRoute", told, "Remove one of the two."
 
 
-_ANY_OF: Final = frozenset({"model", "mode", "task", "intent", "contains", "language", "region"})
-_ALL_OF: Final = frozenset({"needs", "tags"})
+def _regions(pool: Pool, profiles: Mapping[str, Profile]) -> Iterator[Finding]:
+    """Who is not in the region that the pool is bound to."""
+
+    def elsewhere(names: Iterable[str]) -> bool:
+        return all(name in profiles and not _is_in(profiles[name], pool.region) for name in names)
+
+    led = [name for rule in pool.rules for name in rule.profiles]
+    if pool.region and pool.profiles and elsewhere((*pool.profiles, *led)):
+        told = f"none of its profiles is in the region {pool.region} it is bound to."
+        yield "region", told, "Set the region of the profiles, or correct this one."
+    elif pool.region and pool.last_resort and elsewhere((pool.last_resort.profile,)):
+        told = f"its last resort is not in the region {pool.region} the pool is bound to, and could never be asked."
+        yield "lastResort.profile", told, "Choose another profile, or none."
 
 
-def covers(earlier: When, later: When) -> bool:
-    """Whether every request that meets ``later`` meets ``earlier``, as far as that can be told from the conditions alone: tried after it,
-    ``later`` would never fire."""
-    wanted, given = conditions(earlier), conditions(later)
-    return all(name in given and _implied(name, value, given[name]) for name, value in wanted.items())
+def _is_in(profile: Profile, region: str | None) -> bool:
+    return (profile.region or "").casefold() == (region or "").casefold()
 
 
-def _implied(name: str, earlier: Any, later: Any) -> bool:
-    if name in _ANY_OF:
-        return _folded(later) <= _folded(earlier)
-    if name in _ALL_OF:
-        return _folded(later) >= _folded(earlier)
-    if name.startswith("min_"):
-        return bool(later >= earlier)
-    if name.startswith("max_"):
-        return bool(later <= earlier)
-    return bool(later == earlier)
-
-
-def _folded(values: Iterable[object]) -> set[str]:
-    return {str(each).casefold() for each in values}
-
-
-def _unanswerable(rule: Rule, pool: Pool, profiles: Mapping[str, Profile]) -> str | None:
-    """Why nobody that the rule can reach could take what it leads."""
-    names = (*rule.profiles, *(() if rule.only else pool.profiles))
-    reached = [profiles[name] for name in names if name in profiles]
-    if not reached:
-        return None
-    regions = {each.casefold() for each in ((rule.region,) if rule.region else rule.when.region)}
-    if regions and not any((each.region or "").casefold() in regions for each in reached):
-        return "none of its profiles is in the region it is bound to."
-    if Need.TOOLS in rule.when.needs and all(each.supports_tools is False for each in reached):
-        return "none of its profiles takes tools."
-    if Need.IMAGES in rule.when.needs and all(each.supports_images is False for each in reached):
-        return "none of its profiles takes images."
-    return None
+def _last_resort(pool: Pool) -> Iterator[Finding]:
+    last = pool.last_resort
+    if last is None:
+        return
+    if pool.profiles and {*pool.profiles, *(name for rule in pool.rules for name in rule.profiles)} == {last.profile}:
+        told = f"its last resort {last.profile} is its only profile, so that nobody stands before it."
+        yield "lastResort.profile", told, "Add another profile to the pool, or choose another last resort."
+    if not (last.on_error or last.on_rate_limit):
+        told = "its last resort is asked neither on errors nor on rate limits: never."
+        yield "lastResort", told, "Switch on onError or onRateLimit, or remove the last resort."

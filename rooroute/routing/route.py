@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
-from rooroute.profiles import Need, Pool, Profile, Rule, Strategy
+from rooroute.profiles import Need, Pool, Price, Profile, Rule, Strategy
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.rules import NOTHING, Facts, first_rule, model_matches
 
@@ -165,6 +165,11 @@ def _too_dear(profile: Profile, pool: Pool) -> str | None:
         if most is not None and price > most:
             return f"costs ${price:g} per million {kind} tokens, more than the ceiling of ${most:g}"
     return None
+
+
+def under(price: Price, most: tuple[float | None, float | None]) -> bool:
+    """Whether a price keeps to what input and output may cost at most."""
+    return all(limit is None or each <= limit for each, limit in zip((price.input, price.output), most, strict=True))
 
 
 def ceiling(pool: Pool) -> tuple[float | None, float | None]:

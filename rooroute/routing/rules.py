@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rooroute.profiles import Need, Rule, When
 
+CHARACTERS_A_TOKEN: Final = 4  # the usual rule of thumb for English: https://platform.openai.com/tokenizer
 _TEXT_SEARCHED: Final = 100_000
 """Characters of a message that conditions look at, so that a pattern stays quick."""
 

@@ -191,6 +191,56 @@ def test_a_pool_that_names_nobody_knows_is_a_problem_with_its_line(file: ConfigF
     ]
 
 
+POINTLESS = """\
+profiles:
+- id: a
+  provider: gemini
+  region: us
+  supportsImages: false
+  limits:
+    burst: 5
+- {id: b, provider: gemini}
+pools:
+- id: p
+  profiles: [a, b]
+  limits:
+    burst: 5
+  lastResort:
+    profile: b
+    onError: false
+    onRateLimit: false
+  tiers:
+  - [a]
+  - []
+  rules:
+  - name: pictures
+    profiles: [a]
+    when: {needs: [images]}
+  - name: words
+    profiles: [b]
+    when:
+      contains: [summarize]
+      maxLength: 5
+"""
+
+
+def test_what_can_do_nothing_is_told_with_its_line_and_takes_nobody_out_of_service(file: ConfigFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text(POINTLESS)
+    current = file.load()
+    assert list(current.profiles) == ["a", "b"] and not current.unreadable
+    assert current.pools["p"].profiles == ("a", "b") and len(current.pools["p"].rules) == 2
+    assert {(each.field, each.line) for each in current.problems} == {
+        ("limits.burst", 7),
+        ("limits.burst", 13),
+        ("lastResort", 14),
+        ("tiers", 18),
+        ("rules.0.profiles", 23),
+        ("rules.1.when.contains", 28),
+    }
+    assert all(each.remedy for each in current.problems)
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

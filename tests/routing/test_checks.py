@@ -30,10 +30,19 @@ from rooroute.routing.checks import check_prices, check_routing
 PROFILES = {
     "A": Profile(id="A", provider="openai", region="us", supports_images=False),
     "B": Profile(id="B", provider="openai", region="eu", supports_images=False, price=Price(input=1, output=2)),
+    "C": Profile(id="C", provider="openai", supports_tools=False, context_window=8_000),
 }
 
 
-def rule(name: str = "r", *profiles: str, only: bool = False, region: str | None = None, **when: Any) -> Rule:
+def rule(
+    name: str = "r",
+    *profiles: str,
+    only: bool = False,
+    region: str | None = None,
+    when_region: tuple[str, ...] = (),
+    **when: Any,
+) -> Rule:
+    when |= {"region": when_region} if when_region else {}
     return Rule(name=name, when=When(**when), profiles=profiles or ("A",), only=only, region=region)
 
 
@@ -88,6 +97,99 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "no-status": ({"failover": Failover(retry_codes=(42,))}, "failover.retryCodes", "no HTTP status"),
     "negative-retries": ({"failover": Failover(max_retries=-1)}, "failover.maxRetries", "0 to"),
     "leaving-above-all": ({"leave_below": 1.5}, "leaveBelow", "0 to 1"),
+    "words-longer-than-the-message": (
+        {"rules": (rule(contains=("summarize", "translate"), max_length=8),)},
+        "rules.0.when.contains",
+        "never fire",
+    ),
+    "a-message-beyond-its-tokens": (
+        {"rules": (rule(min_length=5_000, max_tokens=1_000),)},
+        "rules.0.when.maxTokens",
+        "never fire",
+    ),
+    "a-length-that-everything-has": ({"rules": (rule(min_length=-1),)}, "rules.0.when.minLength", "less than 0"),
+    "tokens-that-everything-has": ({"rules": (rule(min_tokens=-1),)}, "rules.0.when.minTokens", "less than 0"),
+    "a-text-in-every-message": ({"rules": (rule(contains=("",)),)}, "rules.0.when.contains", "empty text"),
+    "bound-elsewhere-by-then": (
+        {"rules": (rule("r", "B", region="eu", when_region=("us",)),)},
+        "rules.0.region",
+        "bound to us",
+    ),
+    "nobody-where-the-request-is-bound-to": (
+        {"rules": (rule("r", "B", when_region=("us",)),)},
+        "rules.0.profiles",
+        "in the region",
+    ),
+    "nobody-of-its-own-in-its-region": ({"rules": (rule("r", "A", region="eu"),)}, "rules.0.profiles", "in the region"),
+    "images-none-of-its-own-takes": (
+        {"profiles": ("A", "B", "C"), "rules": (rule("r", "A", needs=(Need.IMAGES,)),)},
+        "rules.0.profiles",
+        "takes images",
+    ),
+    "tools-none-of-its-own-takes": (
+        {"profiles": ("A", "B", "C"), "rules": (rule("r", "C", needs=(Need.TOOLS,)),)},
+        "rules.0.profiles",
+        "takes tools",
+    ),
+    "more-than-fits": ({"rules": (rule("r", "C", min_tokens=10_000),)}, "rules.0.profiles", "window of 10,000 tokens"),
+    "a-message-longer-than-fits": (
+        {"rules": (rule("r", "C", min_length=40_000),)},
+        "rules.0.profiles",
+        "window of 10,000 tokens",
+    ),
+    "each-lacks-something-else": (
+        {"rules": (rule("r", "B", "C", needs=(Need.IMAGES,), min_tokens=10_000),)},
+        "rules.0.profiles",
+        "takes images and has a window",
+    ),
+    "after-a-pattern-of-models": (
+        {"rules": (rule("wide", model=("GPT-*",)), rule("r", model=("gpt-4*", "gpt-4o")))},
+        "rules.1.when",
+        "meets wide first",
+    ),
+    "after-a-part-of-its-word": (
+        {"rules": (rule("wide", contains=("sum",)), rule("r", contains=("Summarize",)))},
+        "rules.1.when",
+        "meets wide first",
+    ),
+    "after-fewer-fields": (
+        {"rules": (rule("wide", metadata={"a": "1"}), rule("r", metadata={"a": "1", "b": "2"}))},
+        "rules.1.when",
+        "meets wide first",
+    ),
+    "after-a-rule-that-asks-nothing": (
+        {"rules": (rule("wide", min_length=0), rule("r", mode=("x",)))},
+        "rules.1.when",
+        "meets wide first",
+    ),
+    "a-route-behind-a-wider-one": (
+        {"model_routes": {"gpt-*": "A", "gpt-4*": "B"}},
+        "modelRoutes",
+        "meets gpt-* first",
+    ),
+    "a-default-behind-everything": (
+        {"model_routes": {"*": "A"}, "default_route": "B"},
+        "defaultRoute",
+        "every model first",
+    ),
+    "a-tier-of-nobody": ({"tiers": (("A", "B"), ())}, "tiers", "names nobody"),
+    "a-last-resort-alone": (
+        {"profiles": ("A",), "last_resort": LastResort(profile="A")},
+        "lastResort.profile",
+        "only profile",
+    ),
+    "a-last-resort-for-nothing": (
+        {"last_resort": LastResort(profile="B", on_error=False, on_rate_limit=False)},
+        "lastResort",
+        "never",
+    ),
+    "a-last-resort-elsewhere": (
+        {"region": "us", "last_resort": LastResort(profile="B")},
+        "lastResort.profile",
+        "not in the region us",
+    ),
+    "a-region-of-nobody": ({"region": "asia"}, "region", "none of its profiles"),
+    "a-burst-of-nothing": ({"limits": Limits(burst=5)}, "limits.burst", "limits.requestsPerSecond"),
 }
 
 
@@ -103,7 +205,7 @@ def test_what_cannot_work_is_refused_with_its_reason(settings: dict[str, Any], f
 
 @pytest.mark.parametrize(
     "settings",
-    [{"max_price": Ceiling(input=1)}, {"max_cost_per_token": 1e-6}, {"strategy": Strategy.COST}],
+    [{"max_price": Ceiling(input=1)}, {"max_cost_per_token": 2e-6}, {"strategy": Strategy.COST}],
     ids=["a-ceiling", "a-cost-per-token", "the-strategy-cost"],
 )
 def test_a_pool_that_goes_by_cost_needs_one_price_that_is_known(settings: dict[str, Any]) -> None:
@@ -126,6 +228,14 @@ def test_what_can_work_is_not_complained_about() -> None:
         rule("narrow", mode=("x",), tags=("t",)),
         rule("wide", mode=("x", "y")),
         rule("eu", "B", region="eu", tags=("private",)),
+        rule("either", "A", region="us", when_region=("us", "eu")),
+        rule("short", contains=("sum", "a longer word"), max_length=3),
+        rule("models", model=("gpt-4*",)),
+        rule("one of more models", model=("gpt-4o", "gemini-*")),
+        rule("a pattern of another kind", model=("gpt-?",)),
+        rule("wider than that", model=("gpt-*",)),
+        rule("one that takes them", "A", "C", needs=(Need.IMAGES,)),
+        rule("just fits", "C", min_tokens=8_000, max_tokens=8_000),
         rule("rest", "B", "A"),
     )
     pool = Pool(
@@ -142,6 +252,29 @@ def test_what_can_work_is_not_complained_about() -> None:
     )
     assert check_routing(pool, PROFILES, set(PROFILES)) == []
     assert check_routing(Pool(id="plain", profiles=("A",)), PROFILES, set(PROFILES)) == []
+    routed = Pool(
+        id="p", profiles=("A", "B"), model_routes={"gpt-4*": "A", "gpt-*": "B", "gpt-4o": "B"}, default_route="A"
+    )
+    assert check_routing(routed, PROFILES, set(PROFILES)) == []
+    beyond = Pool(id="p", profiles=("A",), region="eu", rules=(rule("r", "B"),), last_resort=LastResort(profile="B"))
+    assert check_routing(beyond, PROFILES, set(PROFILES)) == []
+
+
+def test_nothing_is_said_of_a_rule_to_profiles_that_cannot_be_read() -> None:
+    pool = Pool(id="p", profiles=("A", "torn"), rules=(rule("r", "A", "torn", needs=(Need.IMAGES,)),))
+    assert check_routing(pool, PROFILES, {*PROFILES, "torn"}) == []
+
+
+def test_a_ceiling_under_all_prices_that_are_known_lets_nobody_answer() -> None:
+    dear, bare = PROFILES["B"], Profile(id="C", provider="openai")
+    for settings, field in (
+        ({"max_price": Ceiling(output=1.5)}, "maxPrice"),
+        ({"max_cost_per_token": 1e-6}, "maxCostPerToken"),
+    ):
+        pool = Pool(id="p", profiles=("B", "C"), **settings)
+        (found,) = check_prices(pool, (dear, bare))
+        assert found.field == field and "costs more than its ceiling" in found.message and found.remedy
+        assert not check_prices(pool, (replace(dear, price=Price(input=0.5, output=0.5)), dear))
 
 
 @pytest.mark.parametrize(
