@@ -7,7 +7,7 @@ costs, is told by ``health_status.cost_words``.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rooroute.diagnosis import Asked, not_a_list, of_answer
@@ -179,7 +179,10 @@ def judged(target: Target, answer: ErrorAnswer, now: float) -> Failure | None:
     fits = answer.status in check.expect_status if check.expect_status else 200 <= answer.status < 300
     if not fits:
         failure = dialect_for(target.profile, target.model).classify(answer, now)
-        if not check.expect_status or HAPPENINGS[failure.fault] is Happening.FAULTED:
+        if answer.status >= 400 and HAPPENINGS[failure.fault] is Happening.FAULTED:
+            name = f"HTTP {answer.status}"
+            return failure if name in failure.message else replace(failure, message=f"{name}: {failure.message}")
+        if not check.expect_status:
             return failure
         words = f"It answered HTTP {answer.status}, and {' or '.join(map(str, check.expect_status))} was expected."
         return Failure(Fault.TRANSIENT, words, hint=failure.hint, status=answer.status)

@@ -118,7 +118,7 @@ async def test_failures_in_a_row_rest_the_profile_until_the_next_check_and_a_suc
         await it.round()
         assert it.state() is ShownState.COOLDOWN
         assert it.health()["status"] == "unhealthy"
-        assert it.health()["error"] == "Down for maintenance."
+        assert it.health()["error"] == "HTTP 500: Down for maintenance."
         until = it.house.shown("A").until
         assert until is not None
         assert 25 <= until - it.house.clock.now() <= 30
@@ -187,6 +187,8 @@ async def test_a_hanging_provider_fails_its_check_in_time(tmp_path: Path) -> Non
 
 EXPECTED: list[tuple[str, HealthCheck, Step, str | None]] = [
     ("another-status-is-a-failure", replace(ON, endpoint="/health", expect_status=(204,)), UP, "204 was expected"),
+    ("an-error-is-named-by-its-status", replace(ON, expect_status=(200,)), Raw((b"ok",), status=500), "HTTP 500: ok"),
+    ("another-success-is-a-failure", replace(ON, expect_status=(200,)), Raw((), status=204), "200 was expected"),
     ("a-lacking-body-is-a-failure", replace(ON, expect_body="other-model"), UP, "lacks 'other-model'"),
     ("the-expected-body-is-healthy", replace(ON, expect_body="scripted"), UP, None),
     ("the-expected-status-is-healthy", replace(ON, expect_status=(500,)), DOWN, None),

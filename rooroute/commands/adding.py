@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from rooroute.adapters.config_reading import plain
 from rooroute.commands.asking import choose_model, choose_provider, fill_in
 from rooroute.commands.call import OK, Call, WrongUse
+from rooroute.commands.setting import sent_unasked
 from rooroute.commands.typed import key, parsed, refuse_forgetful_store, variable, with_settings
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profile_checks import check_profile
@@ -230,6 +231,8 @@ def _save(call: Call, house: _House, draft: Profile, secrets: Mapping[str, str],
     call.terminal.say(
         f"{draft.id} is saved{f'; its key {home}' if home else ''}. Try it: rooroute profiles test {quote(draft.id)}"
     )
+    if told := sent_unasked(saved):
+        call.terminal.say(told)
     if remark:
         call.terminal.remark(remark)
     if resolve_model(draft, None) is None:

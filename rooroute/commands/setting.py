@@ -246,10 +246,17 @@ def _saved(call: Call, saved: Json, subject: str) -> int:
         call.terminal.json(saved)
     else:
         call.terminal.say(f"{subject} is saved.")
-        if told := saved.get("pool", {}).get("probes"):
+        if told := sent_unasked(saved):
             call.terminal.say(told)
         call.terminal.remark("Take it back with: rooroute undo")
     return OK
+
+
+def sent_unasked(saved: Json) -> str | None:
+    """What a saved profile or pool has sent without a request, and what that costs; None where nothing is sent."""
+    check: str | None = saved.get("profile", {}).get("health", {}).get("sends")
+    probes: str | None = saved.get("pool", {}).get("probes")
+    return f"Health check: {check}" if check else probes
 
 
 def _renamed(call: Call, errand: Callable[[Backend], Awaitable[Json]], noun: str) -> int:

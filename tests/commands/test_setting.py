@@ -24,6 +24,19 @@ async def test_a_profiles_fields_are_set_read_and_taken_away(shell: Shell) -> No
     assert (await shell.well("profiles", "get", "main", "price")).out == ""
 
 
+async def test_what_a_health_check_costs_is_told_when_it_is_switched_on(shell: Shell) -> None:
+    await shell.save("main")
+    said = await shell.well("profiles", "set", "main", "healthCheck.enabled=true")
+    assert said.out.splitlines()[1] == (
+        "Health check: Asks for its list of models every 60 seconds, which costs no tokens."
+    )
+    paid = ("healthCheck.sends=completion", "price.input=1", "price.output=2")
+    assert "$0.06 a day at most" in (await shell.well("profiles", "set", "main", *paid)).out
+    edited = await shell.well("profiles", "edit", "main", "--set", "healthCheck.interval=30")
+    assert "$0.12 a day at most" in edited.out
+    assert "Health check" not in (await shell.well("profiles", "set", "main", "healthCheck.enabled=false")).out
+
+
 async def test_a_kept_key_that_would_go_elsewhere_is_asked_for_anew(shell: Shell) -> None:
     await shell.save("main")
     kept = shell.config.read_text().replace("apiKey: ${KEY_OF_MAIN}", "keySavedAt: '2026-01-31T12:00:00.000Z'")
