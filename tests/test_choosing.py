@@ -114,6 +114,16 @@ async def test_a_profile_that_became_too_slow_goes_behind_the_others(tmp_path: P
         assert (await h.ask())["profileId"] == "B"
 
 
+async def test_who_was_too_slow_is_asked_again_when_that_is_longer_ago_than_the_window(tmp_path: Path) -> None:
+    pool = {"latency": Latency(too_slow=2.0, window=120.0)}
+    async with house(tmp_path, THREE, pool=pool) as h:
+        h.window.measurements.observe("A", h.clock.now(), 9.0)
+        assert await asked(h, 2) == ["B", "B"]
+        h.clock.ahead = 121
+        later = [(await h.ask(session=f"later{n}"))["profileId"] for n in range(2)]
+        assert later == ["A", "A"], "and it has been quick since"
+
+
 async def test_the_least_busy_is_asked(tmp_path: Path) -> None:
     async with house(tmp_path, THREE, pool={"strategy": Strategy.LEAST_BUSY}) as h:
         h.window.measurements.begun("A")
@@ -288,6 +298,9 @@ async def test_a_warm_cache_is_kept_while_leaving_it_costs_more_than_the_user_ac
         async with house(tmp_path / expected, {"A": [Answer()], "B": [Answer()]}, profiles=prices, pool=pool) as h:
             h.window.answered("default", "s", "B", h.clock.now() - 3600, Strategy.PRIORITY, warm_tokens=10_000)
             assert (await h.ask(session="s"))["profileId"] == expected, "leaving costs 10,000 times $9/M = $0.09"
+            (why,) = await h.state.latest_requests()
+            assert why["switchCost"] == 0.09, "what it cost, or would have"
+            assert ("would cost $0.0900" in why["because"]) == (expected == "B")
 
 
 # --- failover ---
@@ -437,5 +450,5 @@ async def test_why_names_the_limit_that_a_profile_was_at_when_its_turn_came(tmp_
         assert [(await h.ask())["profileId"] for _ in range(2)] == ["B", "C"]
         (why,) = await h.state.latest_requests()
         told = {each["profileId"]: each for each in why["candidates"]}
-        assert told["B"]["excludedBy"].startswith("is at the limit of 1 requests per day (0 left, room at ")
+        assert told["B"]["excludedBy"].startswith("is at the limit of 1 requests per day (nothing left, room at ")
         assert told["C"]["rank"] == 2

@@ -126,6 +126,13 @@ class Measurements:
         seen.known = (how, now, found)
         return found
 
+    def too_slow(self, profile_id: str, how: Latency, now: float) -> bool:
+        """Whether it took too long within the window; what was longer ago is not held against who may be quick again."""
+        seen = self._seen.get(profile_id)
+        if how.too_slow is None or seen is None or not seen.times or now - seen.times[-1][0] > how.window:
+            return False
+        return (self.first_token(profile_id, how, now) or 0.0) > how.too_slow
+
     def chosen(self, pool_id: str, profile_id: str, weights: Mapping[str, float] | None) -> None:
         """This pool's request goes to that profile; ``weights`` where turns are taken by weight."""
         self._asks[pool_id] = self._asks.get(pool_id, 0) + 1

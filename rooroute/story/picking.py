@@ -12,7 +12,7 @@ from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
 from rooroute.routing.crowd import choose
 from rooroute.routing.marks import Change, Snapshot
-from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, ready_at
+from rooroute.routing.pool import HOLDS_CACHE, Ask, Decision, Nobody, NobodyKind, Use, ready_at
 from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
 from rooroute.routing.shown import shown_state
 from rooroute.routing.strategies import BLANK, Reading, unknown
@@ -26,7 +26,7 @@ _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MOD
 
 class Picking:
     """One request's choices. ``configuration`` is the one it goes by until it has waited, ``strategy`` the one it keeps; ``first`` is its
-    first decision, and ``switched_for`` what that one cost of the session's warm cache, in USD."""
+    first decision, and ``switched_for`` what that one cost of the session's warm cache, in USD, or would have where it stays for that."""
 
     def __init__(self, means: Means, errand: Errand, progress: Progress, configuration: Configuration) -> None:
         self._ports, self._window, self._roster = means.ports, means.window, means.roster
@@ -66,11 +66,8 @@ class Picking:
         limited = progress.limited.get(candidate.profile_id) or progress.limited.get(EVERYBODY)
         if limited is not None and limited.until > now:
             candidate = replace(candidate, limited_until=limited.until, limit=limited.words)
-        how = self._errand.pool.latency
-        if how.too_slow is not None:
-            seconds = measurements.first_token(candidate.profile_id, how, now)
-            if seconds is not None and seconds > how.too_slow:
-                return replace(candidate, group=candidate.group + SPOKEN_AGAINST)
+        if measurements.too_slow(candidate.profile_id, self._errand.pool.latency, now):
+            return replace(candidate, group=candidate.group + SPOKEN_AGAINST)
         least = self._errand.pool.leave_below
         if least is not None and measurements.share_left(candidate.profile_id, now) <= least:
             return replace(candidate, group=candidate.group + NEARLY_USED_UP)
@@ -99,7 +96,8 @@ class Picking:
         if not isinstance(decision, Use):
             return
         if self.first is decision:
-            self.switched_for = self._switch_cost(decision.candidate.profile_id)
+            stays = decision.why.startswith(HOLDS_CACHE)  # for what the next best would have cost
+            self.switched_for = self._switch_cost(decision.ranked[1] if stays else decision.candidate.profile_id)
         self._only = decision.candidate.profile_id if self._errand.alone else None
         if decision.pointer_lost:
             self._window.lose_pointer(self._errand.pool.id, self._errand.session)
