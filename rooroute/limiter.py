@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeVar
 
 from rooroute.profiles import Budget, Configuration, Limits, Pool, Profile
@@ -278,7 +278,7 @@ class Limiter:
         for each, lacking in short:
             meter = each.meter
             if meter.refusal is not None and now < meter.believed_until and lacking >= meter.refused:
-                return meter.refusal
+                return replace(meter.refusal, wanted=each.amount)
         return None
 
     def _refuse(self, refusal: Refused, short: Sequence[tuple[Held, float]]) -> None:
@@ -292,7 +292,8 @@ class Limiter:
         holders = [want.gauge.holder for want in wants]
         found = await self._store.count(holders, lambda counters: take(wants, counters, self._now()))
         if isinstance(found, Refused):
-            return found
+            drawn = next(each.amount - lacking for each, lacking in short if each.meter.gauge == found.gauge)
+            return replace(found, left=found.left + drawn, wanted=found.wanted + drawn)
         now = self._now()
         for each, amount in short:
             # What was leased across the border of two buckets is left to lapse.
@@ -329,7 +330,8 @@ class Limiter:
             lacking = amount - (0.0 if meter is None else meter.idle(now))
             until = room_at(gauge, lacking, counters, now)
             if lacking > _TINY and until > now:
-                return Refused(gauge, until, max(0.0, gauge.most - taken(gauge, counters, now)))
+                left = max(0.0, gauge.most - taken(gauge, counters, now)) + amount - lacking
+                return Refused(gauge, until, left, amount)
         return None
 
     def idle_places(self, gauge: Gauge) -> int:

@@ -56,7 +56,7 @@ class Marks(Protocol):
 
 
 def estimated_tokens(request: ChatRequest) -> int:
-    """Input tokens of a request, by its characters; an image counts as 1,000."""
+    """Input tokens of a request, by its characters, at least one; an image counts as 1,000."""
     characters = sum(len(str(dict(tool.parameters))) + len(tool.name) for tool in request.tools)
     images = 0
     for message in request.messages:
@@ -66,7 +66,7 @@ def estimated_tokens(request: ChatRequest) -> int:
             images += sum(part.type == "image" for part in message.content)
             characters += sum(len(part.text) for part in message.content if part.type != "image")
         characters += sum(len(call.arguments) + len(call.name) for call in message.tool_calls)
-    return characters // CHARACTERS_A_TOKEN + images * _IMAGE_TOKENS
+    return characters // CHARACTERS_A_TOKEN + images * _IMAGE_TOKENS or min(characters, 1)
 
 
 def addressee(configuration: Configuration, model: str | None) -> str | None:

@@ -105,6 +105,7 @@ def limit_rows(
             "used": round(amount, 6),
             "left": round(max(0.0, gauge.most - amount), 6),
             "warning": amount >= WARN_AT * gauge.most,
+            **_present({"rate": gauge.rate}),
         }
         full = now if at_once else room_at(gauge, min(1.0, gauge.most / 100), counters, now)
         back = full if full > now else comes_back(gauge, counters, now)

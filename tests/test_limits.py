@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -137,6 +138,53 @@ async def test_a_budget_in_money_is_kept(tmp_path: Path, where: str) -> None:
             except BudgetExceeded as spent:
                 outcomes.append(spent.kind)
         assert outcomes == ["A", "A", "B"], "who costs nothing is still asked"
+
+
+async def test_a_request_that_is_too_large_for_what_is_left_says_both_sums(tmp_path: Path) -> None:
+    """As above; the third is estimated at $0.000507 where $0.000186 is left."""
+    profiles = {"A": {"price": Price(input=1, output=100), "budget": Budget(per_day=0.0012)}}
+    request = ChatRequest(HELLO.messages, max_tokens=5)
+    async with house(tmp_path, TWO, profiles=profiles) as h:
+        h.clock.ahead = until_noon(h.clock.now())
+        for name in ("one", "two", "three"):
+            await h.ask(request=request, session=name, request_id=name)
+        (why, *_) = await h.state.latest_requests()
+        told = {each["profileId"]: each.get("excludedBy", "") for each in why["candidates"]}
+    assert re.fullmatch(
+        r"is too near the budget of \$0\.0012 per day \(about \$0\.0005\d wanted, \$0\.00019 left, room at \S+Z\)",
+        told["A"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Limits(requests_per_second=0.2, burst=2), "0.2 requests per second (12 a minute), in bursts of 2"),
+        (Limits(requests_per_second=0.3), "0.3 requests per second (18 a minute)"),
+        (Limits(requests_per_second=2.5), "2.5 requests per second"),
+        (Limits(requests_per_second=3, burst=1), "3 requests per second, in bursts of 1"),
+        (Limits(requests_per_minute=2), "2 requests per minute"),
+    ],
+    ids=["slow-in-bursts", "slow", "no-whole-number", "evenly", "minute"],
+)
+def test_a_limit_is_told_as_it_was_set(limits: Limits, told: str) -> None:
+    (gauge,) = gauges_of("profile:A", limits, None)
+    assert gauge.words == f"is at the limit of {told}"
+
+
+@pytest.mark.parametrize(
+    ("left", "wanted", "told"),
+    [
+        (0.0, 0.5, "is at the budget of $5 per day (nothing left, "),
+        (1e-16, 0.5, "is at the budget of $5 per day (nothing left, "),
+        (0.00002, 0.5, "is too near the budget of $5 per day (about $0.5000 wanted, $0.000020 left, "),
+        (1.25, 4, "is too near the budget of $5 per day (about $4.0000 wanted, $1.2500 left, "),
+    ],
+    ids=["nothing", "what-fractions-leave", "next-to-nothing", "too-little"],
+)
+def test_what_is_left_is_never_told_as_nothing_nor_nothing_as_left(left: float, wanted: float, told: str) -> None:
+    (gauge,) = gauges_of("profile:A", None, Budget(per_day=5))
+    assert Refused(gauge, AT + 60, left, wanted).words.startswith(told)
 
 
 async def test_when_everybody_is_at_a_limit_the_error_says_so_and_when_there_is_room(tmp_path: Path) -> None:

@@ -173,12 +173,12 @@ async def test_who_is_at_a_limit_is_told_by_why_dry_run_and_status_with_what_is_
         for told in (rehearsed, why):
             reasons = {each["profileId"]: each.get("excludedBy") for each in told["candidates"]}
             assert reasons["B"] is None
-            assert reasons["A"].startswith("is at the limit of 1 requests per day (0 left, room at 20")
+            assert reasons["A"].startswith("is at the limit of 1 requests per day (nothing left, room at 20")
         shown = next(each for each in (await server.status())["profiles"] if each["id"] == "A")
-        assert shown["state"] == "active" and "0 left" in shown["reason"] and shown["until"]
+        assert shown["state"] == "active" and "nothing left" in shown["reason"] and shown["until"]
         await server.pool(profiles=["A"])
         (alone,) = (await server.status())["pools"]
-        assert alone.get("current") is None and alone["until"] and "0 left" in alone["reason"]
+        assert alone.get("current") is None and alone["until"] and "nothing left" in alone["reason"]
 
 
 async def test_the_pools_current_is_who_its_strategy_would_choose(home: dict[str, str]) -> None:

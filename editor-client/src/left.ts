@@ -16,6 +16,8 @@ const SPANS: Record<string, string> = {
 export function limitWords(limit: LimitStatus): string {
   const span = SPANS[limit.span] ?? limit.span;
   if (limit.measure === "cost") return `${money(limit.left)} left of ${money(limit.most)} ${span}`;
+  if (typeof limit.rate === "number" && limit.rate !== limit.most)
+    return `${compact(Math.floor(limit.left))} left of ${compact(limit.most)} requests at once, ${limit.rate} per second`;
   const what = limit.measure === "concurrent" ? "requests" : limit.measure;
   return `${compact(Math.floor(limit.left))} left of ${compact(limit.most)} ${what} ${span}`;
 }

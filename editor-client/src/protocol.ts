@@ -440,7 +440,8 @@ export interface Latency {
 
 /**
  * A limit the user set. ``holder`` is ``profile``, ``pool`` or ``tag`` and ``id`` its name; ``span`` is second, minute, hour, day,
- * calendarDay, month or (of requests at once) now. ``warning``: 80 % are used.
+ * calendarDay, month or (of requests at once) now. ``warning``: 80 % are used. Of requests per second ``rate`` is how many, and ``most``
+ * how many of them may come at once.
  */
 export interface LimitStatus {
   holder: "profile" | "pool" | "tag";
@@ -452,6 +453,7 @@ export interface LimitStatus {
   left: number;
   resetsAt?: string | null;
   warning: boolean;
+  rate?: number | null;
 }
 
 /**
@@ -1171,7 +1173,8 @@ export interface When {
 }
 
 /**
- * ``because`` says why the first profile was chosen, ``switchCost`` (USD) what leaving the session's warm prompt cache cost. Of a
+ * ``because`` says why the first profile was chosen, ``switchCost`` (USD) what leaving the session's warm prompt cache cost, or would
+ * have cost where the session stays for that. Of a
  * large pool only the first candidates are told; ``moreCandidates`` counts the others.
  */
 export interface Why {

@@ -50,7 +50,9 @@ function decision(why: Why): string {
     `- Strategy: ${inMarkdown(why.strategy)}`,
     why.because ? `- Chosen because: ${inMarkdown(why.because)}` : "",
     why.region ? `- Bound to the region ${inMarkdown(why.region)}` : "",
-    typeof why.switchCost === "number" ? `- Leaving the warm prompt cache cost about ${money(why.switchCost)}` : "",
+    typeof why.switchCost === "number"
+      ? `- Leaving the warm prompt cache ${why.because?.startsWith("holds the warm prompt cache") ? "would have cost" : "cost"} about ${money(why.switchCost)}`
+      : "",
   ];
   return lines.filter(Boolean).join("\n");
 }

@@ -16,6 +16,8 @@ from rooroute.commands.status import tell_of_file
 from rooroute.commands.terminal import Terminal
 from rooroute.errors import NoProfiles, RoorouteError
 from rooroute.profiles import Configuration
+from rooroute.routing.costs import usd
+from rooroute.routing.pool import SAFETY_NET
 from rooroute.unanswered import duration_words, titles_of
 
 if TYPE_CHECKING:
@@ -114,10 +116,13 @@ class Onlooker:
         self._waits_for: tuple[float | None, tuple[str, ...]] | None = None
 
     def attempt(self, n: int, profile_id: str, model: str, why: str) -> None:
-        """The second attempt and those after it are a failover, and told as it happens."""
+        """The second attempt and those after it are a failover, and told as it happens; so is that nobody is left but who rests."""
         self.stop()
         self._waits_for = None
-        if self._asked and not self._silent:
+        if why == SAFETY_NET and not self._silent:
+            self._end_line()
+            self._terminal.remark(f"· {self._title(profile_id)} {why}")
+        elif self._asked and not self._silent:
             self._end_line()
             next_one = "it once more" if profile_id == self._asked[-1] else self._title(profile_id)
             self._terminal.remark(f"· {self._title(self._asked[-1])} could not answer, asking {next_one}")
@@ -176,7 +181,7 @@ class Onlooker:
         self._end_line()
         usage: Usage = found["usage"]
         about = "about " if usage.estimated else ""
-        cost = f", {found['cost']:.4f} USD" if found.get("cost") is not None else ""
+        cost = f", {usd(found['cost'])} USD" if found.get("cost") is not None else ""
         lost = [f"{self._title(each['profileId'])} {verdict_words(each)}" for each in _failures(found["attempts"])]
         after = f" after {', '.join(lost)}" if lost else ""
         self._terminal.remark(

@@ -10,6 +10,7 @@ from rooroute.attempt import Silence
 from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.commands.call import OK, Call
 from rooroute.commands.statistics import candidate_cells
+from rooroute.routing.costs import usd
 
 if TYPE_CHECKING:
     from rooroute.application import Backend
@@ -46,10 +47,11 @@ def route(call: Call) -> int:
         call.terminal.json(found)
         return OK
     say = call.terminal.say
-    cost = f", about ${found['estimatedCost']:.4f}" if "estimatedCost" in found else ""
+    cost = f", about ${usd(found['estimatedCost'])}" if "estimatedCost" in found else ""
     led = f"rule {found['rule']}, " if "rule" in found else ""
     who = f"{found['profileId']} {found['because']}" if "profileId" in found else "Nobody could answer now"
-    say(f"{who} ({led}{found['strategy']}; about {found['estimatedTokens']:,} tokens{cost}).")
+    tokens = found["estimatedTokens"]
+    say(f"{who} ({led}{found['strategy']}; about {tokens:,} token{'' if tokens == 1 else 's'}{cost}).")
     for rule in found["rules"]:
         verdict = "fires" if rule["fires"] else f"{rule['unmet']} is not met" if "unmet" in rule else "comes too late"
         call.terminal.remark(f"Rule {rule['name']}: {verdict}.")

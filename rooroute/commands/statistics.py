@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias
 from rooroute.commands.call import OK, Call
 from rooroute.commands.terminal import Cell, Painted
 from rooroute.commands.typed import moment
+from rooroute.routing.costs import usd
+from rooroute.routing.pool import HOLDS_CACHE
 
 Json: TypeAlias = dict[str, Any]
 
@@ -98,7 +100,7 @@ def _stats_cells(row: Json) -> Sequence[Cell]:
 
 
 def _usd(cost: float | None) -> str:
-    return "" if cost is None else f"{cost:.4f}"
+    return "" if cost is None else usd(cost)
 
 
 def _csv(by: str, rows: Sequence[Json]) -> str:
@@ -127,7 +129,8 @@ def why(call: Call) -> int:
         led = f", led by the rule {found['rule']}" if found.get("rule") else ""
         call.terminal.say(f"{first} {found['because']}{led}.")
     if found.get("switchCost"):
-        call.terminal.say(f"Leaving the warm prompt cache cost about ${found['switchCost']:.4f}.")
+        came = "would have cost" if str(found.get("because")).startswith(HOLDS_CACHE) else "cost"
+        call.terminal.say(f"Leaving the warm prompt cache {came} about ${usd(found['switchCost'])}.")
     call.terminal.say()
     if found["candidates"]:
         call.terminal.show(
@@ -145,7 +148,7 @@ def why(call: Call) -> int:
             call.terminal.remark(f"Attempt {attempt['n']} taught: {mark['scope']} {mark['state']}{until}.")
         if attempt.get("cost") is not None:
             whose = PRICED_BY.get(attempt.get("priceSource", ""), "by your price")
-            call.terminal.remark(f"Attempt {attempt['n']} cost ${attempt['cost']:.6f}, {whose}.")
+            call.terminal.remark(f"Attempt {attempt['n']} cost ${usd(attempt['cost'], 6)}, {whose}.")
         if attempt.get("rawError"):
             call.terminal.remark(f"Attempt {attempt['n']} was told: {attempt['rawError']}")
     return OK

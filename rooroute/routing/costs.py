@@ -1,8 +1,20 @@
-"""What leaving a warm prompt cache costs."""
+"""Money: how a sum is told, and what leaving a warm prompt cache costs."""
 
 from __future__ import annotations
 
+from math import floor, log10
+from typing import Final
+
 from rooroute.profiles import Price
+
+_NOTHING: Final = 1e-9  # USD; what binary fractions leave behind
+
+
+def usd(amount: float, places: int = 4) -> str:
+    """A sum without its sign: so many decimals, more where it would look like nothing."""
+    if amount < _NOTHING:
+        return "0"
+    return f"{amount:.{max(places, 1 - floor(log10(amount)))}f}"
 
 
 def switch_cost(warm_tokens: int, here: Price | None, there: Price | None) -> float | None:

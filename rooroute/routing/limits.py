@@ -15,6 +15,7 @@ from math import ceil, floor
 from typing import Final
 
 from rooroute.profiles import Budget, Limits
+from rooroute.routing.costs import usd
 
 _BUCKETS: Final = 12
 _LEASED_AHEAD: Final = 8
@@ -69,13 +70,29 @@ class Gauge:
     @property
     def words(self) -> str:
         """The limit as the end of a sentence."""
+        return f"is at the {self._limit}"
+
+    @property
+    def too_near(self) -> str:
+        """As ``words``, where something is left, and too little."""
+        return f"is too near the {self._limit}"
+
+    @property
+    def rate(self) -> float | None:
+        """Requests per second, where ``most`` is how many of them may come at once."""
+        return self.most / self.seconds if (self.measure, self.span) == (Measure.REQUESTS, Span.SECOND) else None
+
+    @property
+    def _limit(self) -> str:
         whose = {"pool": " of its pool", "tag": f" of the tag {self.holder[4:]}"}.get(self.holder.partition(":")[0], "")
         if self.measure is Measure.COST:
             every = "day" if self.span is Span.CALENDAR_DAY else "month"
-            return f"is at the budget{whose} of ${self.most:g} per {every}"
+            return f"budget{whose} of ${self.most:g} per {every}"
         if self.measure is Measure.CONCURRENT:
-            return f"is at the limit{whose} of {self.most:g} requests at once"
-        return f"is at the limit{whose} of {self.most:g} {self.measure.value} per {self.span.value}"
+            return f"limit{whose} of {self.most:g} requests at once"
+        if self.rate is not None:
+            return f"limit{whose} of {_rate_words(self.rate, self.most)}"
+        return f"limit{whose} of {self.most:g} {self.measure.value} per {self.span.value}"
 
     def bucket(self, now: float) -> int:
         """The number of the bucket that ``now`` (UTC epoch seconds) lies in; concurrency has but one."""
@@ -101,6 +118,16 @@ class Gauge:
         if self.span is Span.CALENDAR_DAY:
             return (bucket + 1) * 86400.0
         return (bucket + 1) * self.seconds / _BUCKETS + self.seconds
+
+
+def _rate_words(rate: float, at_once: float) -> str:
+    slow = f" ({rate * 60:g} a minute)" if rate < 1 else ""
+    burst = f", in bursts of {at_once:g}" if at_once != _usual_burst(rate) else ""
+    return f"{rate:g} requests per second{slow}{burst}"
+
+
+def _usual_burst(rate: float) -> int:
+    return max(1, floor(rate + _TINY))
 
 
 Used = Mapping[tuple[str, str, str, int], float]
@@ -138,20 +165,29 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This gauge has no room before ``until`` (UTC epoch seconds); ``left`` of it is not enough."""
+    """This gauge has no room for ``wanted`` before ``until`` (UTC epoch seconds); ``left`` of it is not enough."""
 
     gauge: Gauge
     until: float
     left: float = 0.0
+    wanted: float = 0.0
 
     @property
     def words(self) -> str:
         """What keeps the request away, as the end of a sentence; nobody knows when a place among the concurrent ones is free."""
         if self.gauge.measure is Measure.CONCURRENT:
             return self.gauge.words
-        left = f"${self.left:.4f}" if self.gauge.measure is Measure.COST else f"{floor(self.left + _TINY):,}"
         at = datetime.fromtimestamp(ceil(self.until), UTC).isoformat().replace("+00:00", "Z")
-        return f"{self.gauge.words} ({left} left, room at {at})"
+        if self._told(self.left) == "0":
+            return f"{self.gauge.words} (nothing left, room at {at})"
+        sums = f"about {self._sum(self.wanted)} wanted, {self._sum(self.left)} left"
+        return f"{self.gauge.too_near} ({sums}, room at {at})"
+
+    def _told(self, amount: float) -> str:
+        return usd(amount) if self.gauge.measure is Measure.COST else f"{floor(amount + _TINY):,}"
+
+    def _sum(self, amount: float) -> str:
+        return f"{'$' if self.gauge.measure is Measure.COST else ''}{self._told(amount)}"
 
 
 def taken(gauge: Gauge, counters: Counters, now: float) -> float:
@@ -218,7 +254,7 @@ def take(wants: Iterable[Want], counters: Counters, now: float) -> tuple[Count, 
         gauge = want.gauge
         until = room_at(gauge, want.amount, counters, now)
         if until > now:
-            return Count(), Refused(gauge, until, max(0.0, gauge.most - taken(gauge, counters, now)))
+            return Count(), Refused(gauge, until, max(0.0, gauge.most - taken(gauge, counters, now)), want.amount)
         if gauge.measure is Measure.CONCURRENT:
             slots[gauge.holder] = int(want.amount)
             leased[gauge] = want.amount
@@ -255,7 +291,7 @@ def gauges_of(holder: str, limits: Limits | None, budget: Budget | None) -> tupl
 def _gauge(holder: str, measure: Measure, span: Span, most: float, seconds: float, burst: int | None) -> Gauge:
     """``burst`` requests at once, then the usual rate: as many within as long as the rate takes for them."""
     if measure is Measure.REQUESTS and span is Span.SECOND:
-        at_once = burst or max(1, floor(most))
+        at_once = burst or _usual_burst(most)
         return Gauge(holder, measure, span, at_once, at_once / most)
     return Gauge(holder, measure, span, most, seconds)
 

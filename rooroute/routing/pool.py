@@ -15,6 +15,7 @@ from typing import Final
 from rooroute.outcome import Fault
 from rooroute.profiles import Consent, LastResort, Revert, Strategy
 from rooroute.routing.candidate import Candidate, marks_covering
+from rooroute.routing.costs import usd
 from rooroute.routing.figures import FIGURES
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.readiness import Look, Standing, as_asked, look, soonest, why_not
@@ -208,6 +209,9 @@ def _choose(ask: Ask, looks: Iterable[Look], snapshot: Snapshot, now: float) -> 
     return ordered[0], why, ordered
 
 
+HOLDS_CACHE: Final = "holds the warm prompt cache"
+
+
 def _worth_staying(ask: Ask, ordered: Sequence[Look]) -> tuple[Look, str] | None:
     """The session's profile, where going to the best one would cost more than the user accepts."""
     first = ordered[0].candidate
@@ -217,7 +221,7 @@ def _worth_staying(ask: Ask, ordered: Sequence[Look]) -> tuple[Look, str] | None
     here = next((each for each in ordered if each.candidate.profile_id == ask.sticky), None)
     if here is None or here.candidate.group != first.group:
         return None
-    return here, f"holds the warm prompt cache; switching would cost ${price:.4f}"
+    return here, f"{HOLDS_CACHE}; switching would cost ${usd(price)}"
 
 
 def _tier(candidate: Candidate, strategy: Strategy) -> int:

@@ -322,7 +322,8 @@ class QuotaStatus(Shape):
 
 class LimitStatus(Shape):
     """A limit the user set. ``holder`` is ``profile``, ``pool`` or ``tag`` and ``id`` its name; ``span`` is second, minute, hour, day,
-    calendarDay, month or (of requests at once) now. ``warning``: 80 % are used."""
+    calendarDay, month or (of requests at once) now. ``warning``: 80 % are used. Of requests per second ``rate`` is how many, and ``most``
+    how many of them may come at once."""
 
     holder: Literal["profile", "pool", "tag"]
     id: str
@@ -333,6 +334,7 @@ class LimitStatus(Shape):
     left: float
     resets_at: Time | None = None
     warning: bool
+    rate: float | None = None
 
 
 class ProfileHealth(Shape):
@@ -626,7 +628,8 @@ class AttemptExplained(Attempt):
 
 
 class Why(Shape):
-    """``because`` says why the first profile was chosen, ``switchCost`` (USD) what leaving the session's warm prompt cache cost. Of a
+    """``because`` says why the first profile was chosen, ``switchCost`` (USD) what leaving the session's warm prompt cache cost, or would
+    have cost where the session stays for that. Of a
     large pool only the first candidates are told; ``moreCandidates`` counts the others."""
 
     request: Json

@@ -36,6 +36,20 @@ async def test_the_last_resort_is_used_when_the_user_says_so(shell: Shell) -> No
     assert (await shell.well("chat", "hi", "--consent")).out == "Paid.\n"
 
 
+async def test_a_short_prompt_is_told_with_at_least_a_token(shell: Shell) -> None:
+    await shell.save("first", Answer())
+    assert "about 1 token)" in (await shell.well("route", "Hi")).out
+
+
+async def test_that_nobody_is_left_but_who_rests_is_told_as_it_happens(shell: Shell) -> None:
+    await shell.save("first", Fail("rate-limit", retry_delay=600), Answer("First after all."))
+    await shell.well("pools", "add", "default", "first", "--set", "safetyNet=true")
+    assert (await shell("chat", "hi")).code != 0
+    said = await shell.well("chat", "hi")
+    assert said.out == "First after all.\n"
+    assert "· first is asked once more although it rests or has failed, since nobody else is left" in said.err
+
+
 async def test_what_cannot_work_is_refused_in_a_sentence(shell: Shell) -> None:
     await shell.save("first", Answer())
     said = await shell("pools", "add", "main", "first", "--set", 'weights={"first": 0}')

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rooroute.profiles import Latency, Price, Strategy
-from rooroute.routing.costs import switch_cost
+from rooroute.routing.costs import switch_cost, usd
 from rooroute.routing.marks import Snapshot
 from rooroute.routing.measurements import USUAL_OUTPUT, Measurements
 from rooroute.routing.pool import Ask, Use, acquire
@@ -70,3 +72,18 @@ def test_leaving_a_warm_cache_costs_the_difference_of_reading_it_afresh() -> Non
     assert switch_cost(100_000, here, Price(input=2, output=8, cache_write=2.5)) == 100_000 * (2.5 - 0.3) / 1e6
     assert switch_cost(100_000, here, Price(input=0, output=0)) == 0.0
     assert switch_cost(100_000, None, there) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        (0.0, "0"),
+        (1e-17, "0"),
+        (0.00000123, "0.0000012"),
+        (0.00005, "0.000050"),
+        (0.5, "0.5000"),
+        (12.34567, "12.3457"),
+    ],
+)
+def test_a_sum_is_never_told_as_nothing(amount: float, told: str) -> None:
+    assert usd(amount) == told
