@@ -20,6 +20,8 @@ test.each([
   [limit(), "1.5k left of 1.5k requests per day"],
   [limit({ most: 5, left: 4 }), "4 left of 5 requests per day"],
   [limit({ measure: "cost", span: "month", most: 20, left: 1.5 }), "$1.50 left of $20.00 this month"],
+  [limit({ span: "second", most: 2, left: 1, rate: 0.2 }), "1 left of 2 requests at once, 0.2 per second"],
+  [limit({ span: "second", most: 2, left: 1, rate: 2 }), "1 left of 2 requests per second"],
   [limit({ measure: "concurrent", span: "now", most: 4, left: 2 }), "2 left of 4 requests at once"],
 ])("what is left of a limit is said in words: %#", (given, words) => expect(limitWords(given)).toBe(words));
 

@@ -63,6 +63,25 @@ test("a limit that kept a profile away is told with when it has room, by the clo
   expect(page(0)).not.toContain("2026");
 });
 
+test("a budget with too little left for a request is told with both sums", () => {
+  const sums = "about $4.0000 wanted, $1.2500 left";
+  const excludedBy = `is too near the budget of $5 per day (${sums}, room at 2026-01-31T14:00:00Z)`;
+  const page = whyDocument(
+    { request: {}, strategy: "priority", candidates: [{ profileId: "a", excludedBy }], attempts: [] },
+    snapshot([profile("a")]),
+  );
+  expect(page).toContain(`is too near the budget of $5 per day: ${sums.replaceAll(".", "\\.")}, room again at`);
+});
+
+test("a session that stays for its warm cache is told what leaving would have cost", () => {
+  const because = "holds the warm prompt cache; switching would cost $0.0900";
+  const page = whyDocument(
+    { request: {}, strategy: "priority", because, switchCost: 0.09, candidates: [], attempts: [] },
+    snapshot([profile("a")]),
+  );
+  expect(page).toContain("Leaving the warm prompt cache would have cost about $0.09");
+});
+
 test("an attempt that nobody can price tells no cost, and one without a source only the sum", () => {
   const attempt = { n: 1, profileId: "a", model: "m", verdict: "ok", durationMs: 30 };
   const page = (more: object) =>
