@@ -135,6 +135,8 @@ class Moving:
             return {"text": above + self._spelling.as_yaml(made.data), "leftOut": list(made.left_out)}
         unreadable = configuration.unreadable.keys() - configuration.profiles.keys()
         left = [f"{label} is left out: it cannot be read." for label in configuration.unreadable if label in unreadable]
+        unread_pools = [label for label in configuration.unreadable_pools if label not in configuration.pools]
+        left += [f"The pool {label} is left out: it cannot be read." for label in unread_pools]
         data = _bare(self._spelling.spelled(configuration), left)
         text = self._spelling.as_yaml(data) if form == "yaml" else f"{json.dumps(data, indent=2, ensure_ascii=False)}\n"
         return {"text": text, "leftOut": left}

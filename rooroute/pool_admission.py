@@ -9,7 +9,7 @@ from rooroute.admission import folded, refuse
 from rooroute.errors import InvalidInput
 from rooroute.known_models import names_of
 from rooroute.profile_checks import check_pool
-from rooroute.profiles import Configuration, Knowledge, Pool, Problem, Profile, camel
+from rooroute.profiles import Configuration, Knowledge, Pool, Problem, Profile, camel, out_of_force
 from rooroute.routing.checks import check_prices, check_routing
 
 _BEARS_ON_POOLS: Final = (
@@ -36,6 +36,17 @@ def refuse_pool(pool: Pool, configuration: Configuration) -> None:
     members = [configuration.profiles[name] for name in pool.profiles if name in configuration.profiles]
     priced = check_prices(pool, [configuration.knowledge.asked(each, None) for each in members])
     refuse([*_wrong(pool, configuration), *priced], "pool")
+
+
+def refuse_unread(pool_id: str, configuration: Configuration) -> None:
+    """Raise where the file's entry of that pool cannot be read: what it should restrict would be gone with it."""
+    if (problem := configuration.unreadable_pools.get(pool_id)) is not None:
+        told = out_of_force(problem, pool_id).removeprefix("is not in force: ")
+        raise InvalidInput(
+            f"The pool {pool_id} has to be mended in the configuration file first: {told}.",
+            field="pool.id",
+            line=problem.line,
+        )
 
 
 def refuse_profile_among_pools(profile: Profile, configuration: Configuration) -> None:

@@ -508,9 +508,10 @@ _NOTHING_KNOWN: Final = Knowledge()
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One immutable reading of the config file. ``revision`` is a hash of its bytes. ``unreadable`` keeps, by id, entries that did not
-    parse: they are shown as "needs attention" and written back verbatim, never dropped. The last good version of one may
-    be in ``profiles``. These are as the user typed them; ``knowledge`` fills their gaps."""
+    """One immutable reading of the config file. ``revision`` is a hash of its bytes. ``unreadable`` (profiles) and ``unreadable_pools``
+    keep, by id, entries that did not parse: they are shown as "needs attention" and written back verbatim, never dropped. The last good
+    version of one may be in force, and then is in ``profiles`` or ``pools``. ``first_pool`` is the id of the file's first, in force or
+    not. These are as the user typed them; ``knowledge`` fills their gaps."""
 
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     pools: Mapping[str, Pool] = field(default_factory=dict)
@@ -518,17 +519,46 @@ class Configuration:
     revision: str = ""
     problems: tuple[Problem, ...] = ()
     unreadable: Mapping[str, Problem] = field(default_factory=dict)
+    unreadable_pools: Mapping[str, Problem] = field(default_factory=dict)
+    unreadable_defaults: Problem | None = None
+    first_pool: str | None = None
     knowledge: Knowledge = field(default=_NOTHING_KNOWN, compare=False, repr=False)
 
     def pool(self, pool_id: str | None) -> Pool | None:
-        """The pool of that id; for None the default one: ``defaults.pool``, else "default", else the first, else every profile in order."""
-        if pool_id is None:
-            pool_id = self.defaults.pool or (
-                "default" if "default" in self.pools else next(iter(self.pools), "default")
-            )
-        if pool_id == "default" and pool_id not in self.pools:
+        """The pool of that id; for None the default one: ``defaults.pool``, else "default", else the first, else every profile in order.
+        None also where it is not in force: what it forbids is not known."""
+        wanted = self._usual() if pool_id is None else pool_id
+        found = self.pools.get(wanted)
+        if found is None and wanted == "default" and self.unreadable_pool(wanted) is None:
             return Pool(id="default", profiles=tuple(self.profiles))
-        return self.pools.get(pool_id)
+        return found
+
+    def unreadable_pool(self, pool_id: str | None) -> str | None:
+        """The label of the entry that keeps the pool of that id (None: the default one) out of force; one without an id may be any."""
+        wanted = self._usual() if pool_id is None else pool_id
+        if wanted in self.pools or not self.unreadable_pools:
+            return None
+        unnamed = next((label for label in self.unreadable_pools if label.startswith(NO_POOL_ID)), None)
+        return wanted if wanted in self.unreadable_pools else unnamed
+
+    def _usual(self) -> str:
+        if self.defaults.pool is not None:
+            return self.defaults.pool
+        if "default" in self.pools or "default" in self.unreadable_pools:
+            return "default"
+        return self.first_pool or next(iter(self.pools), "default")
+
+
+NO_POOL_ID: Final = "pools["
+"""How the label of a pool's entry begins that has no id."""
+
+
+def out_of_force(problem: Problem, label: str) -> str:
+    """What keeps an entry of the file out of force, where and how it is mended, as the end of a sentence about it."""
+    told = problem.message.removeprefix(f"Pool {label}: ").rstrip(".")
+    where = f" (line {problem.line} of the configuration)" if problem.line else ""
+    remedy = f"; {problem.remedy[0].lower()}{problem.remedy[1:].rstrip('.')}" if problem.remedy else ""
+    return f"is not in force: {told}{where}{remedy}"
 
 
 def reference_name(text: str) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from rooroute.chat import ChatRequest
 from rooroute.errors import NotFound, RoorouteError
-from rooroute.profiles import Configuration, Knowledge, Pool, Profile
+from rooroute.profiles import Configuration, Knowledge, Pool, Profile, out_of_force
 from rooroute.providers.table import PROVIDERS, addressed, base_url_of, resolve_model
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL, Crowd
@@ -100,6 +100,9 @@ def pool_of(
             profile_id, fallback = named, False
     if profile_id is not None:
         if profile_id not in configuration.profiles:
+            if (problem := configuration.unreadable.get(profile_id)) is not None:
+                told = f"The profile {profile_id} {out_of_force(problem, profile_id)}."
+                raise NotFound(told, field="profile", line=problem.line)
             raise NotFound(f"There is no profile {profile_id!r}.", field="profile")
         usual = configuration.pool(None) or Pool(id="default")
         behind = tuple(each for each in usual.profiles if each != profile_id) if fallback else ()
@@ -109,9 +112,30 @@ def pool_of(
         return replace(direct, region=None, max_price=None, max_cost_per_token=None, last_resort=None)
     pool = configuration.pool(pool_id)
     if pool is None:
-        known = ", ".join(configuration.pools) or "none yet"
-        raise NotFound(f"There is no pool {pool_id!r}; the pools are: {known}.", field="pool")
+        raise no_pool(configuration, pool_id)
     return pool
+
+
+def no_pool(configuration: Configuration, pool_id: str | None) -> NotFound:
+    """That the pool of that id (None: the default one) is not there, or not in force."""
+    if (label := configuration.unreadable_pool(pool_id)) is not None:
+        problem = configuration.unreadable_pools[label]
+        return NotFound(f"The pool {label} {out_of_force(problem, label)}.", field="pool", line=problem.line)
+    known = ", ".join(configuration.pools) or "none yet"
+    named = configuration.defaults.pool if pool_id is None else pool_id
+    return NotFound(f"There is no pool {named!r}; the pools are: {known}.", field="pool")
+
+
+def absent(configuration: Configuration, names: Iterable[str]) -> dict[str, str]:
+    """Why those of these profiles that are not in force are not, as the end of a sentence about each."""
+    if not configuration.problems:
+        return {}
+    wrong = configuration.unreadable
+    return {
+        name: out_of_force(wrong[name], name) if name in wrong else "does not exist"
+        for name in names
+        if name not in configuration.profiles
+    }
 
 
 _AS_TYPED: Final = Knowledge()
@@ -196,7 +220,7 @@ def most_cost(profile: Profile, facts: Facts, output_tokens: int) -> float | Non
 @dataclass(frozen=True, slots=True, eq=False)
 class Lineup:
     """A pool's profiles as candidates for requests of one kind, in order. ``enabled`` counts those not switched off; ``crowd`` is
-    their index where they are many."""
+    their index where they are many; ``absent`` says, as the end of a sentence, why others that the pool names are not there."""
 
     candidates: list[Candidate]
     way: Route
@@ -204,6 +228,7 @@ class Lineup:
     enabled: int
     crowd: Crowd | None = None
     places: Mapping[str, int] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def learn(self, profile: Profile, marks: Marks) -> None:
         """The profile's key has been read, or forgotten: its quota is another."""
@@ -293,7 +318,8 @@ def lineup(configuration: Configuration, pool: Pool, marks: Marks, facts: Facts,
         else None
     )
     places = {each.profile_id: each.position for each in found}
-    return Lineup(found, way, pool, sum(each.enabled for each in found), crowd, places)
+    enabled = sum(each.enabled for each in found)
+    return Lineup(found, way, pool, enabled, crowd, places, absent(configuration, way.profiles))
 
 
 def candidates(

@@ -25,7 +25,7 @@ from rooroute.admission import (
 from rooroute.copied_profiles import CopiedProfiles
 from rooroute.credentials import declared_of
 from rooroute.errors import InvalidInput, NotFound, RoorouteError, SecretUnavailable
-from rooroute.pool_admission import refuse_pool, refuse_profile_among_pools
+from rooroute.pool_admission import refuse_pool, refuse_profile_among_pools, refuse_unread
 from rooroute.profile_checks import check_pool
 from rooroute.profile_homes import ConfigPort, Draft, SecretsPort, StatePort
 from rooroute.profiles import Configuration, Defaults, Knowledge, Pool, Problem, Profile
@@ -167,7 +167,7 @@ class SavedProfiles:
     async def rename_pool(self, pool_id: str, new_id: str, *, revision: str | None = None) -> None:
         """Another id, in the defaults too."""
         refuse(check_pool(Pool(id=new_id, profiles=("any",))), "newId")
-        await self._alone(lambda: self._edit(lambda draft: draft.rename_pool(pool_id, new_id), revision))
+        await self._alone(lambda: self._rename_pool(pool_id, new_id, revision))
 
     # --- what holds for all ---
 
@@ -225,6 +225,7 @@ class SavedProfiles:
             ready.append(self._admission.ready(profile, secrets, configuration, approve_origin))
             configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
         for pool in pools:
+            refuse_unread(pool.id, configuration)
             refuse_pool(pool, configuration)
             configuration = replace(configuration, pools={**configuration.pools, pool.id: pool})
         if defaults is not None:
@@ -302,8 +303,13 @@ class SavedProfiles:
 
     async def _save_pool(self, pool: Pool, revision: str | None) -> None:
         configuration = await self._now_saved()
+        refuse_unread(pool.id, configuration)
         refuse_pool(pool, configuration)
         await self._edit(lambda draft: draft.put_pool(pool), revision)
+
+    async def _rename_pool(self, pool_id: str, new_id: str, revision: str | None) -> None:
+        refuse_unread(pool_id, await self._now_saved())
+        await self._edit(lambda draft: draft.rename_pool(pool_id, new_id), revision)
 
     async def _save_defaults(self, defaults: Defaults, revision: str | None) -> None:
         refuse_defaults(defaults, await asyncio.to_thread(self._config.load))

@@ -411,7 +411,8 @@ def pool_status(picture: Picture, pool: Pool) -> Json:
         case Wait(until):
             return {**status, "state": "cooldown", "until": timestamp(until)}
         case Nobody(_, soonest, shown):
-            state = "empty" if not shown else "cooldown" if soonest is not None else "failed"
+            nothing = not shown and not decision.excluded
+            state = "empty" if nothing else "cooldown" if soonest is not None else "failed"
             back = None if soonest is None else timestamp(soonest)
             return {**status, "state": state, **_present({"until": back, "reason": _why_nobody(picture, decision)})}
 
@@ -421,6 +422,8 @@ def _why_nobody(picture: Picture, nobody: Nobody) -> str | None:
     if nobody.kind is NobodyKind.CONSENT:
         who = next(each for each, why in nobody.excluded.items() if why == NO_CONSENT)
         return f"{picture.configuration.profiles[who].title} {NO_CONSENT}."
+    if not nobody.shown:
+        return next((f"{who} {why}." for who, why in nobody.excluded.items()), None)
     limited = nobody.kind is NobodyKind.LIMITED
     return next(
         (each.reason for each in nobody.shown if each.fault is not None or (limited and each.until is not None)), None

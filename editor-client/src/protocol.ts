@@ -255,9 +255,13 @@ export interface DryRun {
   partialResultToken?: string | number | null;
 }
 
-/** ``profileId`` is left out where nobody could answer now. */
+/**
+ * ``profileId`` is left out where nobody could answer now; ``reason`` then says why and what helps, in the words of the error that the
+ * request would end with.
+ */
 export interface DryRunResult {
   profileId?: string | null;
+  reason?: string | null;
   because?: string | null;
   rule?: string | null;
   rules: Array<RuleTried>;

@@ -182,11 +182,10 @@ class ConfigFile:
 
     def _adopt(self, document: Document, fresh: Configuration, raw: bytes) -> None:
         """The copies first: whoever sees what is new finds them there. A last good entry stays in the copy while it is in force."""
-        if fresh.unreadable:
-            good = self._last_good or self._copied() or Configuration()
-            standing = with_last_good(fresh, document, good.profiles, self._check)
-        else:
-            standing = fresh
+        standing = fresh
+        if fresh.unreadable or fresh.unreadable_pools or fresh.unreadable_defaults:
+            good = self._last_good or self._copied()
+            standing = with_last_good(fresh, document, good, self._check) if good else fresh
         if standing is fresh:
             self._keep_copy(raw)
         if self._history is not None and raw and not _holds_key(fresh):

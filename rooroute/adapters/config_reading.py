@@ -61,34 +61,65 @@ def configuration(document: Document, revision: str, check: Check) -> Configurat
         revision=revision,
         problems=tuple(reading.problems),
         unreadable=reading.unreadable,
+        unreadable_pools=reading.unreadable_pools,
+        unreadable_defaults=reading.unreadable_defaults,
+        first_pool=next(iter(labels(document.data.get("pools") or [], "pools")), None),
     )
 
 
-def with_last_good(
-    fresh: Configuration, document: Document, good: Mapping[str, Profile], check: Check
-) -> Configuration:
-    """``fresh`` with the ``good`` version of each profile whose entry cannot be read now, where nothing is wrong with that version.
+def with_last_good(fresh: Configuration, document: Document, good: Configuration, check: Check) -> Configuration:
+    """``fresh`` with the ``good`` version of each entry that cannot be read now: of a profile where nothing is wrong with that version, of a
+    pool with all its rules, and of the defaults.
 
-    One typing error takes nobody out of service. The entry's own switch holds as far as it can be read.
+    One typing error takes nobody out of service and lifts no restriction. A profile's own switch holds as far as it can be read.
     """
-    entries, profiles, told = document.data.get("profiles") or [], dict[str, Profile](), dict[str, Problem]()
-    for label, entry in zip(labels(entries, "profiles"), entries, strict=True):
+    told: dict[Problem, Problem] = {}
+
+    def stays(problem: Problem, what: str) -> None:
+        told[problem] = replace(problem, message=f"{problem.message} The last good version of {what} stays in force.")
+
+    profiles = dict[str, Profile]()
+    for label, entry in _labelled(document, "profiles"):
         profile = fresh.profiles.get(label)
-        kept = good.get(label) if profile is None and isinstance(entry, Mapping) and entry.get("id") == label else None
+        kept = good.profiles.get(label) if profile is None and _is_called(entry, label) else None
         if kept is not None and not (*check_profile(kept), *check(kept)):
-            problem = fresh.unreadable[label]
-            told[label] = replace(
-                problem, message=f"{problem.message} The last good version of {label} stays in force."
-            )
+            stays(fresh.unreadable[label], label)
             switch = entry.get("enabled")
             profile = replace(kept, enabled=switch) if isinstance(switch, bool) else kept
         if profile is not None:
             profiles[label] = profile
+    pools = dict[str, Pool]()
+    for label, entry in _labelled(document, "pools"):
+        pool = fresh.pools.get(label)
+        if label in fresh.unreadable_pools and label in good.pools and _is_called(entry, label):
+            pool = good.pools[label]
+            stays(fresh.unreadable_pools[label], "the pool")
+        if pool is not None:
+            pools[label] = pool
+    defaults = fresh.defaults
+    if fresh.unreadable_defaults is not None:
+        defaults = good.defaults
+        stays(fresh.unreadable_defaults, "the defaults")
     if not told:
         return fresh
-    first = {fresh.unreadable[label]: problem for label, problem in told.items()}
-    problems = tuple(first.get(each, each) for each in fresh.problems)
-    return replace(fresh, profiles=profiles, problems=problems, unreadable={**fresh.unreadable, **told})
+    return replace(
+        fresh,
+        profiles=profiles,
+        pools=pools,
+        defaults=defaults,
+        problems=tuple(told.get(each, each) for each in fresh.problems),
+        unreadable={label: told.get(each, each) for label, each in fresh.unreadable.items()},
+        unreadable_pools={label: told.get(each, each) for label, each in fresh.unreadable_pools.items()},
+    )
+
+
+def _labelled(document: Document, section: str) -> Iterator[tuple[str, Any]]:
+    entries = document.data.get(section) or []
+    return zip(labels(entries, section), entries, strict=True)
+
+
+def _is_called(entry: Any, label: str) -> bool:
+    return isinstance(entry, Mapping) and entry.get("id") == label
 
 
 def version_of(data: Mapping[str, Any]) -> object:
@@ -164,6 +195,8 @@ class _Reading:
     check: Check
     problems: list[Problem] = field(default_factory=list)
     unreadable: dict[str, Problem] = field(default_factory=dict)
+    unreadable_pools: dict[str, Problem] = field(default_factory=dict)
+    unreadable_defaults: Problem | None = None
 
     def wrong(self, place: Place, message: str, remedy: str | None = None, *, profile_id: str | None = None) -> Problem:
         """Note a problem; its field is told within the entry it lies in."""
@@ -215,6 +248,7 @@ class _Reading:
             for place, message, remedy in wrongs:
                 self.wrong(("pools", index, *place), f"Pool {label}: {message}", remedy)
             if pool is None:
+                self.unreadable_pools[label] = self.problems[-len(wrongs)]
                 continue
             if pool.id != label:
                 self.wrong(
@@ -234,14 +268,20 @@ class _Reading:
         return found
 
     def defaults(self, pools: Mapping[str, Pool]) -> Defaults:
-        reading = parsed(DEFAULTS, self.document.data.get("defaults") or {})
+        """What can be read of them, where there is no last good version to stand for all: a budget is not lifted by a typing error."""
+        raw = self.document.data.get("defaults") or {}
+        reading = parsed(DEFAULTS, raw)
         value, wrongs = reading
         for place, message, remedy in wrongs:
             self.wrong(("defaults", *place), f"defaults.{message}", remedy)
+        if value is None:
+            self.unreadable_defaults = self.problems[-len(wrongs)]
+            wrong = {place[0] for place, _, _ in wrongs if place}
+            value = parsed(DEFAULTS, {name: inner for name, inner in raw.items() if name not in wrong})[0]
         for problem in check_defaults(value) if value else ():
             place = ("defaults", *_steps(problem))
             self.problems.append(replace(problem, line=self._line(place)))
-        if value is not None and value.pool not in {None, "default", *pools}:
+        if value is not None and value.pool not in {None, "default", *pools, *self.unreadable_pools}:
             sentence = f"defaults.pool names a pool that does not exist: {value.pool}."
             self.wrong(("defaults", "pool"), sentence, "Correct the name or remove it.")
         return value or Defaults()

@@ -11,7 +11,9 @@ from rooroute.commands.call import OK, Call, WrongUse
 from rooroute.commands.status import pool_lines, tell_of_file, with_configuration
 from rooroute.commands.typed import parsed, seconds, with_settings
 from rooroute.errors import InvalidInput, NotFound
+from rooroute.pool_admission import refuse_unread
 from rooroute.profiles import Pool
+from rooroute.roster import no_pool
 from rooroute.routing.figures import FIGURES
 from rooroute.unanswered import duration_words
 
@@ -41,6 +43,7 @@ def add(call: Call) -> int:
     """Save a new pool."""
 
     async def save(backend: Backend) -> Json:
+        refuse_unread(call.options.id, backend.configuration)
         if call.options.id.casefold() in {each.casefold() for each in backend.configuration.pools}:
             raise InvalidInput(
                 f"There is already a pool {call.options.id}; choose another name, or change it: rooroute pools edit {shlex.quote(call.options.id)}.",
@@ -66,16 +69,19 @@ def edit(call: Call) -> int:
 def remove(call: Call) -> int:
     """Remove a pool; the words to make it again are the way back."""
 
-    async def take_away(backend: Backend) -> tuple[Json, Pool]:
-        pool = _known(backend, call.options.id)
-        return await backend.delete_pool(pool.id, revision=None), pool
+    pool_id = call.options.id
+
+    async def take_away(backend: Backend) -> tuple[Json, Pool | None]:
+        pool = None if pool_id in backend.configuration.unreadable_pools else _known(backend, pool_id)
+        return await backend.delete_pool(pool_id, revision=None), pool
 
     found, pool = call.visit(take_away)
     if call.options.json:
         call.terminal.json(found)
         return OK
-    call.terminal.say(f"The pool {pool.id} is removed; its profiles stay.")
-    call.terminal.remark(f"Make it again with: rooroute {shlex.join(_words_for(pool))}")
+    call.terminal.say(f"The pool {pool_id} is removed; its profiles stay.")
+    again = "rooroute undo" if pool is None else f"rooroute {shlex.join(_words_for(pool))}"
+    call.terminal.remark(f"Make it again with: {again}")
     return OK
 
 
@@ -87,6 +93,7 @@ def _words_for(pool: Pool) -> list[str]:
 
 
 def _known(backend: Backend, pool_id: str) -> Pool:
+    refuse_unread(pool_id, backend.configuration)
     pool = backend.configuration.pools.get(pool_id)
     if pool is None:
         known = ", ".join(backend.configuration.pools) or "none saved yet"
@@ -133,8 +140,7 @@ def rotate(call: Call) -> int:
 async def _rotate(backend: Backend, pool_id: str | None, to: str | None, rest: float | None) -> Json:
     pool = backend.configuration.pool(pool_id)
     if pool is None:
-        known = ", ".join(backend.configuration.pools) or "none saved yet"
-        raise NotFound(f"There is no pool {pool_id!r}; the pools are: {known}.", field="pool")
+        raise no_pool(backend.configuration, pool_id)
     chosen = (rest, pool.cooldown, backend.configuration.defaults.cooldown, FIGURES.fixed_cooldown)
     seconds_long = next(each for each in chosen if each)
     rested: list[str] = []

@@ -52,6 +52,8 @@ def route(call: Call) -> int:
     who = f"{found['profileId']} {found['because']}" if "profileId" in found else "Nobody could answer now"
     tokens = found["estimatedTokens"]
     say(f"{who} ({led}{found['strategy']}; about {tokens:,} token{'' if tokens == 1 else 's'}{cost}).")
+    if "reason" in found:
+        say(found["reason"])
     for rule in found["rules"]:
         verdict = "fires" if rule["fires"] else f"{rule['unmet']} is not met" if "unmet" in rule else "comes too late"
         call.terminal.remark(f"Rule {rule['name']}: {verdict}.")

@@ -16,6 +16,7 @@ from rooroute.commands.terminal import Cell
 from rooroute.commands.typed import parsed, settings_of, with_settings, without
 from rooroute.compose import config_schema
 from rooroute.errors import InvalidInput, NotFound
+from rooroute.pool_admission import refuse_unread
 from rooroute.profiles import Defaults, Pool, Profile
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ def _save_pool(call: Call, change: Callable[[Json], Json]) -> int:
 
 
 def saved_pool(backend: Backend, pool_id: str) -> Pool:
-    """The pool of that id. Raises NotFound, also for the one that is there because none was saved."""
+    """The pool of that id. Raises NotFound, also for the one that is there because none was saved; InvalidInput where the file's entry
+    cannot be read."""
+    refuse_unread(pool_id, backend.configuration)
     pool = backend.configuration.pools.get(pool_id)
     if pool is None:
         known = ", ".join(backend.configuration.pools)

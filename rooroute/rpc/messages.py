@@ -599,9 +599,11 @@ class RuleTried(Shape):
 
 
 class DryRunResult(Shape):
-    """``profileId`` is left out where nobody could answer now."""
+    """``profileId`` is left out where nobody could answer now; ``reason`` then says why and what helps, in the words of the error that the
+    request would end with."""
 
     profile_id: str | None = None
+    reason: str | None = None
     because: str | None = None
     rule: str | None = None
     rules: list[RuleTried]

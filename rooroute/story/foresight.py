@@ -12,11 +12,12 @@ from rooroute.profiles import Pool, Profile
 from rooroute.roster import cost_estimate
 from rooroute.routing.crowd import SMALL
 from rooroute.routing.limits import Counters, Refused
-from rooroute.routing.pool import Decision, Use
+from rooroute.routing.pool import Decision, Nobody, Use
 from rooroute.routing.rules import told as rules_told
 from rooroute.story.errand import Errand, Means, Progress, errand_of
 from rooroute.story.picking import Picking
 from rooroute.story.toll import toll, turn_away
+from rooroute.unanswered import titles_of, unanswered
 
 _ANY: Final = ChatRequest((Message("user", ""),))
 
@@ -34,6 +35,8 @@ class Foresight:
         told.pop("moreCandidates", None)
         facts = errand.facts
         found = {**told, "rules": rules_told(errand.pool.rules, facts), "estimatedTokens": facts.tokens}
+        if isinstance(decision, Nobody):
+            found["reason"] = self._refusal(errand, picking, decision)
         if isinstance(decision, Use):
             profile = picking.configuration.profiles[decision.candidate.profile_id]
             found["profileId"] = profile.id
@@ -44,6 +47,21 @@ class Foresight:
                 source = known.sources(profile, decision.candidate.model)["price"]
                 found |= {"estimatedCost": price, "priceSource": source.value}
         return found
+
+    def _refusal(self, errand: Errand, picking: Picking, nobody: Nobody) -> str:
+        """The sentence that the request would end with."""
+        titles, now = titles_of(picking.configuration.profiles.values()), self.means.ports.now()
+        wrong = unanswered(
+            nobody,
+            pool_id=errand.pool.id,
+            now=now,
+            request_id="",
+            titles=titles,
+            attempts=(),
+            faults=(),
+            hosts_lost=0,
+        )
+        return wrong.message
 
     def next(self, pool_id: str, counters: Counters, unfit: Mapping[str, str]) -> Decision:
         """Who would answer a request of this pool that has no needs of its own. ``unfit`` says, as the end of a sentence, what is known to

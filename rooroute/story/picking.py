@@ -85,8 +85,14 @@ class Picking:
                 return (sure.change if isinstance(sure, Use) else Change()), sure
 
             decision = await self._ports.state.update_now(take)
+        decision = self._told(decision)
         self._remember(decision)
         return decision
+
+    def _told(self, decision: Decision) -> Decision:
+        """The decision with those who are named and not there."""
+        absent = self.lineup().absent
+        return replace(decision, excluded={**decision.excluded, **absent}) if absent else decision
 
     def _remember(self, decision: Decision) -> None:
         if self.first is None or (isinstance(self.first, Use) and not self._progress.attempts):
@@ -105,7 +111,8 @@ class Picking:
     def choose(self, *, max_wait: float | None = None) -> Decision:
         """What would be decided now, by a request that waits for ``max_wait`` seconds (None: as this one does); nothing is done."""
         ask = self._wish() if max_wait is None else replace(self._wish(), max_wait=max_wait)
-        return choose(ask, self._short_list(ask), self.candidates, self._ports.state.snapshot(), self._ports.now())
+        short = self._short_list(ask)
+        return self._told(choose(ask, short, self.candidates, self._ports.state.snapshot(), self._ports.now()))
 
     def next(self) -> str | None:
         """The id of the profile that would be asked next."""

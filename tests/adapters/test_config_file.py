@@ -337,6 +337,87 @@ def test_a_typing_error_in_one_entry_leaves_its_last_good_version_in_force(sampl
     assert "Gemini1" not in sample.current.unreadable
 
 
+BOUND = """\
+profiles:
+  - {id: near, provider: ollama, model: m, region: eu}
+  - {id: far, provider: ollama, model: m}
+pools:
+  - id: main
+    profiles: [near, far]
+    region: eu
+    rules:
+      - {name: asks, when: {mode: [ask]}, profiles: [near]}
+  - {id: other, profiles: [far]}
+"""
+WRONG_IN_A_POOL = [
+    pytest.param("    region: eu\n", "    regoin: us\n", "regoin", 7, id="an-unknown-key"),
+    pytest.param("mode: [ask]", "mod: [ask]", "rules.0.when.mod", 9, id="an-unknown-key-in-a-rule"),
+    pytest.param("[near, far]", "near", "profiles", 6, id="no-list"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "field", "line"), WRONG_IN_A_POOL)
+def test_a_typing_error_in_a_pool_leaves_its_last_good_version_in_force(
+    file: ConfigFile, old: str, new: str, field: str, line: int
+) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text(BOUND)
+    before = file.load().pools["main"]
+    file.path.write_text(BOUND.replace(old, new))
+    for reader in (file, ConfigFile(file.path), ConfigFile(file.path)):  # and after a restart, and another
+        current = reader.load()
+        assert list(current.pools) == ["main", "other"]
+        assert current.pool(None) == current.pool("main") == before
+        (problem,) = current.problems
+        assert (problem.field, problem.line) == (field, line)
+        assert problem == current.unreadable_pools["main"]
+        assert "The last good version of the pool stays in force." in problem.message
+    file.save(lambda draft: draft.set_defaults(Defaults(cooldown=5)))  # what else is saved leaves it as it is
+    assert new in file.path.read_text()
+    assert file.current.pools["main"] == before
+    file.path.write_text(BOUND)
+    assert (file.load().problems, file.current.unreadable_pools) == ((), {})
+
+
+@pytest.mark.parametrize(("old", "new", "field", "line"), WRONG_IN_A_POOL)
+def test_a_pool_that_never_could_be_read_is_not_replaced_by_one_that_forbids_less(
+    file: ConfigFile, old: str, new: str, field: str, line: int
+) -> None:
+    file.path.parent.mkdir()
+    for pool_id in ("main", "default"):
+        file.path.write_text(BOUND.replace("main", pool_id).replace(old, new))
+        current = ConfigFile(file.path).load()
+        file.last_good_path.unlink()
+        assert list(current.pools) == ["other"]
+        assert current.pool(None) is None
+        assert current.pool(pool_id) is None
+        assert current.unreadable_pools[pool_id].line == line
+
+
+def test_a_pool_without_a_readable_id_may_be_any_pool(file: ConfigFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text(BOUND.replace("- id: main", "- idd: main"))
+    current = file.load()
+    assert current.pool(None) is None
+    assert current.pool("default") is None
+    assert current.pool("other") is not None
+
+
+def test_a_typing_error_in_the_defaults_lifts_none_of_them(file: ConfigFile) -> None:
+    told = "defaults:\n  pool: other\n  maxWait: 5\n  budgets:\n    work: {perDay: 1}\n"
+    file.path.parent.mkdir()
+    file.path.write_text(BOUND + told)
+    before = file.load().defaults
+    file.path.write_text(BOUND + told.replace("perDay", "perDya"))
+    for reader in (file, ConfigFile(file.path)):
+        assert reader.load().defaults == before
+        (problem,) = reader.current.problems
+        assert "The last good version of the defaults stays in force." in problem.message
+    file.last_good_path.unlink()
+    alone = ConfigFile(file.path).load().defaults  # where there is none, what can be read
+    assert (alone.pool, alone.max_wait, alone.budgets) == ("other", 5, {})
+
+
 def test_the_last_good_version_of_an_entry_outlives_a_restart(sample: ConfigFile) -> None:
     mistyped(sample)
     assert sample.load().profiles["Gemini1"].cooldown == 30
