@@ -374,6 +374,19 @@ async def test_the_circuit_breaker_opens_at_its_threshold_for_its_time_and_close
         assert not h.state.snapshot().marks
 
 
+async def test_a_fault_before_there_are_successes_enough_opens_the_circuit_breaker_again(tmp_path: Path) -> None:
+    breaker = CircuitBreaker(failure_threshold=2, success_threshold=3, timeout=60.0)
+    bad = Fail("server-error")
+    scripts: Scripts = {"A": [bad, bad, Answer("A."), Answer("A."), bad], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, pool={"circuit_breaker": breaker}) as h:
+        assert await asked(h, 2) == ["B", "B"]
+        h.clock.ahead = 61
+        answers = [(await h.ask(session=each))["profileId"] for each in "xyz"]
+        assert answers == ["A", "A", "B"]
+        shown = h.shown("A")
+        assert shown.state is ShownState.COOLDOWN and 55 < (shown.until or 0) - h.clock.now() <= 60
+
+
 async def test_the_last_resort_is_asked_when_nobody_else_can(tmp_path: Path) -> None:
     pool = {"profiles": ("A", "B"), "last_resort": LastResort(profile="C")}
     async with house(tmp_path, {"A": [LIMITED], "B": [LIMITED], "C": [Answer("C.")]}, pool=pool) as h:

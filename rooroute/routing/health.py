@@ -107,7 +107,8 @@ def day_quota(mark: Mark | None, report: Report) -> Mark:
 
 
 def count(mark: Mark | None, report: Report) -> Mark | None:
-    """Rest at once if the provider says how long, or in ``fixed`` mode; otherwise when enough faults came close together."""
+    """Rest at once if the provider says how long, in ``fixed`` mode, or while too few good answers followed a rest; otherwise when enough
+    faults came close together."""
     failure, policy = report.fault, report.policy
     if policy.cooldown == 0:
         return mark
@@ -117,7 +118,8 @@ def count(mark: Mark | None, report: Report) -> Mark | None:
     )
     overloaded = failure.fault is Fault.OVERLOAD or failure.status in OVERLOAD_STATUSES
     needed = 1 if overloaded and report.others_ready and policy.breaker_rest is None else policy.threshold
-    if policy.fixed or usable_hint(failure.hint) is not None or len(recent) >= needed:
+    half_open = known is not None and known.successes > 0
+    if policy.fixed or half_open or usable_hint(failure.hint) is not None or len(recent) >= needed:
         return rest(mark, report)
     return replace(_mark(report, MarkState.WATCHED, strike=strikes(mark, report)), faults=recent)
 
