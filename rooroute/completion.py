@@ -36,6 +36,7 @@ from rooroute.story.lessons import Lessons
 from rooroute.story.picking import Picking
 from rooroute.story.preparation import Preparation, Ready
 from rooroute.story.sent_requests import SentRequests
+from rooroute.story.session import consent_for
 from rooroute.story.verdicts import CANCELLED, Verdicts
 from rooroute.story.waiting_line import WaitingLine
 
@@ -116,7 +117,7 @@ class _Story:
     async def tell(self) -> dict[str, Any]:
         """The result, or raise the error that the request ends with."""
         if self._errand.options.consent == "session":
-            self._window.consents.add(self._errand.pool.id)
+            self._window.consents.add(consent_for(self._errand.pool, self._picking.configuration))
         try:
             while True:
                 decision = await self._pick()

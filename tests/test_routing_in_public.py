@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -262,6 +263,57 @@ async def test_the_last_resort_asks_for_consent_through_the_protocol(home: dict[
         assert (await server.ask(consent="once"))["profileId"] == "paid"
         await server.ask(consent="session")
         assert (await server.status())["pools"][0]["current"] == "paid"
+
+
+async def test_a_yes_for_the_session_holds_for_that_last_resort_in_that_window_until_it_closes(
+    home: dict[str, str],
+) -> None:
+    home |= {"A_KEY": "A", "PAID_KEY": "paid", "DEAR_KEY": "dear"}
+    scripts: Scripts = {
+        "A": [Fail("rate-limit", retry_delay=300)],
+        "paid": [Answer("Paid.")],
+        "dear": [Answer("Dear.")],
+    }
+    pool: Json = {"profiles": ["A"], "maxWait": 0}
+    async with ScriptedProvider(scripts) as provider:
+        async with await Client.start(SERVE, env=home) as client, await Client.start(SERVE, env=home) as elsewhere:
+            server = Public(client, provider)
+            for each in client, elsewhere:
+                await each.initialize()
+            for name in scripts:
+                profile = {
+                    "id": name,
+                    "provider": "openai-compatible",
+                    "baseUrl": provider.base_url("openai"),
+                    "model": "m",
+                }
+                await client.request(
+                    "rooroute/profiles/save", {"profile": profile, "apiKey": f"${{{name.upper()}_KEY}}"}
+                )
+            await server.pool(**pool, lastResort={"profile": "paid", "consent": "ask"})
+            assert (await server.ask(session="one", profile="A", fallback=True, consent="session"))[
+                "profileId"
+            ] == "paid"
+            assert (await server.ask(session="another"))["profileId"] == "paid", (
+                "the window's session, not the request's"
+            )
+            await refused(elsewhere)
+            await server.pool(**pool, lastResort={"profile": "dear", "consent": "ask"})
+            await refused(client)
+            await server.pool(**pool, lastResort={"profile": "paid", "consent": "ask"})
+            assert (await server.ask())["profileId"] == "paid"
+        async with await Client.start(SERVE, env=home) as reopened:
+            await reopened.initialize()
+            await refused(reopened)
+
+
+async def refused(window: Client) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with pytest.raises(RpcError) as caught:
+                await window.request("rooroute/complete", HELLO)
+            if caught.value.data["kind"] == "consentNeeded":
+                return
 
 
 async def test_both_sides_of_a_split_stand_side_by_side_in_the_statistics(home: dict[str, str]) -> None:

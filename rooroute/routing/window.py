@@ -25,12 +25,12 @@ class Stay:
 @dataclass(slots=True)
 class Window:
     """Pointers by pool id, stays and pins by pool id and session; the least recently answered session is forgotten first. ``consents``
-    are the pools whose last resort the user has allowed here."""
+    are the last resorts that the user has allowed here, by pool and profile."""
 
     pointers: dict[str, str] = field(default_factory=dict)
     stays: dict[tuple[str, str], Stay] = field(default_factory=dict)
     pins: dict[tuple[str, str], str] = field(default_factory=dict)
-    consents: set[str] = field(default_factory=set)
+    consents: set[tuple[str, str]] = field(default_factory=set)
     measurements: Measurements = field(default_factory=Measurements)
     noticed: Noticed = field(default_factory=Noticed)
 

@@ -17,7 +17,7 @@ from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
 from rooroute.routing.shown import shown_state
 from rooroute.routing.strategies import BLANK, Reading, unknown
 from rooroute.story.errand import EVERYBODY, Errand, Means, Progress
-from rooroute.story.session import in_tool_loop, revert_for
+from rooroute.story.session import consent_for, in_tool_loop, revert_for
 
 _FIRST_FEW: Final = 64
 """In a larger pool there are attempts enough."""
@@ -154,7 +154,8 @@ class Picking:
             retry_now=progress.early,
             reading=self._reading(),
             last_resort=pool.last_resort,
-            consented=options.consent is not None or pool.id in self._window.consents,
+            consented=options.consent is not None
+            or bool(self._window.consents and consent_for(pool, self.configuration) in self._window.consents),
             switch_cost=self._switch_cost,
             max_switch_cost=pool.max_switch_cost,
             safety_net=pool.safety_net,

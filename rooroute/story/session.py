@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from rooroute.chat import ChatRequest, CompletionOptions, Message
-from rooroute.profiles import Pool, Revert
+from rooroute.profiles import Configuration, Pool, Revert
 from rooroute.roster import estimated_tokens
 from rooroute.routing.rules import Facts
 
@@ -65,3 +65,10 @@ def _text(message: Message) -> str:
     if isinstance(message.content, str):
         return message.content
     return "".join(part.text for part in message.content if part.type == "text")
+
+
+def consent_for(pool: Pool, configuration: Configuration) -> tuple[str, str]:
+    """What the user says yes to: a pool's last resort, and that profile. A request for one profile goes by the default pool's."""
+    usual = configuration.pool(None)
+    home = pool if pool.id in configuration.pools or usual is None else usual
+    return home.id, pool.last_resort.profile if pool.last_resort else ""
