@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.chat import ChatRequest, Message, ToolCallDelta, Usage
 from rooroute.commands.call import OK, Call, WrongUse
-from rooroute.commands.rehearsal import wishes
+from rooroute.commands.rehearsal import filled, wishes
 from rooroute.commands.statistics import verdict_words
 from rooroute.commands.status import tell_of_file
 from rooroute.commands.terminal import Terminal
-from rooroute.errors import NoProfiles, RoorouteError
-from rooroute.profiles import Configuration
+from rooroute.errors import RoorouteError
 from rooroute.routing.costs import usd
 from rooroute.routing.pool import SAFETY_NET
 from rooroute.unanswered import duration_words, titles_of
@@ -45,15 +43,6 @@ def chat(call: Call) -> int:
         except RoorouteError as wrong:  # said, and the conversation goes on without this turn
             call.terminal.complain(wrong.message)
     return OK
-
-
-def _filled(wrong: RoorouteError, configuration: Configuration, pool_id: str | None) -> RoorouteError:
-    """An empty pool's error where there are profiles to put into it says how that is done."""
-    pool = configuration.pool(pool_id)
-    if not isinstance(wrong, NoProfiles) or pool is None or pool.profiles or not configuration.profiles:
-        return wrong
-    way = f"rooroute pools edit {quote(pool.id)} {quote(next(iter(configuration.profiles)))}"
-    return NoProfiles(f"The pool {pool.id} holds no profile; to put some in: {way}", **wrong.data)
 
 
 def _prompt(call: Call) -> str | None:
@@ -92,7 +81,7 @@ def _turn(call: Call, messages: tuple[Message, ...], session: str | None) -> Mes
             onlooker.done(found)
         except RoorouteError as wrong:
             onlooker.failed(wrong.data.get("attempts", ()))
-            raise _filled(wrong, backend.configuration, wish.pool) from None
+            raise filled(wrong, backend.configuration, wish.pool) from None
         finally:
             onlooker.stop()
         return found

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 from argparse import Namespace
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rooroute.attempt import Silence
 from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.commands.call import OK, Call
 from rooroute.commands.statistics import candidate_cells
+from rooroute.errors import NoProfiles, RoorouteError
+from rooroute.profiles import Configuration
 from rooroute.routing.costs import usd
 
 if TYPE_CHECKING:
@@ -35,12 +38,31 @@ def wishes(options: Namespace, session: str | None = None) -> CompletionOptions:
     )
 
 
+def filled(wrong: RoorouteError, configuration: Configuration, pool_id: str | None) -> RoorouteError:
+    """An empty pool's error says how a profile gets into it."""
+    pool = configuration.pool(pool_id)
+    if not isinstance(wrong, NoProfiles) or pool is None or pool.profiles:
+        return wrong
+    if configuration.profiles:
+        way = f"to put some in: rooroute pools edit {quote(pool.id)} {quote(next(iter(configuration.profiles)))}"
+    elif pool.id in configuration.pools:
+        way = f"to save one: rooroute profiles add --pool {quote(pool.id)}"
+    else:
+        told = "The pool has no profiles; add one first. To save one: rooroute profiles add."
+        return NoProfiles(told, **wrong.data)
+    return NoProfiles(f"The pool {pool.id} holds no profile; {way}", **wrong.data)
+
+
 def route(call: Call) -> int:
     """Who would answer this prompt."""
     request = ChatRequest((Message("user", " ".join(call.options.prompt)),))
 
     async def rehearse(backend: Backend) -> Json:
-        return await backend.dry_run(request, wishes(call.options), Silence())
+        wish = wishes(call.options)
+        told = await backend.dry_run(request, wish, Silence())
+        if "reason" in told and not told["candidates"] and wish.profile is None:
+            told["reason"] = filled(NoProfiles(told["reason"]), backend.configuration, wish.pool).message
+        return told
 
     found = call.visit(rehearse)
     if call.options.json:

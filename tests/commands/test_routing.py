@@ -55,3 +55,21 @@ async def test_what_cannot_work_is_refused_in_a_sentence(shell: Shell) -> None:
     said = await shell("pools", "add", "main", "first", "--set", 'weights={"first": 0}')
     assert said.code != 0
     assert "sum to nothing" in said.err and len(said.err.splitlines()) == 1
+
+
+async def test_an_empty_pool_says_what_puts_a_profile_into_it(shell: Shell) -> None:
+    for words in (("route", "hi"), ("chat", "hi")):
+        said = await shell(*words)
+        assert "The pool has no profiles; add one first. To save one: rooroute profiles add.\n" in said.out + said.err
+    await shell.save("one")
+    await shell.save("two")
+    await shell.well("pools", "add", "work stuff", "one")
+    await shell.well("profiles", "remove", "one")
+    told = "The pool work stuff holds no profile; to put some in: rooroute pools edit 'work stuff' two"
+    assert (await shell.well("route", "hi")).out.splitlines()[1] == told
+    assert (await shell.well("route", "hi", "--json")).json["reason"] == told
+    await shell.well("profiles", "remove", "two")
+    told = "The pool work stuff holds no profile; to save one: rooroute profiles add --pool 'work stuff'"
+    for words in (("route", "hi"), ("chat", "hi")):
+        said = await shell(*words)
+        assert told in said.out + said.err
