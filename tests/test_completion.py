@@ -98,6 +98,13 @@ async def test_too_long_goes_only_to_a_window_known_to_be_larger(tmp_path: Path)
         assert not h.state.snapshot().marks
 
 
+async def test_too_long_ends_a_request_that_may_not_go_on_to_others_with_what_the_provider_said(tmp_path: Path) -> None:
+    profiles = {"A": {"context_window": 1000}, "B": {"context_window": 100_000}}
+    async with house(tmp_path, {"A": [Fail("context")], "B": [Answer()]}, profiles=profiles) as h:
+        with pytest.raises(ContextTooLong, match="A refused the request: prompt is too long"):
+            await h.ask(fallback=False)
+
+
 async def test_too_long_with_no_larger_window_ends_the_request(tmp_path: Path) -> None:
     async with house(tmp_path, {"A": [Fail("context")], "B": [Answer()]}) as h:
         with pytest.raises(ContextTooLong):

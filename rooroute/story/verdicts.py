@@ -140,7 +140,8 @@ class Verdicts:
             window = window_of(each)
             if window is None or window <= needed:
                 self.progress.unfit.setdefault(each.profile_id, "is not known to have a window large enough")
-        return any(each.excluded is None and each.enabled for each in self.picking.candidates())
+        others = not self.errand.alone
+        return others and any(each.excluded is None and each.enabled for each in self.picking.candidates())
 
     def _go_on_or_stop(self, use: Use, failure: Failure) -> None:
         """The answer broke off in the middle. Never a second attempt once a tool call went out: it may have been run."""
