@@ -316,6 +316,25 @@ async def refused(window: Client) -> None:
                 return
 
 
+async def test_a_short_key_that_a_provider_quotes_is_nowhere_to_be_seen(home: dict[str, str]) -> None:
+    key, told = "abc123", {"error": {"message": 'Incorrect API key "abc123" or abc123.', "code": "invalid_api_key"}}
+    steps = [Raw((json.dumps(told).encode(),), status=401)] * 3
+    async with ScriptedProvider({key: steps}) as provider, await Client.start(SERVE, env=home) as client:
+        await client.initialize()
+        profile = {"id": "A", "provider": "openai-compatible", "baseUrl": provider.base_url("openai"), "model": "m"}
+        await client.request("rooroute/profiles/save", {"profile": profile, "apiKey": key})
+        with pytest.raises(RpcError) as caught:
+            await client.request("rooroute/complete", HELLO)
+        assert provider.requests, "it was asked with the key"
+        shown = [caught.value.args, caught.value.data, await client.request("rooroute/why", {"requestId": "latest"})]
+        shown += [await client.request("rooroute/status"), await client.request("rooroute/stats")]
+        assert "Incorrect API key" in str(shown)
+        assert key not in str(shown)
+    places = (Path(home[f"XDG_{kind}_HOME"]) for kind in ("CONFIG", "STATE", "DATA", "CACHE"))
+    files = [each for place in places for each in place.rglob("*") if each.is_file()]
+    assert [each for each in files if key.encode() in each.read_bytes()] == [] and files
+
+
 async def test_both_sides_of_a_split_stand_side_by_side_in_the_statistics(home: dict[str, str]) -> None:
     price = {"price": {"input": 1, "output": 1}}
     scripts: Scripts = {"old": [Answer("Old.")], "new": [Answer("New."), Fail("server-error"), Answer("New.")]}

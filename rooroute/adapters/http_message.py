@@ -4,6 +4,7 @@ what an answer says."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,12 +12,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from rooroute.errors import InvalidInput, OriginNotApproved
 from rooroute.providers.dialect import HttpRequest
-from rooroute.providers.redaction import SHORTEST_KEY
+from rooroute.providers.redaction import STRUCK, key_pattern
 from rooroute.secret import Secret, origin_of
 from rooroute.version import VERSION
 
 _OURS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-_STRUCK: Final = "***"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,20 +37,18 @@ class Message:
 
     def struck(self, body: bytes) -> bytes:
         """An answer's body without the keys that were sent, in the spellings a server may quote them in."""
-        for text in self._spellings():
-            body = body.replace(text.encode(), _STRUCK.encode())
-        return body
+        pattern = self._pattern()
+        return re.sub(pattern.encode(), STRUCK.encode(), body) if pattern else body
 
     def struck_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The same for an answer's headers: a redirect repeats a query."""
-        spellings = self._spellings()
-        if not any(text in value for value in headers.values() for text in spellings):
+        pattern = self._pattern()
+        if not (pattern and any(re.search(pattern, value) for value in headers.values())):
             return headers
-        return {name: _without(value, spellings) for name, value in headers.items()}
+        return {name: re.sub(pattern, STRUCK, value) for name, value in headers.items()}
 
-    def _spellings(self) -> set[str]:
-        keys = [text for text in self.spoken if len(text) >= SHORTEST_KEY]
-        return {each for key in keys for each in (key, quote(key, safe=""), json.dumps(key)[1:-1])}
+    def _pattern(self) -> str:
+        return key_pattern(each for key in self.spoken for each in (key, quote(key, safe=""), json.dumps(key)[1:-1]))
 
 
 def reveal(request: HttpRequest) -> Message:
@@ -83,12 +81,6 @@ def reveal(request: HttpRequest) -> Message:
 def _filled_in(request: HttpRequest, origin: str) -> bytes:
     """A form's body with its secret fields."""
     return b"&".join(filter(None, (request.body, urlencode(_shown(request.secret_form, origin)).encode())))
-
-
-def _without(text: str, spellings: set[str]) -> str:
-    for each in spellings:
-        text = text.replace(each, _STRUCK)
-    return text
 
 
 def _shown(values: Mapping[str, tuple[str, Secret]], origin: str) -> dict[str, str]:

@@ -22,10 +22,11 @@ from urllib.parse import quote
 
 import platformdirs
 
+from rooroute.providers.redaction import key_pattern
+
 _FILE_BYTES: Final = 2_000_000
 _FILES_KEPT: Final = 10
 _WAITING_RECORDS: Final = 1_000
-_SHORTEST_SECRET: Final = 6
 _FLUSH_SECONDS: Final = 0.5
 _REMOVED: Final = "[removed]"
 _LINE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -58,11 +59,12 @@ class Redactor:
         self._pattern: re.Pattern[str] | None = None
 
     def register(self, secret: str) -> None:
-        """Never show ``secret`` from now on. Texts of fewer than 6 characters are let be: they would black out half the log."""
-        if len(secret) < _SHORTEST_SECRET or secret in self._known:
+        """Never show ``secret`` from now on. Short ones are struck out as words of their own, and the shortest are let be: they would
+        black out half the log."""
+        if secret in self._known or not key_pattern((secret,)):
             return
         self._known |= _spellings(secret)
-        self._pattern = re.compile("|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
+        self._pattern = re.compile(key_pattern(self._known))
 
     def scrub(self, text: str) -> str:
         """``text`` without any key."""

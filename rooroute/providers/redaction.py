@@ -6,8 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-SHORTEST_KEY: Final = 8
-"""What is shorter is no key: without "none" or "ollama", which local servers are given, an error could not be read any more."""
+_PART_OF_WORDS: Final = 8
+"""A key of so many characters is struck out wherever it stands; a shorter one only as a word of its own, since "late" is in "later"."""
+_SHORTEST: Final = 4
+"""What is shorter hides nothing, and is in every text."""
+_PLACEHOLDERS: Final = frozenset({"dummy", "empty", "fake", "local", "none", "null", "ollama", "test"})
+"""Words that local servers are given where they want a key and go by none: without them an error could not be read any more."""
+STRUCK: Final = "***"
 
 _MESSAGE_BYTES: Final = 2048
 
@@ -28,12 +33,28 @@ _NAMED_KEYS: Final = re.compile(
 )
 
 
+def key_pattern(keys: Iterable[str]) -> str:
+    """A regular expression (for ASCII) of these keys, as they stand in a text; empty where none of them is one."""
+    return "|".join(_as_found(key) for key in sorted(set(keys), key=len, reverse=True) if _is_key(key))
+
+
+def _is_key(key: str) -> bool:
+    return len(key) >= _SHORTEST and key.casefold() not in _PLACEHOLDERS
+
+
+def _as_found(key: str) -> str:
+    if len(key) >= _PART_OF_WORDS:
+        return re.escape(key)
+    # A key like "error" does not take the names of an answer's fields away: it could not be read any more.
+    unless_a_name = r"(?!\"\s*:)" if key.isalpha() else ""
+    return rf"(?<![A-Za-z0-9_]){re.escape(key)}(?![A-Za-z0-9_]){unless_a_name}"
+
+
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` without anything that looks like a key, and without the exact ``secrets``."""
-    for secret in secrets:
-        if len(secret) >= SHORTEST_KEY:
-            text = text.replace(secret, "***")
-    return _NAMED_KEYS.sub(r"\1***", _KEYS.sub("***", text))
+    if pattern := key_pattern(secrets):
+        text = re.sub(pattern, STRUCK, text)
+    return _NAMED_KEYS.sub(rf"\1{STRUCK}", _KEYS.sub(STRUCK, text))
 
 
 def plain(text: str) -> str:

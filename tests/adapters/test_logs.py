@@ -70,6 +70,13 @@ def test_a_short_text_is_not_taken_for_a_key() -> None:
     assert redactor.scrub("abc") == "abc"
 
 
+def test_a_short_key_is_taken_out_as_a_word_of_its_own() -> None:
+    redactor = Redactor()
+    for key in ("abc123", "late"):
+        redactor.register(key)
+    assert redactor.scrub("abc123 was too late for the latest") == "[removed] was too [removed] for the latest"
+
+
 def test_the_file_is_private_and_holds_no_key_even_in_a_traceback(tmp_path: Path) -> None:
     stderr = io.StringIO()
     started = logs.start(folder=tmp_path / "log", stderr=stderr)

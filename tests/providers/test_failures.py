@@ -166,6 +166,23 @@ def test_a_key_is_struck_out_and_a_word_that_stands_for_none_stays() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "text", "shown"),
+    [
+        ("abc123", 'Incorrect key "abc123": no.', 'Incorrect key "***": no.'),
+        ("abc123", "\u201cabc123\u201d 密钥abc123无效", "\u201c***\u201d 密钥***无效"),
+        ("abc123", "xabc123 abc1234 abc123_4", "xabc123 abc1234 abc123_4"),
+        ("late", "too late, try later; translated", "too ***, try later; translated"),
+        ("error", '{"error": {"message": "error error_code"}}', '{"error": {"message": "*** error_code"}}'),
+        ("test", "a test of the latest", "a test of the latest"),
+        ("x1", "x1", "x1"),
+    ],
+    ids=["quoted", "in-other-scripts", "part-of-a-word", "a-word", "a-name-of-a-field", "a-placeholder", "too-short"],
+)
+def test_a_short_key_is_struck_out_as_a_word_of_its_own(key: str, text: str, shown: str) -> None:
+    assert redacted(text, [key]) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("a\x1b[31mred\x1b[0m", "ared"),
