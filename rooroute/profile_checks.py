@@ -8,9 +8,9 @@ from dataclasses import fields
 from itertools import chain
 from typing import Final
 
+from rooroute.names import wrong_with, wrong_with_id
 from rooroute.profiles import (
     CHECKED_PATH,
-    ID_PATTERN,
     Alerts,
     Budget,
     Ceiling,
@@ -29,6 +29,7 @@ from rooroute.secret import origin_of
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONGEST: Final = 35 * 86400.0  # seconds
+TYPE_ANEW: Final = "Type it anew."
 _IN_RANGE: Final = "Choose a number of seconds in that range."
 
 
@@ -65,12 +66,8 @@ def check_profile(profile: Profile) -> list[Problem]:
     def wrong(field_name: str, message: str, remedy: str) -> None:
         found.append(Problem(message, field=field_name, remedy=remedy, profile_id=profile.id))
 
-    if not re.fullmatch(ID_PATTERN, profile.id):
-        wrong(
-            "id",
-            "A profile's id is 1 to 64 characters without slashes, control or direction characters.",
-            "Choose another id.",
-        )
+    if (told := wrong_with_id(profile.id)) is not None:
+        wrong("id", f"The profile's id {told}.", "Choose another id.")
     if profile.base_url is not None and (why := check_base_url(profile.base_url)):
         wrong("baseUrl", why, "Write it as https://host/path.")
     for slot, text in {"apiKey": profile.api_key, **{f"secrets.{k}": v for k, v in profile.secrets.items()}}.items():
@@ -97,9 +94,11 @@ def check_profile(profile: Profile) -> list[Problem]:
 
 def _check_words(profile: Profile) -> Iterator[tuple[str, str, str]]:
     """Names that go into a URL, a request or a terminal's line."""
-    for where, text in {"name": profile.name, "model": profile.model, "domain": profile.domain}.items():
-        if text is not None and not text.isprintable():
-            yield where, f"{where} holds a line break or another control character.", "Write it as one plain line."
+    if profile.model is not None and not profile.model.isprintable():
+        yield "model", "model holds a line break or another control character.", "Write it as one plain line."
+    for where, text in (("name", profile.name), ("domain", profile.domain), *(("tags", each) for each in profile.tags)):
+        if text is not None and (told := wrong_with(text)) is not None:
+            yield where, f"{'A tag' if where == 'tags' else where} {told}.", TYPE_ANEW
 
 
 def _check_sizes(profile: Profile) -> Iterator[tuple[str, str, str]]:
@@ -203,6 +202,7 @@ def _check_alerts(alerts: Alerts) -> Iterator[tuple[str, str, str]]:
 def check_defaults(defaults: Defaults) -> list[Problem]:
     """What is wrong with the defaults on their own."""
     found = [each for tag, budget in defaults.budgets.items() for each in check_amounts(f"budgets.{tag}", budget)]
+    found += [("budgets", f"a tag {told}.", TYPE_ANEW) for told in map(wrong_with, defaults.budgets) if told]
     for name, value in {"cooldown": defaults.cooldown, "maxWait": defaults.max_wait}.items():
         if value is not None and not 0 <= value <= _LONGEST:
             found.append((name, f"{name} is 0 to 3,024,000 seconds (35 days).", _IN_RANGE))
@@ -223,10 +223,10 @@ def check_pool(pool: Pool) -> list[Problem]:
     def wrong(field_name: str, message: str, remedy: str) -> None:
         found.append(Problem(f"Pool {pool.id}: {message}", field=field_name, remedy=remedy))
 
-    if not re.fullmatch(ID_PATTERN, pool.id):
-        wrong(
-            "id", "an id is 1 to 64 characters without slashes, control or direction characters.", "Choose another id."
-        )
+    if (told := wrong_with_id(pool.id)) is not None:
+        wrong("id", f"its id {told}.", "Choose another id.")
+    if pool.name is not None and (told := wrong_with(pool.name)) is not None:
+        wrong("name", f"its name {told}.", TYPE_ANEW)
     if not pool.profiles:
         wrong("profiles", "it holds no profile.", "Name at least one profile.")
     if len(set(pool.profiles)) < len(pool.profiles):

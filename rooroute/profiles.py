@@ -30,7 +30,6 @@ SCHEMA: Final[dict[str, Any]] = {
     "hide_input_in_errors": True,
 }
 
-ID_PATTERN: Final = r"^[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069](?:[^/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,62}[^\s/\\\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069])?$"
 CHECKED_PATH: Final = re.compile(r"/|/?(?!.*(?:\.\.|//))[\w.~%-][\w.~%/?&=@:+,;-]*", re.ASCII)
 REFERENCE: Final = re.compile(r"^(?:\$\{([A-Za-z_][A-Za-z0-9_]*)\}|os\.environ/([A-Za-z_][A-Za-z0-9_]*))$")
 

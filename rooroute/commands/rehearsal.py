@@ -12,6 +12,7 @@ from rooroute.chat import ChatRequest, CompletionOptions, Message
 from rooroute.commands.call import OK, Call
 from rooroute.commands.statistics import candidate_cells
 from rooroute.errors import NoProfiles, RoorouteError
+from rooroute.names import checked_tags
 from rooroute.profiles import Configuration
 from rooroute.routing.costs import usd
 
@@ -32,7 +33,7 @@ def wishes(options: Namespace, session: str | None = None) -> CompletionOptions:
         mode=options.mode,
         task=options.task,
         language=options.language,
-        tags=tuple(options.tag),
+        tags=checked_tags(options.tag, "tags"),
         region=options.region,
         consent="once" if options.consent else None,
     )

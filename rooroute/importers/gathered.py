@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from rooroute.importers.account import Account, LeftOut, Place, Section, Taken, dotted
 from rooroute.importers.values import key, reference
+from rooroute.names import wrong_with_id
 from rooroute.profile_checks import check_pool, check_profile
-from rooroute.profiles import ID_PATTERN, Configuration, Defaults, Pool, Profile, camel
+from rooroute.profiles import Configuration, Defaults, Pool, Profile, camel
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.providers.table import check
 
@@ -72,8 +72,8 @@ class Gathered:
     def _unfit(self, profile_id: str, provider: str | None, saved: Profile | None) -> str | None:
         if profile_id in self.profiles:
             return f"There is another {profile_id} above."
-        if not re.fullmatch(ID_PATTERN, profile_id):
-            return "A name is 1 to 64 characters without slashes, control or direction characters."
+        if (why := wrong_with_id(profile_id)) is not None:
+            return f"Its name {why}."
         if provider is None and saved is None:
             return f"Nothing defines {profile_id}: it has no type here, and there is no saved profile of that name."
         if saved is not None and provider is not None and saved.provider != provider:

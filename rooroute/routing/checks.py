@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
-from rooroute.profile_checks import check_amounts, check_burst
+from rooroute.names import wrong_with
+from rooroute.profile_checks import TYPE_ANEW, check_amounts, check_burst
 from rooroute.profiles import Pool, Problem, Profile, Strategy
 from rooroute.routing.dead_rules import dead_rules, model_covers
 from rooroute.routing.probing import LEAST_SECONDS
@@ -143,6 +144,10 @@ def _rules(pool: Pool, profiles: Mapping[str, Profile]) -> Iterator[Finding]:
     for place, rule in enumerate(pool.rules):
         if not rule.name.strip() or names.index(rule.name) != place:
             yield f"rules.{place}.name", "a rule has no name, or that of another.", "Give it a name of its own."
+        if (told := wrong_with(rule.name)) is not None:
+            yield f"rules.{place}.name", f"the name of a rule {told}.", TYPE_ANEW
+        for told in filter(None, map(wrong_with, rule.when.tags)):
+            yield f"rules.{place}.when.tags", f"a tag of rule {rule.name} {told}.", TYPE_ANEW
         if not rule.profiles and not rule.region:
             yield f"rules.{place}.profiles", f"rule {rule.name} leads nowhere.", "Name the profiles it leads to."
     yield from dead_rules(pool, profiles)

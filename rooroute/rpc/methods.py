@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from rooroute import chat
 from rooroute.attempt import Sink
 from rooroute.errors import InvalidInput, RoorouteError
+from rooroute.names import checked_tags
 from rooroute.profiles import Defaults, Pool, Profile
 from rooroute.rpc import messages as m
 from rooroute.rpc.conversation import chat_request
@@ -367,7 +368,7 @@ def _options(params: m.Complete, request_id: str) -> chat.CompletionOptions:
         mode=params.mode,
         task=params.task,
         language=params.language,
-        tags=tuple(params.tags),
+        tags=checked_tags(params.tags, "tags"),
         region=params.region,
         consent=params.consent,
         pin=params.pin,
