@@ -290,6 +290,7 @@ class Limiter:
     async def _lease(self, short: Sequence[tuple[Held, float]]) -> Refused | None:
         wants = [Want(each.meter.gauge, amount, each.meter.ahead(each.amount)) for each, amount in short]
         holders = [want.gauge.holder for want in wants]
+        self._tell(each.meter for each, _ in short)  # what was given back counts for this very lease
         found = await self._store.count(holders, lambda counters: take(wants, counters, self._now()))
         if isinstance(found, Refused):
             drawn = next(each.amount - lacking for each, lacking in short if each.meter.gauge == found.gauge)
@@ -305,12 +306,17 @@ class Limiter:
         """Let the other windows have the places that have been idle for a second (or all idle ones) and what requests reserved and did
         not need, and tell them how much of what was leased is used. Call now and then."""
         now = self._now()
-        add: dict[tuple[str, str, str, int], tuple[float, float]] = {}
         for meter in self._meters.values():
             idle = meter.places - meter.used
             if idle and (everything or now - meter.idle_since >= _IDLE_SECONDS):
                 meter.places = meter.used
                 self._store.note_count(Count(slots={meter.gauge.holder: -idle}))
+        self._tell(self._meters.values())
+
+    def _tell(self, meters: Iterable[_Meter]) -> None:
+        now = self._now()
+        add: dict[tuple[str, str, str, int], tuple[float, float]] = {}
+        for meter in meters:
             for key, bucket, amount in meter.tell(now):
                 add[*key, bucket] = (amount + add.get((*key, bucket), (0.0, 0.0))[0], meter.gauge.leaves(bucket))
         if add:

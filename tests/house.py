@@ -45,6 +45,11 @@ class Clock:
         return time.monotonic() + self.ahead
 
 
+def until_noon(now: float) -> float:
+    """Seconds until a moment that is far from the border of every window: ten seconds past noon of tomorrow."""
+    return (now // 86_400 + 1) * 86_400 + 43_210 - now
+
+
 class Keys:
     """A secret store in memory."""
 

@@ -22,7 +22,7 @@ from rooroute.routing.marks import Checked
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, Hang, Html, Raw, ScriptedProvider, Seen, Step
 from rooroute.trial import SMALL_QUESTION
-from tests.house import House, house
+from tests.house import House, house, until_noon
 from tests.rpc.client import Client
 
 ON = HealthCheck(enabled=True, interval=30.0, failures=2)
@@ -295,6 +295,7 @@ async def test_an_answer_is_not_asked_of_who_rests_for_a_quota(tmp_path: Path) -
 async def test_an_answer_keeps_within_the_users_limits(tmp_path: Path, bound: dict[str, Any]) -> None:
     check = replace(ON, sends=CheckKind.COMPLETION)
     async with checking(tmp_path, UP, check=check, **bound) as it:
+        it.house.clock.ahead = until_noon(it.house.clock.now())
         await it.round()
         await it.round()
         assert len(it.house.provider.requests) <= 1
@@ -364,6 +365,8 @@ def test_only_who_is_checked_and_failed_often_enough_is_a_problem() -> None:
 async def test_a_request_that_cannot_be_built_gives_back_what_it_held(tmp_path: Path) -> None:
     check = replace(ON, sends=CheckKind.COMPLETION)
     async with checking(tmp_path, UP, check=check, limits=Limits(requests_per_day=1)) as it:
+        # The two rounds lie on both sides of an hour at which the limit begins to count anew.
+        it.house.clock.ahead = until_noon(it.house.clock.now()) - 10 - 1.5 * 31
         it.change(options={"requestFields": {"set": {"x": float("nan")}}})
         await it.round()
         assert it.checked is not None

@@ -124,7 +124,7 @@ async def test_the_users_own_price_wins_and_what_is_assumed_never_counts(home: d
 
 async def test_a_budget_counts_by_a_known_price_and_is_refused_without_one(home: dict[str, str]) -> None:
     async with ScriptedProvider({"key": [Answer()]}) as proxy, served(home, proxy) as client:
-        budget = {"budget": {"perDay": 0.001}}
+        budget = {"budget": {"perMonth": 0.001}}
         await save(client, proxy, "bare")
         with pytest.raises(RpcError, match="needs its price, and none is known"):
             await save(client, proxy, "cheap", **budget)

@@ -32,7 +32,7 @@ from rooroute.routing.checks import check_routing
 from rooroute.routing.limits import used
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, ScriptedProvider, Step
-from tests.house import House, house
+from tests.house import House, house, until_noon
 from tests.rpc.client import Client
 
 UP = Answer("OK.")
@@ -177,6 +177,7 @@ async def test_probes_keep_within_the_users_limits(
     tmp_path: Path, profile: dict[str, Any], pool: dict[str, Any]
 ) -> None:
     async with probing(tmp_path, {"A": [UP]}, {**ON, **pool}, {"A": profile}) as it:
+        it.house.clock.ahead = until_noon(it.house.clock.now())
         asked = [await it.round() for _ in range(4)]
         assert asked == [["A"], [], [], []]
         gauges = it.house.completions.limiter.gauges(

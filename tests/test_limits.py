@@ -35,16 +35,11 @@ from rooroute.routing.limits import (
     used,
 )
 from rooroute.scripted_provider import Answer, Fail, Hang, Step
-from tests.house import HELLO, Clock, Heard, house
+from tests.house import HELLO, Clock, Heard, house, until_noon
 
 T = TypeVar("T")
 TWO = {"A": [Answer("A.")], "B": [Answer("B.")]}
 AT = 1_800_000_000.0
-
-
-def until_noon(now: float) -> float:
-    """Seconds until a moment that is far from the border of every window: ten seconds past noon of tomorrow."""
-    return (now // 86_400 + 1) * 86_400 + 43_210 - now
 
 
 @pytest.mark.parametrize(
@@ -131,6 +126,7 @@ async def test_a_budget_in_money_is_kept(tmp_path: Path, where: str) -> None:
     tags = {"tag": {"paid": budget}, "tag-of-the-request": {"team": budget}}
     defaults = Defaults(budgets=tags.get(where, {}))
     async with house(tmp_path, TWO, profiles=profiles, pool=pool, defaults=defaults) as h:
+        h.clock.ahead = until_noon(h.clock.now())
         outcomes = []
         for number in range(3):
             try:
@@ -353,6 +349,19 @@ async def test_what_a_request_reserved_and_did_not_need_is_everybodys_again_at_o
     window.tidy()
     shared.at += 1
     assert isinstance(await other.reserve((gauge,), Amounts(cost=0.9)), Reservation)
+
+
+async def test_what_was_not_sent_is_free_again_though_the_time_of_its_bucket_is_over() -> None:
+    shared = Shared()
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_day=1), None)
+    window = Limiter(shared, shared.now)
+    shared.at = gauge.ends(gauge.bucket(AT)) - 1
+    held = await window.reserve((gauge,), Amounts())
+    assert isinstance(held, Reservation)
+    window.release(held)
+    shared.at += 2
+    assert isinstance(await window.reserve((gauge,), Amounts()), Reservation)
+    assert isinstance(await window.reserve((gauge,), Amounts()), Refused), "one is one"
 
 
 async def test_a_window_that_is_only_open_keeps_nothing_of_a_budget() -> None:

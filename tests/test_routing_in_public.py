@@ -236,7 +236,7 @@ async def test_what_resets_first_is_used_first_and_stands_in_the_calendar(home: 
 
 async def test_a_chain_of_a_mode_spills_over_when_its_budget_is_spent(home: dict[str, str]) -> None:
     """An answer costs 7 of input and 5 of output at $1 per million = $0.000012."""
-    paid = {"price": {"input": 1, "output": 1}, "budget": {"perDay": 0.000025}}
+    paid = {"price": {"input": 1, "output": 1}, "budget": {"perMonth": 0.000025}}
     scripts = {"usual": [Answer("Usual.")], "plan": [Answer("Plan.")], "key": [Answer("Key.")]}
     async with public(home, scripts, {"plan": paid}) as server:
         chain = {"name": "planning", "when": {"mode": ["architect"]}, "profiles": ["plan", "key"], "only": True}
