@@ -101,6 +101,8 @@ class Moving:
         refused = await self._saved.refusals(drafts, approve_origin=wish.approve_origin)
         if refused:
             found = read(refused)
+        profiles = [each.profile for each in found.profiles]
+        found = _without(found, await self._saved.refusals_among(profiles, found.pools, found.defaults))
         lost = [each.profile.id for each in found.profiles if each.secrets] if not wish.keep_keys else []
         kept = [(each.profile, {} if each.profile.id in lost else each.secrets) for each in found.profiles]
         if not wish.dry_run and (kept or found.pools or found.defaults):
@@ -246,7 +248,7 @@ def _chosen(kept: Sequence[Kept], revision: str | None, now: Configuration) -> K
 def _own(theirs: Configuration, saved: Configuration, refused: Mapping[str, str]) -> Imported:
     """A configuration of rooroute's own, such as an export: whole profiles and pools."""
     taken: list[Taken] = []
-    left = [LeftOut(_label(problem.profile_id, problem.field), problem.message) for problem in theirs.problems]
+    left = _unread(theirs)
     profiles: list[Profile] = []
     for profile in theirs.profiles.values():
         key = f"profiles.{profile.id}"
@@ -269,6 +271,39 @@ def _own(theirs: Configuration, saved: Configuration, refused: Mapping[str, str]
     changed = tuple(Brought(each) for each in profiles if each != saved.profiles.get(each.id))
     new_pools = tuple(each for each in pools if each != saved.pools.get(each.id))
     return Imported("rooroute", changed, new_pools, tuple(taken), tuple(left), defaults=defaults)
+
+
+def _without(found: Imported, refused: Mapping[str, str]) -> Imported:
+    """What is left of an import where some pools, or what holds for all, could not be saved; ``refused`` says why, by what it is."""
+    if not refused:
+        return found
+
+    def part(taken: Taken) -> str | None:
+        return next((each for each in refused if taken.where == each or taken.where.startswith(f"{each},")), None)
+
+    left = [LeftOut(each.key, f"Left out: {refused[of]}") for each in found.taken if (of := part(each))]
+    return replace(
+        found,
+        pools=tuple(each for each in found.pools if f"pool {each.id}" not in refused),
+        defaults=None if "defaults" in refused else found.defaults,
+        taken=tuple(each for each in found.taken if part(each) is None),
+        left_out=(*found.left_out, *left),
+    )
+
+
+def _unread(theirs: Configuration) -> list[LeftOut]:
+    """What is wrong with a text of rooroute's own. Who writes that form means every key of it: a misspelt region or ceiling is not taken
+    for none, so an entry that cannot be read is left out as a whole."""
+    pools = {problem: label for label, problem in theirs.unreadable_pools.items()}
+    found = []
+    for each in theirs.problems:
+        key, why = _label(each.profile_id, each.field), each.message
+        if each.profile_id in theirs.unreadable:
+            why = f"{why} The whole profile is left out."
+        elif each in pools:
+            key, why = f"pools.{pools[each]}.{each.field}", f"{why} The whole pool is left out."
+        found.append(LeftOut(key, why))
+    return found
 
 
 def _own_defaults(

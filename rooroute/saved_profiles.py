@@ -117,6 +117,30 @@ class SavedProfiles:
                 configuration = replace(configuration, profiles={**configuration.profiles, profile.id: profile})
         return found
 
+    async def refusals_among(
+        self, profiles: Sequence[Profile], pools: Sequence[Pool], defaults: Defaults | None
+    ) -> dict[str, str]:
+        """By ``pool ID`` or ``defaults``, why that could not be saved together with these profiles, as a sentence; what could is not in
+        it."""
+        configuration, found = await self._now_saved(), dict[str, str]()
+        configuration = replace(
+            configuration, profiles={**configuration.profiles, **{each.id: each for each in profiles}}
+        )
+        for pool in pools:
+            try:
+                refuse_unread(pool.id, configuration)
+                refuse_pool(pool, configuration)
+            except RoorouteError as wrong:
+                found[f"pool {pool.id}"] = wrong.message
+            else:
+                configuration = replace(configuration, pools={**configuration.pools, pool.id: pool})
+        if defaults is not None:
+            try:
+                refuse_defaults(defaults, configuration)
+            except RoorouteError as wrong:
+                found["defaults"] = wrong.message
+        return found
+
     async def save_all(
         self,
         drafts: Sequence[tuple[Profile, Mapping[str, str]]],

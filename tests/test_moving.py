@@ -236,3 +236,38 @@ async def test_a_pool_that_goes_is_no_longer_the_default_one_and_one_that_is_not
     await home.saved.save_defaults(Defaults(pool="q"))
     await home.saved.delete_pool("q")
     assert (home.config.current.defaults.pool, home.config.current.problems) == (None, ())
+
+
+async def test_an_entry_of_our_own_form_that_cannot_be_read_is_told_to_be_left_out_as_a_whole(home: Home) -> None:
+    text = """\
+profiles:
+  - {id: fine, provider: openai, model: m}
+  - {id: odd, provider: openai, model: m, regoin: eu}
+pools:
+  - {id: main, profiles: [fine]}
+  - {id: other, profiles: [fine], strategy: fastest}
+"""
+    told = await home.moving.bring_in(text, Wish())
+    assert [each["id"] for each in (*told["profiles"], *told["pools"])] == ["fine", "main"]
+    left = {each["key"]: each["reason"] for each in told["leftOut"]}
+    assert left["profiles.odd.regoin"].endswith("is not a field that rooroute knows. The whole profile is left out.")
+    assert left["pools.other.strategy"].endswith("The whole pool is left out.")
+
+
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry-run", "in-earnest"])
+async def test_a_pool_that_cannot_work_is_left_out_and_everything_else_comes_in(home: Home, dry_run: bool) -> None:
+    text = """\
+profiles:
+  - {id: fine, provider: openai, model: m}
+pools:
+  - {id: main, profiles: [fine]}
+  - {id: nobody, profiles: [fine], strategy: weighted, weights: {fine: 0}}
+defaults: {ledgerDays: -1}
+"""
+    told = await home.moving.bring_in(text, Wish(dry_run=dry_run))
+    assert [each["id"] for each in (*told["profiles"], *told["pools"])] == ["fine", "main"]
+    assert [each["key"] for each in told["taken"]] == ["profiles.fine", "pools.main"]
+    left = {each["key"]: each["reason"] for each in told["leftOut"]}
+    assert "Left out: Pool nobody: its weights sum to nothing" in left["pools.nobody"]
+    assert left["defaults.ledgerDays"].startswith("Left out: ")
+    assert set(home.config.current.pools) == (set() if dry_run else {"main"})
