@@ -24,9 +24,8 @@ from rooroute.errors import AllCoolingDown
 from rooroute.profiles import Limits, Profile
 from rooroute.scripted_provider import Answer, Fail, ScriptedProvider, Step
 from tests.adapters.test_keychain import FakeVault, Session, keyring, session
-from tests.house import HELLO, Clock, Heard
+from tests.house import HELLO, Clock, Heard, until_noon
 from tests.rpc.client import Client
-from tests.test_limits import until_noon
 from tests.test_routing_in_public import SERVE
 
 __all__ = ["keyring", "session"]
