@@ -82,6 +82,8 @@ def value(target: Place, text: str) -> Any:
         return text if found is None else found
     if not isinstance(found, dict):
         known = names_of(kind)
+        if known and (wrong := _misspelt(target, known)) is not None:
+            raise wrong
         held = f"holds {', '.join(known)}" if known else "holds entries by name"
         first = known[0] if known else "NAME"
         raise InvalidInput(f"{name} {held}: set one at a time, as {name}.{first}=…, or a JSON object.", field=name)
@@ -215,6 +217,21 @@ def _unknown(meant: Any, name: str, path: str) -> InvalidInput:
     told = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}."
     above = path[: path.rfind(name)].rstrip(".")
     return InvalidInput(f"There is no field {name!r}{f' in {above}' if above else ''}; {told}", field=path)
+
+
+def _misspelt(target: Place, known: Sequence[str]) -> InvalidInput | None:
+    """The field that was meant, where what should have named one was taken for a part of the name before it."""
+    last = target.steps[-1]
+    name, pieces = last.name if isinstance(last, Entry) else last, _pieces(target.spelled)
+    taken = next((at for at in range(1, len(pieces) + 1) if ".".join(pieces[-at:]) == name), 1)
+    doubtful = pieces[-taken:][1:]
+    if not doubtful:
+        return None
+    meant = next((each for each in doubtful if get_close_matches(each, known, n=1)), doubtful[-1])
+    near = get_close_matches(meant, known, n=1)
+    above = target.spelled[: target.spelled.rfind(meant)].rstrip(".")
+    guess = f"did you mean {near[0]}? The fields are" if near else "the fields are"
+    return InvalidInput(f"There is no field {meant!r} in {above}; {guess} {', '.join(known)}.", field=target.spelled)
 
 
 def _is_record(kind: Any) -> bool:

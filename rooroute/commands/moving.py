@@ -101,20 +101,15 @@ def export(call: Call) -> int:
 
 def backup(call: Call) -> int:
     """Copy the configuration file, comments and all."""
-    source = call.places.config
     day = datetime.fromtimestamp(call.now()).astimezone().date().isoformat()
     target = Path(call.options.file or f"rooroute-config-{day}.yaml").expanduser().absolute()
     if target.exists() and not call.options.force:
         raise InvalidInput(f"{target} is there already; name another file, or add --force.", field="file")
+    text = call.visit(lambda backend: backend.backup())["text"]
     try:
-        machine.replace_file(target, machine.read_regular(source, _LARGEST))
+        machine.replace_file(target, text.encode())
     except FileNotFoundError:
-        what = (
-            f"There is no configuration at {source} yet"
-            if not source.exists()
-            else f"There is no folder {target.parent}"
-        )
-        raise NotFound(f"{what}; nothing was copied.", field="file") from None
+        raise NotFound(f"There is no folder {target.parent}; nothing was copied.", field="file") from None
     except OSError as wrong:
         raise RoorouteError(f"The copy could not be made: {wrong.strerror or wrong}.") from None
     if call.options.json:

@@ -58,7 +58,22 @@ def test_a_name_leads_to_its_field(kind: type, path: str, steps: object) -> None
         (
             Pool,
             "rules.code.wen.mode=x",
-            "rules.code.wen.mode holds name, when, profiles, strategy, only, region: set one at a time, as rules.code.wen.mode.name=…, or a JSON object.",
+            "There is no field 'wen' in rules.code; did you mean when? The fields are name, when, profiles, strategy, only, region.",
+        ),
+        (
+            Profile,
+            "secretCommands.team.timeut=3",
+            "There is no field 'timeut' in secretCommands.team; did you mean timeout? The fields are command, timeout, lifetime.",
+        ),
+        (
+            Profile,
+            "secretCommands.team.x=3",
+            "There is no field 'x' in secretCommands.team; the fields are command, timeout, lifetime.",
+        ),
+        (
+            Profile,
+            "secretCommands.team=3",
+            "secretCommands.team holds command, timeout, lifetime: set one at a time, as secretCommands.team.command=…, or a JSON object.",
         ),
         (Pool, "rules=coding", "rules takes one entry at a time, as rules.NAME.FIELD=…, or a JSON array."),
         (Pool, "tiers=[", "tiers takes a list: a,b,c or a JSON array."),

@@ -166,6 +166,24 @@ async def test_a_backup_brings_everything_back(shell: Shell) -> None:
     assert (await shell.well("chat", "Hello?")).out == "one speaks.\n"
 
 
+async def test_a_key_written_into_the_file_is_not_copied_into_a_backup(shell: Shell) -> None:
+    file = shell.home / "backup.yaml"
+    said = await shell("backup", str(file))
+    assert said.err == f"rooroute: There is no configuration at {shell.config} yet.\n"
+    await shell.save("one")
+    shell.config.write_text(shell.config.read_text().replace("${KEY_OF_ONE}", "sk-by-hand"))
+    said = await shell("backup", str(file))
+    assert (said.code, said.err.startswith(f"rooroute: Somebody wrote a key into {shell.config}; save it")) == (1, True)
+    assert not file.exists()
+    said = await shell("backup", str(shell.home / "nowhere" / "backup.yaml"))
+    assert said.code == 1
+    shell.config.write_text(shell.config.read_text().replace("sk-by-hand", "${KEY_OF_ONE}"))
+    said = await shell("backup", str(shell.home / "nowhere" / "backup.yaml"))
+    assert said.err == f"rooroute: There is no folder {shell.home / 'nowhere'}; nothing was copied.\n"
+    await shell.well("backup", str(file))
+    assert file.read_text() == shell.config.read_text()
+
+
 async def test_nothing_to_undo_and_an_unknown_revision_are_told(shell: Shell) -> None:
     assert (await shell("undo")).err == "rooroute: There is nothing to undo: no earlier configuration was kept.\n"
     assert (await shell("undo", "abc")).err == "rooroute: There is no revision abc in the history.\n"
