@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from shlex import quote
+from shlex import quote, split
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.adapters.config_reading import plain
@@ -14,7 +14,7 @@ from rooroute.commands.setting import sent_unasked
 from rooroute.commands.typed import key, parsed, refuse_forgetful_store, variable, with_settings
 from rooroute.errors import InvalidInput, NotFound
 from rooroute.profile_checks import check_profile
-from rooroute.profiles import Configuration, Pool, Profile, needs_plain_http_approval, reference_name
+from rooroute.profiles import Configuration, Pool, Profile, SecretCommand, needs_plain_http_approval, reference_name
 from rooroute.providers.authentication import USUAL_SLOT, needs_no_key, stored
 from rooroute.providers.table import PROVIDERS, KeyNeed, Vendor, base_url_of, check, resolve_model
 from rooroute.secret import origin_of
@@ -26,7 +26,12 @@ Json: TypeAlias = dict[str, Any]
 
 _OPTIONS: Final = {"name": "name", "model": "model", "base_url": "baseUrl"}
 _GIVEN_BY: Final = {"baseUrl": "--base-url URL", "model": "--model MODEL"}
-_HOMES: Final = {"keyring": "is in the keyring", "environment": "comes from the environment", "missing": "is missing"}
+_HOMES: Final = {
+    "command": "comes from a command",
+    "keyring": "is in the keyring",
+    "environment": "comes from the environment",
+    "missing": "is missing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def add(call: Call) -> int:
     fields = _with_options(call, fields)
     if call.terminal.interactive:
         fields = fill_in(call, vendor, fields, everything=wizard)
-    draft = _checked(parsed(Profile, fields))
+    draft = _checked(_with_command(call, parsed(Profile, fields)))
     approved = _approved(call, draft)
     secrets = _secrets(call, house, vendor, draft)
     if not draft.model and call.terminal.interactive and (model := choose_model(call, draft, secrets)):
@@ -67,7 +72,7 @@ def edit(call: Call) -> int:
         if not call.terminal.interactive:
             raise WrongUse(f"nothing to change was named; see {call.options.parser.prog} --help.")
         return _edit_by_asking(call, house, profile)
-    draft = _checked(parsed(Profile, _with_options(call, plain(profile))))
+    draft = _checked(_with_command(call, parsed(Profile, _with_options(call, plain(profile)))))
     if draft.id != profile_id:
         raise InvalidInput("A profile keeps its id; give it another name with --name.", field="id")
     approved = _approved(call, draft)
@@ -100,7 +105,7 @@ def _edit_by_asking(call: Call, house: _House, profile: Profile) -> int:
 
 def _look(call: Call) -> _House:
     async def look(backend: Backend) -> _House:
-        if call.options.key_env is not None:
+        if call.options.key_env is not None or call.options.key_command is not None:
             return _House(backend.configuration)
         return _House(backend.configuration, *await backend.secret_store())
 
@@ -133,7 +138,7 @@ def _unknown(configuration: Configuration, profile_id: str) -> Exception:
 
 def _says_something(call: Call) -> bool:
     options = call.options
-    given = (options.name, options.model, options.base_url, options.pool, options.key_env)
+    given = (options.name, options.model, options.base_url, options.pool, options.key_env, options.key_command)
     return any(each is not None for each in given) or bool(
         options.set or options.ask_key or options.key_stdin or options.approve_origin
     )
@@ -142,6 +147,30 @@ def _says_something(call: Call) -> bool:
 def _with_options(call: Call, fields: Json) -> Json:
     named = {field: text for option, field in _OPTIONS.items() if (text := getattr(call.options, option)) is not None}
     return with_settings(Profile, fields | named, call.options.set)
+
+
+def _with_command(call: Call, draft: Profile) -> Profile:
+    """The profile with the command that prints its secret, in place of a reference."""
+    if call.options.key_command is None:
+        return draft
+    try:
+        command = tuple(split(call.options.key_command))
+    except ValueError:
+        command = ()
+    if not command:
+        raise WrongUse(
+            "--key-command takes a program and its arguments, quoted as one word: --key-command 'op read …'."
+        )
+    slot = _slot(call, draft)
+    before = draft.secret_commands.get(slot, SecretCommand(command=command))
+    commands = {**draft.secret_commands, slot: replace(before, command=command)}
+    others = {name: text for name, text in draft.secrets.items() if name != slot}
+    return replace(
+        draft,
+        secret_commands=commands,
+        secrets=others,
+        api_key=None if slot == USUAL_SLOT else draft.api_key,
+    )
 
 
 def _checked(draft: Profile) -> Profile:

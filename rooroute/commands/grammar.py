@@ -33,6 +33,7 @@ Save a profile. What is missing is asked for, where somebody is there to be aske
   rooroute profiles add Gemini1 --provider gemini --model gemini-2.5-pro
   rooroute profiles add work --provider openai --model gpt-4.1 --key-env OPENAI_API_KEY --set options.organization=org-1
   rooroute profiles add local --provider ollama --model llama3.2 --pool default
+  rooroute profiles add vault --provider openai --model gpt-4.1 --key-command 'op read op://work/openai/key'
   pass show groq | rooroute profiles add fast --provider groq --model llama-3.3-70b-versatile --key-stdin
 """
 _EDIT: Final = """\
@@ -270,6 +271,8 @@ def _fields(parser: Words) -> None:
     key.add_argument("--ask-key", action="store_true", help="ask for the key without showing it")
     key.add_argument("--key-stdin", action="store_true", help="read the key from standard input")
     key.add_argument("--key-env", metavar="NAME", help="use the environment variable NAME; only its name is saved")
+    told = "run PROGRAM, a vault's client for instance, whenever the key is needed; it prints the key"
+    key.add_argument("--key-command", metavar="'PROGRAM ARG …'", help=told)
     parser.add_argument("--key-slot", metavar="SLOT", help="which secret it is, where a profile has several (apiKey)")
     _json(parser)
 

@@ -352,6 +352,31 @@ async def test_an_address_changed_by_hand_is_approved_by_saying_so(shell: Shell)
     await shell.well("profiles", "edit", "one", "--name", "n")
 
 
+async def test_a_key_may_be_printed_by_a_command(shell: Shell) -> None:
+    shell.provider.script("key-from-a-vault", Answer("Fetched."))
+    vault = shell.home / "a vault.py"
+    vault.write_text("import sys\nprint(sys.argv[1])\n")
+    command = f"{shell.python} '{vault}' key-from-a-vault"
+    where = ("--provider", "openai-compatible", "--base-url", shell.provider.base_url("openai"), "--model", "m")
+    said = await shell.well("profiles", "add", "kept", *where, "--key-command", command)
+    assert said.out.startswith("kept is saved; its key comes from a command.")
+    assert (await shell.well("chat", "Hello")).out == "Fetched.\n"
+    assert (await shell.well("profiles", "get", "kept", "secretCommands.apiKey.command")).out == (
+        f"{shell.python},{vault},key-from-a-vault\n"
+    )
+    await shell.save("named")  # by its variable, and then by a command in its place
+    await shell.well("profiles", "set", "named", "timeouts.idle=20")
+    await shell.well("profiles", "edit", "named", "--key-command", command)
+    told = (await shell.well("profiles", "get", "named", "--json")).json
+    assert "KEY_OF_NAMED" not in str(told)
+    assert (await shell.well("chat", "Hello", "--profile", "named")).out == "Fetched.\n"
+    for wrong in ("", "'unended"):
+        said = await shell("profiles", "edit", "kept", "--key-command", wrong)
+        assert (said.code, "--key-command takes a program and its arguments" in said.err) == (2, True)
+    said = await shell("profiles", "edit", "kept", "--key-command", "x", "--key-env", "Y")
+    assert said.code == 2
+
+
 async def test_a_key_that_would_die_with_the_command_is_refused(shell: Shell) -> None:
     said = await shell("profiles", "add", "x", *GEMINI, "--key-stdin", stdin="sk-canary")
     assert (said.code, shell.config.exists()) == (1, False)
