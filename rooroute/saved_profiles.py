@@ -400,7 +400,7 @@ class SavedProfiles:
         note = (await self._state.intents()).get(f"delete:{profile_id}")
         if note is None or not note.get("entry") or note["at"] + UNDO_SECONDS <= self._now():
             raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.", field="id")
-        place = (note["entry"], note["index"], note["places"], note.get("text"), note.get("routing"))
+        place = (note["entry"], note["index"], note["places"], *map(note.get, ("text", "routing", "members")))
         await self._edit(lambda draft: draft.restore_profile(*place))
         await self._state.drop_intent(f"delete:{profile_id}")
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from rooroute.adapters.config_patch import member_of
 from rooroute.adapters.config_places import places_in, put_back
 from rooroute.adapters.config_reading import DEFAULTS, POOL, PROFILE, labels, parsed, plain
 from rooroute.errors import InvalidInput, NotFound
@@ -17,11 +18,13 @@ _NOUNS: Final = {"profiles": "profile", "pools": "pool"}
 
 class Draft:
     """One edit in the making. ``before`` and ``after`` show what it changes, by section and id, in the file's own spelling (None: not
-    there); ``renamed`` maps old ids to new ones, ``kept`` is the text of entries that come back, by id. ``text_of`` gives the text of an
-    entry of a section as it was typed."""
+    there); ``renamed`` maps old ids to new ones, ``kept`` is the text of entries that come back, as ``patched`` takes it. ``text_of`` gives
+    the text of an entry of a section as it was typed, or of one of the profiles that it lists."""
 
     def __init__(
-        self, data: dict[str, Any], text_of: Callable[[str, int], str | None] = lambda section, index: None
+        self,
+        data: dict[str, Any],
+        text_of: Callable[[str, int, int | None], str | None] = lambda section, index, member: None,
     ) -> None:
         self.data = data
         self.kept: dict[str, str] = {}
@@ -61,9 +64,10 @@ class Draft:
         places: Mapping[str, int],
         text: str | None = None,
         routing: Mapping[str, Mapping[str, Any]] | None = None,
+        members: Mapping[str, str] | None = None,
     ) -> None:
         """Put a removed entry back as it was, and its id to these places in these pools and their routing, where those still are and
-        nothing else was put there; as ``place`` told it."""
+        nothing else was put there; as ``place`` told it. ``members`` is how it stood in the pools' lists."""
         label = labels([entry], "profiles")[0]
         if label.casefold() in {name.casefold() for name in labels(self._entries("profiles"), "profiles")}:
             raise InvalidInput(f"There is a profile {label} again; delete or rename that one first.", field="id")
@@ -74,6 +78,8 @@ class Draft:
         for pool in self._pools():
             if pool.get("id") in places and label not in pool["profiles"]:
                 pool["profiles"].insert(places[pool["id"]], label)
+                if (typed := (members or {}).get(pool["id"])) is not None:
+                    self.kept[member_of(pool["id"], label)] = typed
             put_back(pool, label, (routing or {}).get(str(pool.get("id")), {}))
 
     def set_enabled(self, profile_id: str, enabled: bool) -> None:
@@ -89,17 +95,24 @@ class Draft:
 
     def place(self, profile_id: str) -> dict[str, Any]:
         """What ``restore_profile`` needs: a profile's entry as it stands, its index, its place in each pool and in its routing by the pool's
-        id, and its text. NotFound when there is none."""
+        id, its text, and that of its place in each pool. NotFound when there is none."""
         index = self._index("profiles", profile_id)
         entry = self._entries("profiles")[index]
         places = {
             p["id"]: p["profiles"].index(profile_id) for p in self._pools() if profile_id in p["profiles"] and "id" in p
         }
+        every = self.data.get("pools") or []
+        typed = {
+            p["id"]: self._text_of("pools", at, places[p["id"]])
+            for at, p in enumerate(every)
+            if isinstance(p, dict) and p.get("id") in places
+        }
         return {
             "entry": entry if isinstance(entry, dict) else {},
             "index": index,
             "places": places,
-            "text": self._text_of("profiles", index),
+            "text": self._text_of("profiles", index, None),
+            "members": {pool_id: text for pool_id, text in typed.items() if text is not None},
             "routing": {p["id"]: named for p in self._pools() if "id" in p and (named := places_in(p, profile_id))},
         }
 

@@ -44,8 +44,8 @@ def patched(
     """The document, its text changed so that it says ``data``.
 
     List entries are told by their ``id`` or, where they have none, by their value; ``renamed`` maps old ids to new ones so that an entry
-    keeps its lines. ``kept`` is the text, by id, of entries that come back (``entry_text``). Raises Unpatchable when comments would be
-    lost.
+    keeps its lines. ``kept`` is the text of entries that come back (``entry_text``): by id, and of a member of a list by its way there
+    (``member_of``). Raises Unpatchable when comments would be lost.
     """
     if exact(document.data) == exact(data):
         return document
@@ -63,17 +63,37 @@ def patched(
     return changed
 
 
-def entry_text(document: Document, section: str, index: int) -> str | None:
-    """An entry of a list as it was typed, its comments with it, beginning at its dash; None where it does not stand on lines of its own."""
-    root = document.root
-    if not isinstance(root, MappingNode) or root.flow_style:
+def member_of(pool_id: str, profile_id: str) -> str:
+    """The way to a profile in the list of a pool. No id has a slash."""
+    return f"pools/{pool_id}/profiles/{profile_id}"
+
+
+def entry_text(document: Document, section: str, index: int, member: int | None = None) -> str | None:
+    """An entry of a list as it was typed, its comments with it, beginning at its dash; None where it does not stand on lines of its own.
+
+    ``member`` is one of the ``profiles`` in that entry, in its place.
+    """
+    found = _list_in(document.root, section, 0)
+    if found is None:
         return None
-    starts = [key.start_mark.line for key, _ in root.value]
-    for place, (key, node) in enumerate(root.value):
-        if key.value == section and isinstance(node, SequenceNode) and not node.flow_style:
-            end = starts[place + 1] if place + 1 < len(starts) else None
-            with contextlib.suppress(_NoWay):
-                return _Patch(document.text, {}).entry(node, starts[place] + 1, end, index)
+    node, first, end = found
+    with contextlib.suppress(_NoWay):
+        if member is None:
+            return _Patch(document.text, {}).entry(node, first, end, index)
+        if (inner := _list_in(node.value[index], "profiles", node.end_mark.line)) is not None:
+            return _Patch(document.text, {}).entry(*inner, member)
+    return None
+
+
+def _list_in(node: Node | None, name: str, end: int) -> tuple[SequenceNode, int, int | None] | None:
+    """The list of that name in a mapping, with the first line that may be its own and the first that is not (None: the text's end)."""
+    if not isinstance(node, MappingNode) or node.flow_style:
+        return None
+    starts = [key.start_mark.line for key, _ in node.value]
+    for place, (key, value) in enumerate(node.value):
+        if key.value == name and isinstance(value, SequenceNode) and not value.flow_style:
+            after = starts[place + 1] if place + 1 < len(starts) else (min(end, node.end_mark.line) or None)
+            return value, starts[place] + 1, after
     return None
 
 
@@ -117,6 +137,7 @@ class _Patch:
             self._lines[-1] += self._end
         self._renamed = renamed
         self._kept = kept or {}
+        self._way: list[str] = []
 
     def document(self, root: MappingNode, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         try:
@@ -228,6 +249,13 @@ class _Patch:
     # --- entries ---
 
     def _value(self, child: _Child, name: str, node: Node, old: Any, new: Any, column: int) -> list[str]:
+        self._way.append(name)
+        try:
+            return self._changed(child, name, node, old, new, column)
+        finally:
+            self._way.pop()
+
+    def _changed(self, child: _Child, name: str, node: Node, old: Any, new: Any, column: int) -> list[str]:
         first, end = child.start + 1, child.start + len(child.body)
         if node.start_mark.line >= first:
             with contextlib.suppress(_NoWay):
@@ -236,6 +264,13 @@ class _Patch:
 
     def _item(self, child: _Child, old: Any, new: Any, column: int) -> list[str]:
         """A list entry; a mapping that begins beside the dash is worked on as if the dash were a space."""
+        self._way.append(_id_of(new) or "")
+        try:
+            return self._changed_item(child, old, new, column)
+        finally:
+            self._way.pop()
+
+    def _changed_item(self, child: _Child, old: Any, new: Any, column: int) -> list[str]:
         node, start = child.node, child.start
         if isinstance(node, MappingNode) and node.start_mark.line == start and isinstance(new, Mapping) and new:
             before, width = self._lines[start], node.start_mark.column
@@ -281,17 +316,21 @@ class _Patch:
         return lines
 
     def _named(self, name: str, value: Any, column: int) -> list[str]:
-        if not isinstance(value, list) or not any(_id_of(item) in self._kept for item in value):
+        if not isinstance(value, list) or not any(self._kept_text(item) is not None for item in value):
             return self._written({name: value}, column)
         inner = column + 2
         return [f"{' ' * column}{name}:{self._end}", *(line for item in value for line in self._entry(item, inner))]
 
     def _entry(self, item: Any, column: int) -> list[str]:
         """A new list entry; one that comes back as it was typed."""
-        text = self._kept.get(_id_of(item) or "")
+        text = self._kept_text(item)
         if text is None or _says(f"_:\n{text}", {"_": [item]}) is None:
             return self._written([item], column)
         return [(" " * column + line if line else line) + self._end for line in text.splitlines()]
+
+    def _kept_text(self, item: Any) -> str | None:
+        known = "/".join((*self._way, item)) if isinstance(item, str) else _id_of(item)
+        return self._kept.get(known or "")
 
     def _written(self, value: Any, column: int) -> list[str]:
         lines = dumped(value)

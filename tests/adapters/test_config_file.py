@@ -433,6 +433,62 @@ def test_an_entry_that_cannot_be_read_is_still_switched_and_removed(sample: Conf
     assert "Gemini1" not in {**removed.profiles, **removed.unreadable}
 
 
+LISTED = """\
+version: 1
+profiles:
+  - {id: A, provider: ollama}
+  - {id: B, provider: ollama}
+  - {id: C, provider: ollama}
+pools:
+  - id: one
+    profiles:
+      # the first
+      - A  # quick
+      # the second
+      # (on trial)
+      - B   # dear
+      - C
+    strategy: priority
+  - id: two
+    profiles:
+      - C
+      - B  # here too
+defaults: {pool: one}
+"""
+
+
+@pytest.mark.parametrize("text", [LISTED, LISTED.partition("defaults:")[0]], ids=["whole", "up to the last line"])
+@pytest.mark.parametrize("profile_id", ["A", "B", "C"])
+def test_a_profile_that_comes_back_has_its_comments_in_every_pool(file: ConfigFile, text: str, profile_id: str) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text(text)
+    file.load()
+    found: list[dict[str, Any]] = []
+
+    def remove(draft: Draft) -> None:
+        found.append(json.loads(json.dumps(draft.place(profile_id))))
+        draft.remove_profile(profile_id)
+
+    removed = text_after(file, remove)
+    assert ("# dear" in removed) == (profile_id != "B")
+    assert text_after(file, lambda draft: draft.restore_profile(**found[-1])) == text
+
+
+def test_comments_come_back_into_a_list_that_was_emptied_meanwhile(file: ConfigFile) -> None:
+    file.path.parent.mkdir()
+    text = "profiles:\n  - {id: A, provider: ollama}\npools:\n  - id: p\n    profiles:\n      - A  # the one\n"
+    file.path.write_text(text)
+    file.load()
+    found: list[dict[str, Any]] = []
+
+    def remove(draft: Draft) -> None:
+        found.append(draft.place("A"))
+        draft.remove_profile("A")
+
+    file.save(remove)
+    assert "- A  # the one\n" in text_after(file, lambda draft: draft.restore_profile(**found[-1]))
+
+
 def test_an_edit_by_hand_is_noticed_and_a_look_at_nothing_costs_no_reading(
     sample: ConfigFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
