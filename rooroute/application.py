@@ -337,6 +337,14 @@ class Backend:
         self._edited()
         return {"profile": self._profile_status(profile_id)}
 
+    async def dismiss(self, profile_ids: Sequence[str]) -> None:
+        for each in profile_ids:
+            self._known(each)
+        if len(set(profile_ids)) < 2:
+            raise InvalidInput("A suggestion is about two profiles at least; name them all.", field="ids")
+        self._parts.window.noticed.dismiss(profile_ids, self._parts.ports.now())
+        self._edited()
+
     async def rename_profile(self, profile_id: str, new_id: str, *, revision: str | None = None) -> Json:
         await self._parts.saved.rename(profile_id, new_id, revision=revision)
         return self._saved(new_id)

@@ -466,13 +466,15 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something the user should mend. ``field`` is a dotted path in outside spelling; ``line`` is 1-based in the config file."""
+    """Something the user should mend. ``field`` is a dotted path in outside spelling; ``line`` is 1-based in the config file.
+    ``dismissible`` are the profiles of a suggestion that the user may want to hear no more of."""
 
     message: str
     field: str | None = None
     remedy: str | None = None
     profile_id: str | None = None
     line: int | None = None
+    dismissible: tuple[str, ...] = ()
 
 
 class Source(StrEnum):

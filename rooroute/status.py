@@ -229,8 +229,9 @@ def noticed_problems(noticed: Noticed, configuration: Configuration, credentials
             Problem(
                 f"{whose} {why}: they seem to draw on one quota, so that one does not help when the other is limited.",
                 field="domain",
-                remedy=f"Give them one quota domain (domain: {each.profiles[0]}), so that they rest together; or each one of its own, and this is not said again.",
+                remedy=f"Give them one quota domain (domain: {each.profiles[0]}), so that they rest together; or dismiss this where they do not, and it is not said again.",
                 profile_id=each.profiles[0],
+                dismissible=each.profiles,
             )
         )
     return found
@@ -447,6 +448,7 @@ def problem_json(problem: Problem) -> Json:
             "remedy": problem.remedy,
             "profileId": problem.profile_id,
             "line": problem.line,
+            "dismissible": list(problem.dismissible) or None,
         }
     )
 

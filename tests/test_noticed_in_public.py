@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from rooroute.scripted_provider import Answer, Raw, ScriptedProvider
-from tests.rpc.client import Client
+from tests.rpc.client import Client, RpcError
 from tests.test_routing_in_public import HELLO, SERVE, Json, Scripts, home, public
 
 __all__ = ["home"]
@@ -125,6 +127,31 @@ async def test_a_retirement_noticed_in_one_window_is_said_in_every_other_and_aft
             assert of_model(await fourth.request("rooroute/status")) == []
             await third.until(lambda: told("model", third) == [])
             assert of_model(await third.request("rooroute/status")) == []
+
+
+async def test_a_dismissed_suggestion_is_gone_in_every_window_and_after_a_restart(home: dict[str, str]) -> None:
+    named = (("openai-organization", "org-one"), ("retry-after", "600"))
+    spent = Raw((SPENT,), status=429, content_type="application/json", headers=named)
+    scripts: Scripts = {"A": [spent], "B": [spent], "C": [Answer("C.")]}
+    async with ScriptedProvider(scripts) as provider:
+        async with await window(home, "A", "B", "C") as first, await window(home, "A", "B", "C") as second:
+            await keyed(first, provider, "A", "B", "C")
+            await first.request("rooroute/complete", {**HELLO})
+            await second.until(lambda: "org-one" in str(told("domain", second)))
+            (problem,) = [
+                each for each in (await second.request("rooroute/status"))["problems"] if "dismissible" in each
+            ]
+            assert problem["dismissible"] == ["A", "B"]
+            for wrong in (["A"], ["A", "A"], ["A", "nobody"]):
+                with pytest.raises(RpcError):
+                    await second.request("rooroute/profiles/dismiss", {"ids": wrong})
+            await second.request("rooroute/profiles/dismiss", {"ids": ["B", "A"]})
+            problems = (await second.request("rooroute/status"))["problems"]
+            assert [each for each in problems if each.get("field") == "domain"] == []
+            await first.until(lambda: told("domain", first) == [])
+        async with await window(home, "A", "B", "C") as third:
+            problems = (await third.request("rooroute/status"))["problems"]
+            assert [each for each in problems if each.get("field") == "domain"] == []
 
 
 async def test_a_shared_quota_noticed_in_one_window_is_suggested_in_every_other_until_its_key_changes(

@@ -12,6 +12,7 @@ export const PANEL_METHODS = [
   "profiles/restore",
   "profiles/setEnabled",
   "profiles/reset",
+  "profiles/dismiss",
   "profiles/test",
   "profiles/models",
   "pools/save",

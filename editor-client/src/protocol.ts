@@ -222,6 +222,11 @@ export interface Deleted {
   configRevision: string;
 }
 
+/** The profiles of a suggestion that shall not be told again, two at least. */
+export interface Dismiss {
+  ids: Array<string>;
+}
+
 /** A request that is not sent: who would answer it, and why. */
 export interface DryRun {
   messages: Array<Message>;
@@ -629,13 +634,17 @@ export interface PriceRange {
   output: unknown[];
 }
 
-/** Something the user should mend. ``line`` is 1-based in the configuration file. */
+/**
+ * Something the user should mend. ``line`` is 1-based in the configuration file. A suggestion that the user may not want to hear again
+ * names in ``dismissible`` the profiles to dismiss it for.
+ */
 export interface Problem {
   message: string;
   field?: string | null;
   remedy?: string | null;
   profileId?: string | null;
   line?: number | null;
+  dismissible?: Array<string> | null;
 }
 
 /**
@@ -1221,6 +1230,8 @@ export interface Methods {
   "profiles/setEnabled": { params: SetEnabled; result: ProfileChanged };
   /** Forget a profile's marks. */
   "profiles/reset": { params: ById; result: ProfileChanged };
+  /** Tell no more that these profiles seem to share a quota. */
+  "profiles/dismiss": { params: Dismiss; result: Empty };
   /** Try a profile, saved or draft; its stages come as progress of kind stage. */
   "profiles/test": { params: TestProfile; result: Tested };
   /** The models a profile can be asked for. */

@@ -18,6 +18,7 @@ import { limitsView } from "./limits";
 import { movingView } from "./moving";
 import { icon } from "./parts";
 import { poolsView } from "./pools";
+import { problems } from "./problems";
 import { profilesView, rotate } from "./profiles";
 import { act, draw, drawAndFocus, nowThere, paintWith, ui } from "./ui";
 
@@ -80,17 +81,6 @@ const STORES = {
   unchecked: "Waiting for the operating system's keyring to answer.",
 } as const;
 
-function problems(): TemplateResult | typeof nothing {
-  const found = ui.snapshot?.problems ?? [];
-  if (found.length === 0) return nothing;
-  return html`<section class="notice" aria-label="Needs attention">
-    <ul>
-      ${found.map((problem) => html`<li>${icon("warning")} ${problem.message} ${problem.remedy ?? ""}${problem.line ? html` <span class="quiet">line ${problem.line}</span>` : nothing}</li>`)}
-    </ul>
-    <vscode-button secondary @click=${command("rooroute.config")}>Open configuration file</vscode-button>
-  </section>`;
-}
-
 function undoBar(): TemplateResult | typeof nothing {
   const undo = ui.undo;
   if (!undo) return nothing;
@@ -131,7 +121,7 @@ function whole(): TemplateResult {
         >
       </div>
     </header>
-    ${trouble()}${undoBar()}${problems()}
+    ${trouble()}${undoBar()}${problems(command("rooroute.config"))}
     <div role="tablist" class="tabs" aria-label="rooroute">
       ${tab("profiles", `Profiles (${snapshot.profiles.length})`)}${tab("pools", `Pools (${snapshot.pools.length})`)}${tab("limits", "Limits")}${tab("general", "General")}${tab("moving", "Import, export, history")}
     </div>

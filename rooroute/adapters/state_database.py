@@ -22,7 +22,7 @@ from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
 from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, Checked, Mark, MarkKey, MarkState, ProbeLease, Snapshot
-from rooroute.routing.noticed import NOTICE_SECONDS, NOTICES_KEPT, Notice, NoticeKind, said
+from rooroute.routing.noticed import NOTICES_KEPT, Notice, NoticeKind, kept_since, said
 
 VERSION: Final = 1
 _BUSY_SECONDS: Final = 1.0
@@ -276,14 +276,15 @@ class Database:
             rows = [
                 row
                 for kind in NoticeKind
-                for row in self._sql.execute(_NOTICES, (kind, now - NOTICE_SECONDS, NOTICES_KEPT)).fetchall()[::-1]
+                for row in self._sql.execute(_NOTICES, (kind, kept_since(kind, now), NOTICES_KEPT)).fetchall()[::-1]
             ]
         return [notice for row in rows if (notice := _notice(*row)) is not None]
 
     def forget_notices(self, now: float) -> None:
         """Drop what was not told again for long, and the oldest of each kind where they are many."""
         with _translated():
-            self._sql.execute("DELETE FROM notices WHERE at < ?", (now - NOTICE_SECONDS,))
+            over = [(kind, kept_since(kind, now)) for kind in NoticeKind]
+            self._sql.executemany("DELETE FROM notices WHERE kind=? AND at < ?", over)
             self._sql.executemany(_CROWDED_OUT, [(kind, NOTICES_KEPT - 1) for kind in NoticeKind])
 
     def counters(self, holders: Sequence[str]) -> Counters:

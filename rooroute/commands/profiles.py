@@ -69,6 +69,17 @@ def reset(call: Call) -> int:
     return _change(call, lambda backend: backend.reset_profile(call.options.id), "is judged afresh")
 
 
+def dismiss(call: Call) -> int:
+    """Hear no more of a quota that profiles seem to share."""
+    ids: Sequence[str] = call.options.ids
+    call.visit(lambda backend: backend.dismiss(ids))
+    if call.options.json:
+        call.terminal.json({"ids": list(ids)})
+    else:
+        call.terminal.say(f"That {' and '.join(ids)} seem to share a quota is not said again.")
+    return OK
+
+
 async def _switched(backend: Backend, profile_id: str, enabled: bool) -> Json:
     return await backend.set_enabled(profile_id, enabled)
 

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rooroute.commands.call import OK, Call
@@ -99,7 +100,14 @@ def picture(found: Json, terminal: Terminal) -> list[str]:
         lines = ["There is no profile yet. Save one: rooroute profiles add"]
     else:
         lines = [*profile_lines(found, terminal), "", *pool_lines(found, terminal)]
-    return lines + [line for each in found["problems"] for line in terminal.wrapped(f"! {problem_sentence(each)}")]
+    return lines + [
+        line for each in found["problems"] for line in terminal.wrapped(f"! {problem_sentence(each)}{_dismissal(each)}")
+    ]
+
+
+def _dismissal(problem: Json) -> str:
+    ids = problem.get("dismissible", ())
+    return f" To dismiss it: rooroute profiles dismiss {' '.join(map(quote, ids))}" if ids else ""
 
 
 def profile_lines(found: Json, terminal: Terminal) -> list[str]:

@@ -90,13 +90,21 @@ class Limited:
     fingerprint: str = ""
 
 
-Said: TypeAlias = Farewell | Account | Limited
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """The user wants no suggestion about these profiles, nor about some of them."""
+
+    profiles: tuple[str, ...]
+
+
+Said: TypeAlias = Farewell | Account | Limited | Dismissed
 
 
 class NoticeKind(StrEnum):
     LEAVING = "leaving"
     ACCOUNT = "account"
     LIMIT = "limit"
+    DISMISSED = "dismissed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +119,17 @@ class Notice:
     said: Said | None
 
 
+def kept_since(kind: NoticeKind, now: float) -> float:
+    """What was told before (UTC epoch seconds) is forgotten; what the user decided is not."""
+    return 0.0 if kind is NoticeKind.DISMISSED else now - NOTICE_SECONDS
+
+
 def said(kind: NoticeKind, values: Mapping[str, Any]) -> Said:
     """What was kept, of its fields. Raises TypeError or KeyError for what is no such thing."""
     if kind is NoticeKind.LEAVING:
         return Farewell(**{**values, "news": Leaving(**values["news"])})
+    if kind is NoticeKind.DISMISSED:
+        return Dismissed(tuple(values["profiles"]))
     return Account(**values) if kind is NoticeKind.ACCOUNT else Limited(**values)
 
 
@@ -203,12 +218,22 @@ class Noticed:
         the profile's present one is left out."""
         if not self._known[NoticeKind.LIMIT]:
             return []
+        known = [each.said for each in self._known[NoticeKind.DISMISSED].values()]
+        dismissed = [set(each.profiles) for each in known if isinstance(each, Dismissed)]
+        return [each for each in self._seem_shared(now_as) if not any(set(each.profiles) <= some for some in dismissed)]
+
+    def dismiss(self, profile_ids: Iterable[str], now: float) -> None:
+        """The user wants no suggestion about these any more."""
+        them = tuple(sorted(set(profile_ids)))
+        self._note(Notice(NoticeKind.DISMISSED, "\n".join(them), them[0], now, Dismissed(them)))
+
+    def _seem_shared(self, now_as: Callable[[str], Candidate | None]) -> list[Shared]:
         domains: dict[str, str] = {}
         accounts: dict[str, str] = {}
         limits: list[Limited] = []
         for notice in (*self._known[NoticeKind.ACCOUNT].values(), *self._known[NoticeKind.LIMIT].values()):
             found, seen = notice.said, now_as(notice.profile_id)
-            if seen is None or isinstance(found, Farewell | None) or found.fingerprint != seen.fingerprint:
+            if seen is None or not isinstance(found, Account | Limited) or found.fingerprint != seen.fingerprint:
                 continue
             unread = seen.domain.startswith(_OF_NO_KEY)
             domains[seen.profile_id] = found.domain if unread else seen.domain

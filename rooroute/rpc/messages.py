@@ -121,6 +121,12 @@ class DeleteById(Shape):
     config_revision: str | None = None
 
 
+class Dismiss(Shape):
+    """The profiles of a suggestion that shall not be told again, two at least."""
+
+    ids: list[str]
+
+
 class SetEnabled(Shape):
     id: str
     enabled: Flag
@@ -276,13 +282,15 @@ ProfileState = Literal["active", "cooldown", "failed", "disabled"]
 
 
 class Problem(Shape):
-    """Something the user should mend. ``line`` is 1-based in the configuration file."""
+    """Something the user should mend. ``line`` is 1-based in the configuration file. A suggestion that the user may not want to hear again
+    names in ``dismissible`` the profiles to dismiss it for."""
 
     message: str
     field: str | None = None
     remedy: str | None = None
     profile_id: str | None = None
     line: int | None = None
+    dismissible: list[str] | None = None
 
 
 class MarkStatus(Shape):

@@ -6,7 +6,7 @@ values that ``envelope.encode`` can spell (dataclasses become camelCase objects 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
@@ -53,6 +53,8 @@ class Application(Protocol):
     async def set_enabled(self, profile_id: str, enabled: bool) -> Json: ...
 
     async def reset_profile(self, profile_id: str) -> Json: ...
+
+    async def dismiss(self, profile_ids: Sequence[str]) -> None: ...
 
     async def test_profile(
         self, target: str | Profile, secrets: Mapping[str, str], level: str, report: Callable[[Json], None]
@@ -165,6 +167,11 @@ async def restore_profile(app: Application, params: m.ById, _: Context) -> Any:
 
 async def set_enabled(app: Application, params: m.SetEnabled, _: Context) -> Any:
     return await app.set_enabled(params.id, params.enabled)
+
+
+async def dismiss(app: Application, params: m.Dismiss, _: Context) -> Any:
+    await app.dismiss(params.ids)
+    return {}
 
 
 async def reset_profile(app: Application, params: m.ById, _: Context) -> Any:
@@ -295,6 +302,9 @@ METHODS: Final[Mapping[str, Method]] = {
     ),
     "rooroute/profiles/setEnabled": Method(m.SetEnabled, m.ProfileChanged, set_enabled, "Switch a profile on or off."),
     "rooroute/profiles/reset": Method(m.ById, m.ProfileChanged, reset_profile, "Forget a profile's marks."),
+    "rooroute/profiles/dismiss": Method(
+        m.Dismiss, m.Empty, dismiss, "Tell no more that these profiles seem to share a quota."
+    ),
     "rooroute/profiles/test": Method(
         m.TestProfile,
         m.Tested,

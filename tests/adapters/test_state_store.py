@@ -26,6 +26,7 @@ from rooroute.routing.noticed import (
     NOTICE_SECONDS,
     NOTICES_KEPT,
     Account,
+    Dismissed,
     Farewell,
     Leaving,
     Limited,
@@ -399,6 +400,16 @@ async def test_what_is_not_noticed_again_for_a_month_is_forgotten(window: Opener
     await window().close()  # the first batch of a window sweeps
     with sqlite3.connect(tmp_path / "state" / "state.sqlite3") as sql:
         assert sql.execute("SELECT count(*) FROM notices").fetchone() == (1,)
+
+
+async def test_what_the_user_dismissed_is_not_forgotten(window: Opener) -> None:
+    store = window()
+    told = Dismissed(("A", "B"))
+    dismissed = Notice(NoticeKind.DISMISSED, "A\nB", "A", NOW - 2 * NOTICE_SECONDS, told)
+    store.note_notice(dismissed)
+    await store.close()
+    await window().close()  # the first batch of a window sweeps
+    assert await window().notices() == [dismissed]
 
 
 async def test_only_the_latest_of_what_was_noticed_is_kept(window: Opener, tmp_path: Path) -> None:

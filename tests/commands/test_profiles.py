@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 
 import pytest
 
-from rooroute.scripted_provider import Answer, Fail
+from rooroute.scripted_provider import Answer, Fail, Raw
 from tests.commands.conftest import Said, Shell
 
 GEMINI = ("--provider", "gemini", "--model", "gemini-2.5-pro")
@@ -151,6 +152,22 @@ async def test_where_everybody_is_switched_off_the_way_back_is_told(shell: Shell
     await shell.well("profiles", "disable", "one")
     said = await shell("chat", "hi")
     assert said.err.endswith("To switch one on: rooroute profiles enable PROFILE.\n")
+
+
+async def test_a_suggested_quota_is_dismissed_by_the_command_that_the_status_names(shell: Shell) -> None:
+    body = json.dumps({"error": {"message": "Rate limit reached.", "code": "rate_limit_exceeded"}}).encode()
+    named = (("openai-organization", "org-one"), ("retry-after", "600"))
+    spent = Raw((body,), status=429, content_type="application/json", headers=named)
+    await shell.save("one", spent)
+    await shell.save("two", spent)
+    assert (await shell("chat", "hi")).code != 0
+    words = " ".join((await shell.well("status")).out.split())
+    assert "belong to the account org-one" in words
+    assert "rooroute profiles dismiss one two" in words
+    said = await shell.well("profiles", "dismiss", "two", "one")
+    assert said.out == "That two and one seem to share a quota is not said again.\n"
+    assert "org-one" not in (await shell.well("status")).out
+    assert "two profiles at least" in (await shell("profiles", "dismiss", "one")).err
 
 
 async def test_models_are_listed(shell: Shell) -> None:

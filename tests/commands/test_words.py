@@ -46,7 +46,7 @@ def test_every_command_has_a_function_a_help_and_config(parser: Words, capsys: p
         (["status", "--wach"], "rooroute: there is no option --wach; did you mean --watch?"),
         (
             ["profiles"],
-            "rooroute profiles: say what to do: list, add, edit, get, set, unset, rename, remove, restore, enable, disable, reset, test, models.",
+            "rooroute profiles: say what to do: list, add, edit, get, set, unset, rename, remove, restore, enable, disable, reset, dismiss, test, models.",
         ),
         (["profiles", "remove"], "rooroute profiles remove: PROFILE is missing; see rooroute profiles remove --help."),
         (["status", "now"], "rooroute: there is a word too many; see rooroute --help."),

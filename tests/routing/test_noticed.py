@@ -146,6 +146,26 @@ def test_what_one_window_noticed_another_knows() -> None:
     assert other.shared(seen.get) == [Shared(("A", "B"), "org-1")]
 
 
+def test_a_dismissed_suggestion_does_not_come_back_for_the_same_profiles_or_some_of_them() -> None:
+    kept, seen = told_of("A", "B", "C")
+    one, other = Noticed(kept.append), Noticed()
+    one.show(list(kept))
+    assert one.shared(seen.get) == [Shared(("A", "B", "C"), "org-1")]
+    one.dismiss(("C", "A", "B"), NOON)
+    other.show(kept)
+    for each in one, other:
+        assert each.shared(seen.get) == []
+        assert each.shared({name: seen[name] for name in ("A", "B")}.get) == []
+
+
+def test_a_dismissed_suggestion_says_nothing_of_a_profile_that_was_not_in_it() -> None:
+    kept, seen = told_of("A", "B", "C")
+    one = Noticed()
+    one.show(kept)
+    one.dismiss(("A", "B"), NOON)
+    assert one.shared(seen.get) == [Shared(("A", "B", "C"), "org-1")]
+
+
 def test_a_limit_met_in_one_window_and_one_in_another_were_met_together() -> None:
     one, other, seen = Noticed(), Noticed(), {name: candidate(name) for name in ("A", "B")}
     kept: list[Notice] = []
