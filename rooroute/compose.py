@@ -111,6 +111,7 @@ async def _cellar(
         config = ConfigFile(where.config, check)
     state = StateStore(where.state, owner, clock=time.time, version=VERSION)
     await asyncio.gather(asyncio.to_thread(config.load), asyncio.to_thread(state.open))
+    state.ledger_days = config.current.defaults.ledger_days  # before anything is swept
     keychain = Keychain(open_vault=_vault_opener(environment), client=client, redact=redact)
     upstream = Upstream(environment)
     tokens = _token_source(upstream, environment, redact)

@@ -21,7 +21,7 @@ from rooroute.application import Backend
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.compose import Places, make_backend
 from rooroute.errors import AllCoolingDown
-from rooroute.profiles import Limits, Profile
+from rooroute.profiles import Defaults, Limits, Profile
 from rooroute.scripted_provider import Answer, Fail, ScriptedProvider, Step
 from tests.adapters.test_keychain import FakeVault, Session, keyring, session
 from tests.house import HELLO, Clock, Heard, until_noon
@@ -167,3 +167,22 @@ async def test_a_limit_is_warned_of_once_and_no_more_when_its_time_is_over(
         async with asyncio.timeout(30):
             while warned():
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("days", "kept"), [(365, 2), (90, 1), (7, 1)], ids=["longer", "usual", "shorter"])
+async def test_attempts_are_kept_for_as_long_as_the_user_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, kept: int
+) -> None:
+    clock = Clock(ahead=-100 * 86_400)
+    monkeypatch.setattr(compose, "time", Time(clock))
+    async with ScriptedProvider({"A": [Answer("A.")]}) as provider:
+        async with opened(tmp_path, FakeVault, monkeypatch) as backend:
+            await backend.save_settings(Defaults(ledger_days=days), revision=None)
+            await save(backend, provider, "A", "${KEY_B}")
+        provider.script("B", Answer("A."))
+        for ahead in (-100, 0):
+            clock.ahead = ahead * 86_400
+            async with opened(tmp_path, FakeVault, monkeypatch) as backend:
+                await ask(backend)
+        async with opened(tmp_path, FakeVault, monkeypatch) as backend:
+            assert len(await backend._parts.state.attempts(0.0, 10)) == kept

@@ -485,10 +485,13 @@ class StateStore:
 
     def _write_batch(self, database: Database, batch: Batch) -> None:
         database.write_batch(batch, self._identity)
+        now = self._clock()
         if self._flushes % _FLUSHES_PER_SWEEP == 0:
-            now = self._clock()
             database.forget_counters(now)
             database.forget_notices(now)
+        if (
+            self._flushes % _FLUSHES_PER_SWEEP == 1
+        ):  # at the first, which opens the file, ``ledger_days`` is not the user's
             database.forget_old(now - self.ledger_days * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
         self._flushes += 1
 
