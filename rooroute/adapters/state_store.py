@@ -489,9 +489,8 @@ class StateStore:
         if self._flushes % _FLUSHES_PER_SWEEP == 0:
             database.forget_counters(now)
             database.forget_notices(now)
-        if (
-            self._flushes % _FLUSHES_PER_SWEEP == 1
-        ):  # at the first, which opens the file, ``ledger_days`` is not the user's
+        # The first batch opens the file, when ``ledger_days`` is not the user's yet.
+        if self._flushes % _FLUSHES_PER_SWEEP == 1:
             database.forget_old(now - self.ledger_days * _DAY, ATTEMPTS_KEPT, now - _REQUEST_DAYS * _DAY, REQUESTS_KEPT)
         self._flushes += 1
 
