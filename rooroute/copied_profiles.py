@@ -13,7 +13,7 @@ from rooroute.profile_checks import check_profile
 from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
 from rooroute.profiles import Configuration, Profile
 from rooroute.providers.authentication import USUAL_SLOT
-from rooroute.unfinished import Unfinished
+from rooroute.unfinished import RENAMING, Unfinished
 
 
 class CopiedProfiles:
@@ -73,7 +73,7 @@ class CopiedProfiles:
         refuse(check_profile(renamed), "newId")
         refuse_double(renamed, configuration, field="newId", but=profile_id)
         slots = secret_slots(profile)
-        intent = f"rename:{profile_id}:{new_id}"
+        intent = f"{RENAMING}{profile_id}:{new_id}"
         touched = {profile_id: slots, new_id: slots}
         await self._state.put_intent(intent, {"kind": "rename", "profiles": touched, "at": self._now()})
         try:

@@ -72,6 +72,9 @@ class StatePort(Protocol):
 
     async def withdraw(self, profile_id: str, slot: str | None = None) -> None: ...
 
+    async def rename_profile(self, old: str, new: str) -> None:
+        """What is remembered of its attempts and limits goes on under the new id."""
+
     async def put_intent(self, name: str, document: Mapping[str, Any]) -> None: ...
 
     async def drop_intent(self, name: str) -> None: ...

@@ -12,6 +12,8 @@ from rooroute.errors import SecretUnavailable
 from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
 
 UNDO_SECONDS: Final = 600.0
+RENAMING: Final = "rename:"
+"""How the name of a note begins that tells of a rename."""
 
 
 class Unfinished:
@@ -37,7 +39,8 @@ class Unfinished:
             await self.finish(name, profiles)
 
     async def finish(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
-        """Remove the secrets that nobody in the configuration uses, then the note of what was begun."""
+        """Remove the secrets that nobody in the configuration uses, let the statistics follow a rename, then drop the note of what was begun.
+        The ``profiles`` of a rename are the former id and the new one."""
         current = await asyncio.to_thread(self._config.load)
         for profile_id, slots in profiles.items():
             if profile_id in current.unreadable:
@@ -48,4 +51,8 @@ class Unfinished:
                     await self._secrets.delete(profile_id, slot)
             if profile is None:
                 await self._state.withdraw(profile_id)
+        if name.startswith(RENAMING):
+            old, new = profiles
+            if new in current.profiles and old not in current.profiles:
+                await self._state.rename_profile(old, new)
         await self._state.drop_intent(name)

@@ -12,6 +12,7 @@ import pytest
 from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.state_store import StateStore
 from rooroute.errors import Conflict, InvalidInput, NotFound, OriginNotApproved, RoorouteError, SecretUnavailable
+from rooroute.ledger import AttemptRecord
 from rooroute.outcome import Fault, Scope
 from rooroute.profiles import (
     Auth,
@@ -27,6 +28,7 @@ from rooroute.profiles import (
     When,
 )
 from rooroute.providers.table import check
+from rooroute.routing.limits import Count
 from rooroute.routing.marks import Change, Mark, MarkKey, MarkState
 from rooroute.saved_profiles import SavedProfiles
 from rooroute.secret import Secret
@@ -582,6 +584,53 @@ async def test_a_renamed_profile_takes_key_places_and_approval_along(house: Hous
     with pytest.raises(InvalidInput, match="already"):
         await house.saved.rename("main", "Local")
     assert house.keys.texts() == {"main": "AIza-1"}
+
+
+def asked(house: House, profile_id: str, n: int = 1) -> None:
+    record = AttemptRecord(
+        request_id="r", n=n, at=house.now, pool_id="p", profile_id=profile_id, model="m", verdict="ok"
+    )
+    house.state.record_attempt(record)
+
+
+async def counted(house: House) -> dict[str, float]:
+    return {key[0]: used for key, used in (await house.state.counters()).used.items()}
+
+
+async def test_a_renamed_profile_takes_its_attempts_and_what_it_spent_along(house: House) -> None:
+    await with_pool(house)
+    for place, name in enumerate(("Gemini1", "local", "Gemini1"), 1):
+        asked(house, name, place)
+    house.state.note_count(
+        Count({(f"profile:{name}", "cost", "day", 7): (2.0, house.now + 60) for name in ("Gemini1", "local")})
+    )
+    await house.saved.rename("Gemini1", "Main")
+    assert [each.profile_id for each in await house.state.attempts()] == ["Main", "local", "Main"]
+    assert await counted(house) == {"profile:Main": 2.0, "profile:local": 2.0}
+    await house.saved.rename("Main", "main")
+    assert [each.profile_id for each in await house.state.attempts()] == ["main", "local", "main"]
+
+
+async def test_a_rename_that_was_cut_short_is_followed_by_its_attempts_at_the_next_start(house: House) -> None:
+    await with_gemini(house)
+    asked(house, "Gemini1")
+    note = {"kind": "rename", "profiles": {"Gemini1": ["apiKey"], "Main": ["apiKey"]}, "at": house.now}
+    await house.state.put_intent("rename:Gemini1:Main", note)
+    house.config.save(lambda draft: draft.rename_profile("Gemini1", "Main"))
+    await house.state.close()
+    house.alive = False
+    house.restart()
+    await house.saved.tidy()
+    assert [each.profile_id for each in await house.state.attempts()] == ["Main"]
+    assert await house.state.intents() == {}
+
+
+async def test_a_rename_that_came_to_nothing_leaves_the_attempts_where_they_are(house: House) -> None:
+    await with_pool(house)
+    asked(house, "Gemini1")
+    with pytest.raises(Conflict):
+        await house.saved.rename("Gemini1", "Main", revision="another")
+    assert [each.profile_id for each in await house.state.attempts()] == ["Gemini1"]
 
 
 async def test_switching_off_and_on_writes_no_more_than_that(house: House) -> None:

@@ -53,6 +53,13 @@ CREATE TABLE IF NOT EXISTS checks (profile_id TEXT PRIMARY KEY, at REAL, body TE
 CREATE TABLE IF NOT EXISTS notices (kind TEXT, about TEXT, profile_id TEXT, at REAL, body TEXT,
                                     PRIMARY KEY (kind, about, profile_id)) WITHOUT ROWID;
 """
+_RENAMED_ATTEMPTS: Final = """
+UPDATE attempts SET body = json_set(body, '$.profile_id', ?2) WHERE json_extract(body, '$.profile_id') = ?1
+"""
+_RENAMED_COUNTERS: Final = """
+INSERT INTO counters SELECT ?2, measure, span, bucket, used, expires FROM counters WHERE holder = ?1
+ON CONFLICT DO UPDATE SET used = used + excluded.used, expires = max(expires, excluded.expires)
+"""
 _NOTICES: Final = """
 SELECT kind, about, profile_id, at, body FROM notices WHERE kind=? AND at >= ? ORDER BY at DESC LIMIT ?
 """
@@ -371,6 +378,15 @@ class Database:
             self._sql.execute(
                 "DELETE FROM approvals WHERE profile_id=?1 AND (?2 IS NULL OR slot=?2)", (profile_id, slot)
             )
+            self.count("revision")
+
+    def rename_profile(self, old: str, new: str) -> None:
+        """The attempts and what was taken of the profile's own limits go on under its new id."""
+        holders = (_clean(f"profile:{old}"), _clean(f"profile:{new}"))
+        with _translated():
+            self._sql.execute(_RENAMED_ATTEMPTS, (_clean(old), _clean(new)))
+            self._sql.execute(_RENAMED_COUNTERS, holders)
+            self._sql.execute("DELETE FROM counters WHERE holder = ?", holders[:1])
             self.count("revision")
 
     def put_intent(self, name: str, document: Mapping[str, Any]) -> None:

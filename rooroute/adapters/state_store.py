@@ -291,6 +291,11 @@ class StateStore:
         """End the approval of a slot, or of all slots of the profile."""
         await self._write(lambda db: db.withdraw(profile_id, slot))
 
+    async def rename_profile(self, old: str, new: str) -> None:
+        """What was learnt of its attempts, and taken of its limits, is told under the new id from now on."""
+        self._writer.submit(self._flush)
+        await self._write(lambda db: db.rename_profile(old, new))
+
     async def put_intent(self, name: str, document: Mapping[str, Any]) -> None:
         """Write down what is about to be done in several steps, so that the next start can finish or undo it."""
         await self._write(lambda db: db.put_intent(name, {**document, "owner": self._identity}))
