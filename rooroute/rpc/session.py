@@ -12,8 +12,9 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from itertools import chain
 from os import _exit as leave_at_once
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -96,6 +97,7 @@ class Session:
         self._make_application = make_application
         self._watch_parent = watch_parent
         self._loop = asyncio.get_running_loop()
+        self._frames = Frames()
         self._ended: asyncio.Future[int] = self._loop.create_future()
         self._opening: asyncio.Task[Application] | None = None
         self._secrets: ClientSecrets | None = None
@@ -108,10 +110,9 @@ class Session:
         self._feed = StatusFeed(protocol.outgoing, partial(protocol.notify, "rooroute/statusChanged"))
         self._loop.set_exception_handler(_unforeseen)
         self._mind_signals()
-        reading = asyncio.create_task(self._read(incoming))
+        await open_input(incoming, self._take)
         code = await self._ended
         _leave_after(_LAST_SECONDS, code)
-        reading.cancel()
         await self._close()
         return code
 
@@ -126,26 +127,42 @@ class Session:
             if number is not None and sys.platform != "win32":
                 self._loop.add_signal_handler(number, self.end, 128 + number)
 
-    async def _read(self, incoming: int) -> None:
+    def _take(self, data: bytes) -> Awaitable[None] | None:
+        """Serve what has come, at once but for what takes its time: that is given back, to be waited for."""
+        if not data:
+            self.end(self._protocol.exit_code)
+            return None
+        pieces = iter(self._frames.feed(data))
+        for piece in pieces:
+            if not isinstance(piece, Refused) and len(piece) > _BIG_BODY:
+                return self._take_slowly(chain((piece,), pieces))
+            self._serve(piece)
+        return self._protocol.outgoing.room() if self._protocol.outgoing.waiting > _MOST_UNREAD else None
+
+    async def _take_slowly(self, pieces: Iterable[bytes | Refused]) -> None:
+        """Big bodies are parsed in a thread, with a Python call at each object so that the loop gets its turns."""
+        for piece in pieces:
+            if isinstance(piece, Refused) or len(piece) <= _BIG_BODY:
+                self._serve(piece)
+            else:
+                parsed = await asyncio.to_thread(parse, piece, _same)
+                self._receive(envelope(parsed))
+        if self._protocol.outgoing.waiting > _MOST_UNREAD:
+            await self._protocol.outgoing.room()
+
+    def _serve(self, piece: bytes | Refused) -> None:
+        self._receive(piece if isinstance(piece, Refused) else envelope(parse(piece)))
+
+    def _receive(self, message: Call | Reply | Refused) -> None:
+        if self._ended.done():
+            return
         try:
-            await self._read_frames(incoming)
+            self._protocol.receive(message)
         except Exception as wrong:  # noqa: BLE001 - nothing may keep the process from ending
             note(wrong)
             self.end(1)
-
-    async def _read_frames(self, incoming: int) -> None:
-        frames, protocol = Frames(), self._protocol
-        read = await open_input(incoming)
-        while data := await read():
-            for piece in frames.feed(data):
-                message = piece if isinstance(piece, Refused) else await _understood(piece)
-                protocol.receive(message)
-                if isinstance(message, Refused) and message.fatal:
-                    self.end(1)
-                    return
-            if protocol.outgoing.waiting > _MOST_UNREAD:
-                await protocol.outgoing.room()
-        self.end(protocol.exit_code)
+        if isinstance(message, Refused) and message.fatal:
+            self.end(1)
 
     def greet(self, process_id: int | None, options: Any) -> Json:
         """What ``initialize`` says of rooroute: whether both sides speak the same protocol."""
@@ -237,13 +254,6 @@ def _long(params: Any) -> bool:
 
 def _same(value: Json) -> Json:
     return value
-
-
-async def _understood(body: bytes) -> Call | Reply | Refused:
-    """Big bodies are parsed in a thread, with a Python call at each object so that the loop gets its turns."""
-    if len(body) > _BIG_BODY:
-        return envelope(await asyncio.to_thread(parse, body, _same))
-    return envelope(parse(body))
 
 
 def _unforeseen(_: asyncio.AbstractEventLoop, context: Json) -> None:

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 _CHUNK: Final = 256 * 1024
 _THREAD_LIMIT: Final = 256 * 1024
@@ -48,51 +48,72 @@ def _pollable(descriptor: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-async def open_input(descriptor: int) -> Callable[[], Awaitable[bytes]]:
-    """A function that gives the next bytes, and none at the end."""
-    if _pollable(descriptor):
-        reader = asyncio.StreamReader(limit=_CHUNK)
-        pipe = os.fdopen(descriptor, "rb", buffering=0)
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-
-        async def read() -> bytes:
-            try:
-                return await reader.read(_CHUNK)
-            except OSError:
-                return b""
-
-        return read
-    return _read_in_thread(descriptor)
+Take: TypeAlias = Callable[[bytes], Awaitable[None] | None]
+"""Called on the loop with the bytes that came, in the very turn in which they came, and with none at the end. Where it gives something to
+wait for, nothing more is read until that is done."""
 
 
-def _read_in_thread(descriptor: int) -> Callable[[], Awaitable[bytes]]:
-    wanted: queue.SimpleQueue[asyncio.Future[bytes]] = queue.SimpleQueue()
+async def open_input(descriptor: int, take: Take) -> None:
+    """Read ``descriptor`` to its end."""
+    if not _pollable(descriptor):
+        _read_in_thread(descriptor, take)
+        return
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: _PipeInput(take), pipe)
+
+
+class _PipeInput(asyncio.Protocol):
+    """A pipe or socket. A stream reader and a task would come to the bytes a turn of the loop later than this does."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._transport: Any = None
+        self._waiting: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        wait = self._take(data)
+        if wait is not None:
+            self._transport.pause_reading()
+            self._waiting = asyncio.ensure_future(wait)
+            self._waiting.add_done_callback(self._go_on)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._take(b"")
+
+    def _go_on(self, waited: asyncio.Future[None]) -> None:
+        if not waited.cancelled() and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+def _read_in_thread(descriptor: int, take: Take) -> None:
+    """Where a descriptor cannot be waited for (Windows, files, terminals)."""
     loop = asyncio.get_running_loop()
+    taken = threading.Semaphore(0)
 
-    def hand_over(future: asyncio.Future[bytes], data: bytes) -> None:
-        if not future.done():
-            future.set_result(data)
+    def hand_over(data: bytes) -> None:
+        wait = take(data)
+        if wait is None:
+            taken.release()
+        else:
+            asyncio.ensure_future(wait).add_done_callback(lambda _: taken.release())
 
     def run() -> None:
-        while True:
-            future = wanted.get()
+        data = b"-"
+        while data:
             try:
                 data = os.read(descriptor, _CHUNK)
             except OSError:
                 data = b""
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(hand_over, future, data)
-            if not data:
+            try:
+                loop.call_soon_threadsafe(hand_over, data)
+            except RuntimeError:  # the loop has been closed meanwhile
                 return
+            taken.acquire()
 
     threading.Thread(target=run, name="stdin", daemon=True).start()
-
-    async def read() -> bytes:
-        future: asyncio.Future[bytes] = loop.create_future()
-        wanted.put(future)
-        return await future
-
-    return read
 
 
 class Outgoing(Protocol):

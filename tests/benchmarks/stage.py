@@ -169,6 +169,7 @@ class Stage:
             stdout=subprocess.PIPE,
             text=True,
         )
+        os.sched_setscheduler(self.provider.pid, os.SCHED_IDLE, os.sched_param(0))
         assert self.provider.stdout is not None
         self.urls: dict[str, str] = json.loads(self.provider.stdout.readline())
         self._bare = subprocess.Popen(

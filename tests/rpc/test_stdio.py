@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +93,17 @@ async def test_a_megabyte_in_small_frames_leaves_in_order(tmp_path: Path, blocki
         out.close()
         found = path.read_bytes()
     else:
-        read = await open_input(reading)
-        found = b""
-        while len(found) < 8 * len(frames):
-            found += await asyncio.wait_for(read(), 30)
+        taken = bytearray()
+        all_here = asyncio.Event()
+
+        def take(data: bytes) -> None:
+            taken.extend(data)
+            if len(taken) == 8 * len(frames):
+                all_here.set()
+
+        await open_input(reading, take)
+        await asyncio.wait_for(all_here.wait(), 30)
+        found = bytes(taken)
         await out.room()
         out.close()
     os.close(writing)
@@ -119,11 +127,63 @@ async def test_whoever_waits_for_room_is_woken_when_the_reader_goes_away() -> No
     os.close(writing)
 
 
-async def test_input_from_a_file_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+async def test_input_is_read_to_its_end(tmp_path: Path, kind: str) -> None:
+    descriptor = filled(tmp_path, kind, b"abc")
+    taken: list[bytes] = []
+    ended = asyncio.Event()
+
+    def take(data: bytes) -> None:
+        taken.append(data)
+        if not data:
+            ended.set()
+
+    await open_input(descriptor, take)
+    await asyncio.wait_for(ended.wait(), 30)
+    assert b"".join(taken) == b"abc"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+async def test_no_more_is_read_while_something_is_waited_for(tmp_path: Path, kind: str) -> None:
+    descriptor = filled(tmp_path, kind, b"x" * 60_000 if kind == "pipe" else b"x" * 600_000)
+    most, came = 0, asyncio.Event()
+    go_on = asyncio.Event()
+    under_way = 0
+    ended = asyncio.Event()
+
+    async def chew() -> None:
+        nonlocal under_way
+        await go_on.wait()
+        under_way -= 1
+
+    def take(data: bytes) -> Awaitable[None] | None:
+        nonlocal under_way, most
+        if not data:
+            ended.set()
+            return None
+        under_way += 1
+        most = max(most, under_way)
+        came.set()
+        return chew()
+
+    await open_input(descriptor, take)
+    await asyncio.wait_for(came.wait(), 30)
+    for _ in range(20):  # turns enough for the end, or for more, to come
+        await asyncio.sleep(0.001)
+    assert not ended.is_set()
+    assert most == 1
+    go_on.set()
+    await asyncio.wait_for(ended.wait(), 30)
+    assert most == 1
+
+
+def filled(tmp_path: Path, kind: str, data: bytes) -> int:
+    """A descriptor from which ``data`` can be read, and then the end."""
+    if kind == "pipe":
+        reading, writing = os.pipe()
+        assert os.write(writing, data) == len(data)
+        os.close(writing)
+        return reading
     path = tmp_path / "in"
-    path.write_bytes(b"abc")
-    descriptor = os.open(path, os.O_RDONLY)
-    read = await open_input(descriptor)
-    assert await read() == b"abc"
-    assert await read() == b""
-    os.close(descriptor)
+    path.write_bytes(data)
+    return os.open(path, os.O_RDONLY)
