@@ -22,7 +22,7 @@ from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL
 from rooroute.routing.figures import Policy, policy_for
 from rooroute.routing.limits import Refused
-from rooroute.routing.marks import Change, ProbeLease, Snapshot
+from rooroute.routing.marks import Change, Mark, ProbeLease, Snapshot
 from rooroute.routing.noticed import Leaving, Noticed
 from rooroute.routing.pool import Decision, Use
 from rooroute.routing.route import Route
@@ -51,10 +51,12 @@ class Books:
         self._ports, self._request, self._options = ports, request, options
         self._pool, self._session = pool, session
         self._began_at = ports.now()
-        self._unreachable: list[tuple[Candidate, Failure, float, Policy]] = []
+        self._unreachable: list[tuple[int, Candidate, Failure, float, Policy]] = []
         self._behind = False
         self.attempts: list[AttemptRecord] = []
-        self._lessons: dict[int, dict[str, Any]] = {}
+        self._notices: dict[int, str] = {}
+        self._raw: dict[int, bytes] = {}
+        self._taught: dict[int, Sequence[Mark]] = {}
 
     def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
         """How this candidate's failure is to be punished; ``lone``: there is nobody else."""
@@ -70,13 +72,15 @@ class Books:
         everybody: Sequence[Candidate] = (),
         leases: tuple[ProbeLease, ...] = (),
         offline: bool = False,
+        number: int | None = None,
     ) -> None:
-        """Write what the attempt taught, if it taught anything; most teach nothing, and nothing is written.
+        """Write what the attempt (``number``: counted from 1; None: the latest) taught, if it taught anything; most teach nothing, and
+        nothing is written.
 
         A failure's mark is shown here at once and written while the next profile is asked.
         """
         jitter = self._ports.jitter()
-        number = len(self.attempts)
+        number = len(self.attempts) if number is None else number
         failure = outcome if isinstance(outcome, Failure) else None
 
         def decide(snapshot: Snapshot) -> tuple[Change, None]:
@@ -95,7 +99,7 @@ class Books:
                 offline=offline,
             )
             if failure is not None:
-                self._lessons.setdefault(number, {})["taught"] = [mark_json(mark) for mark in change.put_marks]
+                self._taught[number] = change.put_marks
             return change, None
 
         if failure is not None:
@@ -113,18 +117,18 @@ class Books:
 
     def keep_back(self, candidate: Candidate, failure: Failure, sent_at: float, policy: Policy) -> None:
         """A host could not be reached. Whether that is its fault is known when others were tried."""
-        self._unreachable.append((candidate, failure, sent_at, policy))
+        self._unreachable.append((len(self.attempts), candidate, failure, sent_at, policy))
 
     def hosts_lost(self) -> int:
         """How many unrelated hosts could not be reached, if nobody at all was."""
         reached = any(record.status is not None for record in self.attempts)
-        return 0 if reached else len({candidate.endpoint for candidate, *_ in self._unreachable})
+        return 0 if reached else len({candidate.endpoint for _, candidate, *_ in self._unreachable})
 
     async def blame_unreachable(self) -> None:
         """Mark the hosts that could not be reached, unless unrelated ones failed alike: then the network is down and nobody is blamed."""
         offline = self.hosts_lost() > 1
-        for candidate, failure, sent_at, policy in self._unreachable:
-            await self.settle(candidate, failure, sent_at=sent_at, policy=policy, offline=offline)
+        for number, candidate, failure, sent_at, policy in self._unreachable:
+            await self.settle(candidate, failure, sent_at=sent_at, policy=policy, offline=offline, number=number)
 
     def note(
         self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, sent_at: float
@@ -158,7 +162,7 @@ class Books:
         )
         self.attempts.append(record)
         if attempt.error_body:
-            self._lessons[record.n] = {"rawError": plain(attempt.error_body.decode("utf-8", "replace"))}
+            self._raw[record.n] = attempt.error_body
         self._notice(profile, candidate, attempt, failure, record.n)
         self._ports.state.record_attempt(record)
         return record
@@ -174,7 +178,7 @@ class Books:
             self._noticed.failed(candidate, profile.provider, failure, now)
         if (news := _leaving(candidate.model, attempt, failure)) is not None:
             self._noticed.leaving(candidate, profile.model, news, now)
-            self._lessons.setdefault(number, {})["notice"] = news.words
+            self._notices[number] = news.words
         elif failure is None:
             self._noticed.serves(candidate, now)
 
@@ -238,11 +242,22 @@ class Books:
             **reasons(first, way, kept_away),
             **({} if switch_cost is None else {"switchCost": round(switch_cost, 6)}),
             "attempts": [
-                {**told, **_cost_json(record), **self._lessons.get(number, {})}
+                {**told, **_cost_json(record), **self._learnt(number)}
                 for number, (told, record) in enumerate(zip(self.attempts_json(), self.attempts, strict=True), start=1)
             ],
         }
         self._ports.state.record_request(self._options.request_id, self._began_at, document)
+
+    def _learnt(self, number: int) -> dict[str, Any]:
+        """What came of one attempt, spelt out only now: while it went on, the next one was waiting."""
+        found: dict[str, Any] = {}
+        if number in self._raw:
+            found["rawError"] = plain(self._raw[number].decode("utf-8", "replace"))
+        if number in self._notices:
+            found["notice"] = self._notices[number]
+        if number in self._taught:
+            found["taught"] = [mark_json(mark) for mark in self._taught[number]]
+        return found
 
 
 def reasons(decision: Decision, way: Route, kept_away: Mapping[str, str] | None = None) -> dict[str, Any]:

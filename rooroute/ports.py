@@ -23,6 +23,9 @@ class State(Protocol):
     def snapshot(self) -> Snapshot:
         """The picture at hand; never waits."""
 
+    def last_snapshot(self) -> Snapshot:
+        """What ``snapshot`` gave last, without a look at what other windows did."""
+
     async def update(self, decide: Callable[[Snapshot], tuple[Change, T]]) -> T:
         """Run ``decide`` on fresh data, in one short transaction with the writing of its change; it may run more than once."""
 

@@ -305,6 +305,16 @@ async def test_one_dead_host_is_its_own_fault_when_another_answers(tmp_path: Pat
         assert [mark.fault.value for mark in h.state.snapshot().marks.values()] == ["network"]
 
 
+async def test_each_dead_host_is_told_beside_its_own_attempt(tmp_path: Path) -> None:
+    dead = {"A": {"base_url": "http://127.0.0.1:9/v1beta"}, "B": {"base_url": "http://[::1]:9/v1beta"}}
+    async with house(tmp_path, {"A": [Answer()], "B": [Answer()], "C": [Answer("C.")]}, profiles=dead) as h:
+        answer = await h.ask()
+        told = await h.state.request(answer["requestId"])
+    assert told is not None
+    taught = [[mark["fault"] for mark in each.get("taught", [])] for each in told["attempts"]]
+    assert taught == [["network"], ["network"], []]
+
+
 async def test_a_named_profile_is_asked_alone_unless_fallback_is_allowed(tmp_path: Path) -> None:
     async with house(tmp_path, {"A": [Answer("A.")], "B": [LIMITED]}) as h:
         with pytest.raises(AllCoolingDown):

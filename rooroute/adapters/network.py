@@ -21,6 +21,7 @@ import httpcore
 
 _AT_ONCE: Final = 65_536
 _MOST_UNREAD: Final = 262_144
+_HEAD: Final = 16_384
 _SECOND_ADDRESS_AFTER: Final = 0.25
 
 CONNECTED: Final[ContextVar[bool]] = ContextVar("connected", default=False)
@@ -120,10 +121,13 @@ class Connection(httpcore.AsyncNetworkStream):
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
+        self._held = b""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What has come, or the next that comes; nothing at the end. Raises httpcore.ReadError, ReadTimeout."""
         wire = self._wire
+        if self._held:
+            await self._send(self._held, timeout)
         if not wire.unread:
             if not wire.over:
                 wire.waiting = wire.loop.create_future()
@@ -151,12 +155,20 @@ class Connection(httpcore.AsyncNetworkStream):
             raise httpcore.ReadTimeout from late
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Hand over ``buffer``; waits while the other side takes nothing. Raises httpcore.WriteError, WriteTimeout."""
-        wire = self._wire
-        if not buffer:  # httpcore writes the end of a body as nothing
-            return
-        if wire.lost is not None or wire.transport.is_closing():
-            raise _because(httpcore.WriteError(), wire.lost)
+        """Hand over ``buffer``; waits while the other side takes nothing. Raises httpcore.WriteError, WriteTimeout.
+
+        What comes first waits for what comes next: httpcore writes head and body one after the other, then nothing for the end, and in one
+        piece they cost one system call, one packet and one waking of the other side.
+        """
+        self._check_open()
+        if buffer and not self._held and len(buffer) <= _HEAD:
+            self._held = buffer
+        elif buffer or self._held:
+            await self._send(self._held + buffer, timeout)
+
+    async def _send(self, buffer: bytes, timeout: float | None) -> None:
+        wire, self._held = self._wire, b""
+        self._check_open()
         wire.transport.write(buffer)
         if wire.full is not None:
             try:
@@ -166,6 +178,11 @@ class Connection(httpcore.AsyncNetworkStream):
                 raise httpcore.WriteTimeout from late
             if wire.lost is not None:
                 raise _because(httpcore.WriteError(), wire.lost)
+
+    def _check_open(self) -> None:
+        wire = self._wire
+        if wire.lost is not None or wire.transport.is_closing():
+            raise _because(httpcore.WriteError(), wire.lost)
 
     async def aclose(self) -> None:
         """Drop the connection, with whatever was not sent yet."""

@@ -123,6 +123,10 @@ class StateStore:
                     self._show(fresh)
         return self._view
 
+    def last_snapshot(self) -> Snapshot:
+        """What ``snapshot`` gave last, with what this window changed since."""
+        return self._view
+
     def _look_again_next_turn(self) -> None:
         with contextlib.suppress(RuntimeError):  # outside a loop every look is a new one
             asyncio.get_running_loop().call_soon(self._forget_look)

@@ -141,16 +141,25 @@ class Protocol(LanguageServerProtocol):
             return
         if call.method == types.INITIALIZE:
             self._initialized = True
+        if call.method.startswith("rooroute/"):
+            self._serve_ours(call)
+            return
         if call.id is None:
             self.handle_message(JsonRPCNotification(call.method, "2.0", params))
             return
         self._in_flight.add(call.id)
         self.handle_message(JsonRPCRequestMessage(call.id, call.method, "2.0", params))
 
-    def _get_handler(self, feature_name: str) -> Any:
-        if feature_name.startswith("rooroute/"):
-            return partial(self.session.serve_method, feature_name)
-        return super()._get_handler(feature_name)
+    def _serve_ours(self, call: Call) -> None:
+        """What pygls does for a feature, without its search for a handler and for the handler's kind: a tenth of a request's own time."""
+        task = asyncio.ensure_future(self.session.serve_method(call.method, call.params))
+        if call.id is None:
+            task.add_done_callback(self._check_handler_result)
+            return
+        self._in_flight.add(call.id)
+        running: dict[Any, Any] = self._request_futures  # asyncio's futures, whatever pygls declares
+        running[call.id] = task
+        task.add_done_callback(partial(self._send_handler_result, msg_id=call.id))
 
     # --- the life cycle
 

@@ -74,17 +74,29 @@ class Picking:
         return candidate
 
     async def pick(self) -> Decision:
-        """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update."""
-        ask = self._wish()
+        """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update.
+
+        What will be looked up there is not looked up before: where a rest is over, the picture of the last look says so well enough.
+        """
+        ask, state, now = self._wish(), self._ports.state, self._ports.now()
         short = self._short_list(ask)
-        decision = choose(ask, short, self.candidates, self._ports.state.snapshot(), self._ports.now())
-        if isinstance(decision, Use) and decision.probe:
+
+        def decided(on: Snapshot) -> Decision:
+            return choose(ask, short, self.candidates, on, self._ports.now())
+
+        picture = state.last_snapshot()
+        if not _somebody_returns(picture, now):
+            picture = state.snapshot()
+        decision = decided(picture)
+        if not _probes(decision) and (fresh := state.snapshot()) is not picture:
+            decision = decided(fresh)
+        if _probes(decision):
 
             def take(snapshot: Snapshot) -> tuple[Change, Decision]:
-                sure = choose(ask, short, self.candidates, snapshot, self._ports.now())
+                sure = decided(snapshot)
                 return (sure.change if isinstance(sure, Use) else Change()), sure
 
-            decision = await self._ports.state.update_now(take)
+            decision = await state.update_now(take)
         decision = self._told(decision)
         self._remember(decision)
         return decision
@@ -235,3 +247,13 @@ class Picking:
         shown = tuple(shown_state(each, snapshot, now) for each in everybody)
         returning = soonest if soonest is not None and soonest > now else None
         return Nobody(NobodyKind.ATTEMPTS_EXHAUSTED, returning, shown)
+
+
+def _probes(decision: Decision) -> bool:
+    return isinstance(decision, Use) and bool(decision.probe)
+
+
+def _somebody_returns(snapshot: Snapshot, now: float) -> bool:
+    """Whether a rest is over, among few marks."""
+    few = len(snapshot.marks) <= _FIRST_FEW
+    return few and any(mark.until is not None and mark.until <= now for mark in snapshot.marks.values())

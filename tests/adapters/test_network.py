@@ -69,6 +69,29 @@ async def test_bytes_arrive_in_order_and_no_more_at_once_than_asked_for(peer: Pe
     await stream.aclose()
 
 
+async def test_head_and_body_leave_in_one_piece(peer: Peer) -> None:
+    """One packet, and one waking of the other side."""
+    stream, reader, _ = await connected(peer)
+    await stream.write(b"head ")
+    await stream.write(b"body")
+    await stream.write(b"")
+    assert await reader.read(100) == b"head body"
+    await stream.aclose()
+
+
+async def test_what_nothing_followed_leaves_with_the_end_or_with_the_next_read(peer: Peer) -> None:
+    stream, reader, writer = await connected(peer)
+    await stream.write(b"without a body")
+    await stream.write(b"")
+    assert await reader.read(100) == b"without a body"
+    await stream.write(b"asked")
+    reading = asyncio.ensure_future(stream.read(100, timeout=5))
+    assert await reader.read(100) == b"asked"
+    writer.write(b"answered")
+    assert await reading == b"answered"
+    await stream.aclose()
+
+
 async def test_the_other_sides_end_is_read_after_everything_that_came_before_it(peer: Peer) -> None:
     stream, _, writer = await connected(peer)
     writer.write(b"last")
