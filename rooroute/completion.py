@@ -177,15 +177,15 @@ class _Story:
     ) -> Failure | None:
         """Send, deliver what comes, and write down what it was, whatever it was. What went wrong, if something did."""
         self._window.measurements.begun(profile.id)
-        keeper = asyncio.ensure_future(self._lessons.keep_leases(use)) if use.probe else None
+        stop_renewing = self._lessons.keep_leases(use) if use.probe else None
         failure: Failure | None = CANCELLED
         try:
             ended = await attempt.run(self._ports.upstream, ready.message, profile.timeouts, profile.proxy, sent_at)
             failure = _without_keys(ended, ready.message)
         finally:
             self._window.measurements.ended(profile.id)
-            if keeper is not None:
-                keeper.cancel()
+            if stop_renewing is not None:
+                stop_renewing()
             record = self._books.note(profile, use.candidate, attempt, failure, sent_at)
             self._measure(record)
             actual = Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0)

@@ -24,8 +24,10 @@ from rooroute.errors import (
     StreamInterrupted,
 )
 from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy, Timeouts
+from rooroute.routing.figures import FIGURES
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Step
+from rooroute.story import lessons
 from tests.house import HELLO, Heard, House, house
 
 Scripts = Mapping[str, Sequence[Step]]
@@ -256,6 +258,27 @@ async def test_cancelling_a_probe_frees_its_lease_and_tells_the_attempt(tmp_path
         with pytest.raises(Cancelled) as caught:
             await task
         assert [each["verdict"] for each in caught.value.data["attempts"]] == ["cancelled"]
+        assert not h.state.snapshot().leases
+
+
+async def test_the_lease_of_a_long_probe_is_renewed_while_it_runs_and_given_back_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lessons, "FIGURES", replace(FIGURES, lease=0.09))
+    scripts: Scripts = {"A": [Fail(retry_delay=20), Answer("Back.", first_delay=0.4)]}
+    async with house(tmp_path, scripts) as h:
+        with pytest.raises(AllCoolingDown):
+            await h.ask()
+        h.clock.ahead = 40
+        task = asyncio.create_task(h.ask())
+        ends: set[float] = set()
+        async with asyncio.timeout(30):
+            while not task.done():
+                ends.update(lease.expires for lease in h.state.snapshot().leases.values())
+                await asyncio.sleep(0.005)
+        assert (await task)["profileId"] == "A"
+        assert len(ends) > 2
+        await h.state.save()
         assert not h.state.snapshot().leases
 
 

@@ -57,11 +57,25 @@ class Lessons:
         if self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def keep_leases(self, use: Use) -> None:
-        """Renew the leases while their attempt lives; ends by being cancelled."""
-        while True:
-            await asyncio.sleep(FIGURES.lease / 3)
-            await self.ports.state.update(lambda snapshot: (renew(use.probe, snapshot, self.ports.now()), None))
+    def keep_leases(self, use: Use) -> Callable[[], None]:
+        """Renew the leases while their attempt lives, until what this gives is called. A timer: a task would take its first turn just
+        while the request is being sent."""
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle
+
+        def stop() -> None:
+            timer.cancel()
+
+        def renew_them() -> None:
+            nonlocal timer
+            timer = loop.call_later(FIGURES.lease / 3, renew_them)
+            renewing = self.ports.state.update(lambda snapshot: (renew(use.probe, snapshot, self.ports.now()), None))
+            task = asyncio.ensure_future(renewing)
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+        timer = loop.call_later(FIGURES.lease / 3, renew_them)
+        return stop
 
     def policy(self, candidate: Candidate) -> Policy:
         """How this candidate's failure is to be punished."""
