@@ -17,7 +17,9 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import aiohappyeyeballs
+import anyio
 import httpcore
+from httpcore._synchronization import AsyncLock
 
 _AT_ONCE: Final = 65_536
 _MOST_UNREAD: Final = 262_144
@@ -26,6 +28,20 @@ _SECOND_ADDRESS_AFTER: Final = 0.25
 
 CONNECTED: Final[ContextVar[bool]] = ContextVar("connected", default=False)
 """Whether the running task has opened a connection since it last set this to False."""
+
+
+_set_up: Final = AsyncLock.setup
+
+
+def _set_up_quick(lock: AsyncLock) -> None:
+    """httpcore takes three locks a request that nobody else wants, and each costs a turn of the loop, since anyio's gives way to other tasks
+    first. anyio has a switch for that (https://anyio.readthedocs.io/en/stable/api.html#anyio.Lock); httpcore has no way to turn it."""
+    _set_up(lock)
+    if isinstance(getattr(lock, "_anyio_lock", None), anyio.Lock):
+        lock._anyio_lock = anyio.Lock(fast_acquire=True)  # noqa: SLF001
+
+
+AsyncLock.setup = _set_up_quick  # type: ignore[assignment,method-assign]
 
 
 class Network(httpcore.AsyncNetworkBackend):

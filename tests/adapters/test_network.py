@@ -198,3 +198,37 @@ async def test_silence_on_the_other_side_of_a_handshake_is_a_timeout(peer: Peer)
     with pytest.raises(httpcore.ConnectTimeout):
         await stream.start_tls(ssl.create_default_context(), "localhost", timeout=0.05)
     writer.close()
+
+
+class Canned(httpcore.AsyncNetworkBackend, httpcore.AsyncNetworkStream):
+    """A connection that answers everything alike, at once."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    async def connect_tcp(self, *args: object, **kwargs: object) -> httpcore.AsyncNetworkStream:
+        return self
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.written += buffer
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+    def get_extra_info(self, info: str) -> None:
+        return None
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_kept_connection_is_written_to_in_the_turn_of_the_loop_in_which_the_request_begins() -> None:
+    """httpcore's locks are free: none of them lets others go first."""
+    canned = Canned()
+    async with httpcore.AsyncConnectionPool(network_backend=canned) as pool:
+        await pool.request("GET", "http://somewhere.invalid/")
+        canned.written = b""
+        asking = asyncio.ensure_future(pool.request("GET", "http://somewhere.invalid/"))
+        await asyncio.sleep(0)
+        assert canned.written.startswith(b"GET / ")
+        await asking
