@@ -114,9 +114,10 @@ class StateStore:
     # --- reading ---
 
     def snapshot(self) -> Snapshot:
-        """The current picture. Never waits: while another window writes, the last one. It is looked for once in a turn of the loop."""
+        """The current picture. Never waits: while another window writes, the last one. It is looked for once in a turn of the loop, and
+        not while this window keeps the others from writing."""
         reader = self._reader
-        if reader is not None and not self._looked:
+        if reader is not None and not self._looked and not self._file.held:
             self._look_again_next_turn()
             with self._guard, contextlib.suppress(Trouble):
                 if reader is self._reader and (fresh := reader.fresh_picture(self._picture)) is not None:

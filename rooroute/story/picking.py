@@ -87,17 +87,15 @@ class Picking:
         picture = state.last_snapshot()
         if not _somebody_returns(picture, now):
             picture = state.snapshot()
-        decision = decided(picture)
-        if not _probes(decision) and (fresh := state.snapshot()) is not picture:
-            decision = decided(fresh)
-        if _probes(decision):
+        known = decided(picture)
+        if not _probes(known) and (fresh := state.snapshot()) is not picture:
+            picture, known = fresh, decided(fresh)
 
-            def take(snapshot: Snapshot) -> tuple[Change, Decision]:
-                sure = decided(snapshot)
-                return (sure.change if isinstance(sure, Use) else Change()), sure
+        def take(snapshot: Snapshot) -> tuple[Change, Decision]:
+            sure = known if snapshot is picture else decided(snapshot)
+            return (sure.change if isinstance(sure, Use) else Change()), sure
 
-            decision = await state.update_now(take)
-        decision = self._told(decision)
+        decision = self._told(await state.update_now(take) if _probes(known) else known)
         self._remember(decision)
         return decision
 
