@@ -11,9 +11,9 @@ import asyncio
 import logging
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -39,8 +39,8 @@ if find_spec("sniffio") is None:
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 logging.getLogger("httpcore").setLevel(logging.WARNING)  # at DEBUG it tells what is sent
 
-_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=120.0)
-_LANE_REQUESTS: Final = 4
+_KEPT_SECONDS: Final = 120.0
+_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=_KEPT_SECONDS)
 
 
 def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseTransport:
@@ -51,7 +51,8 @@ def open_transport(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.AsyncBaseT
         url = f"{'https' if proxy.secure else 'http'}://{host}:{proxy.port}"
         way = httpx.Proxy(url, auth=proxy.auth, ssl_context=tls if proxy.secure else None)
 
-    return Lanes(lambda: _Transport(verify=tls, limits=_LIMITS, proxy=way, trust_env=False))
+    another = partial(_Transport, verify=tls, limits=_LIMITS, proxy=way, trust_env=False)
+    return Lanes(another, asyncio.get_running_loop().time)
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -64,58 +65,71 @@ class _Transport(httpx.AsyncHTTPTransport):
 
 
 class _Lane:
-    """One of several transports, and how many requests are on it."""
+    """One of several transports, whether a request is on it, and since when none is."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self.transport = transport
-        self.busy = 0
+        self.taken = True
+        self.free_since = 0.0
 
 
 class _OnLane(httpx.AsyncByteStream):
     """A body that leaves its lane when it is closed."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, lane: _Lane) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream, leave: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
-        self._lane: _Lane | None = lane
+        self._leave: Callable[[], Awaitable[None]] | None = leave
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._stream)
 
     async def aclose(self) -> None:
-        lane, self._lane = self._lane, None
-        if lane is not None:
-            lane.busy -= 1
-        await self._stream.aclose()
+        leave, self._leave = self._leave, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if leave is not None:
+                await leave()
 
 
 class Lanes(httpx.AsyncBaseTransport):
-    """As many transports as it takes for none to carry more than four requests to one origin at once; the first with room is used.
+    """A transport for each request that is under way to an origin; the first free one is used, the last are dropped when nobody needs them.
 
     httpcore goes through all connections of a pool, with a system call for each idle one, whenever a request begins or ends
     (https://github.com/encode/httpcore/blob/1.0.9/httpcore/_async/connection_pool.py#L270): at a hundred streams that is a quarter of
-    the whole work.
+    the whole work, and a failover pays it four times. It also closes what has expired only when it is asked for something.
     """
 
-    def __init__(self, another: Callable[[], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, another: Callable[[], httpx.AsyncBaseTransport], clock: Callable[[], float]) -> None:
         self._another = another
+        self._clock = clock
         self._lanes: dict[tuple[str, bytes], list[_Lane]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it on the first lane to its origin that has room."""
+        """Send it on the first free lane to its origin."""
         lanes = self._lanes.setdefault((request.url.scheme, request.url.netloc), [])
-        lane = next((each for each in lanes if each.busy < _LANE_REQUESTS), None)
+        lane = next((each for each in lanes if not each.taken), None)
         if lane is None:
             lane = _Lane(self._another())
             lanes.append(lane)
-        lane.busy += 1
+        lane.taken = True
+        leave = partial(self._leave, lane, lanes)
         try:
             response = await lane.transport.handle_async_request(request)
         except BaseException:
-            lane.busy -= 1
+            await leave()
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _OnLane(response.stream, lane)
+        response.stream = _OnLane(response.stream, leave)
         return response
+
+    async def _leave(self, lane: _Lane, lanes: list[_Lane]) -> None:
+        now = self._clock()
+        lane.taken, lane.free_since = False, now
+        last = lanes[-1] if lanes else lane
+        if last is not lane and not last.taken and now - last.free_since > _KEPT_SECONDS:
+            lanes.pop()
+            await last.transport.aclose()
 
     async def aclose(self) -> None:
         """Drop every connection."""

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 
-from rooroute.adapters.http import Upstream
+from rooroute.adapters.http import Lanes, Upstream
 from rooroute.errors import InvalidInput, OriginNotApproved
 from rooroute.outcome import Fault, Scope, Unreachable
 from rooroute.profiles import Timeouts
@@ -730,3 +731,49 @@ async def test_close_ends_answers_that_are_still_open() -> None:
             async with upstream.open(server.post(), QUICK) as answer:
                 async for _ in answer.chunks:
                     await upstream.close()
+
+
+class Way(httpx.AsyncBaseTransport):
+    """A transport that answers and remembers whether it was closed."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_each_request_under_way_has_a_transport_and_what_nobody_needs_any_more_is_dropped() -> None:
+    ways: list[Way] = []
+    now = 0.0
+
+    def another() -> Way:
+        ways.append(Way())
+        return ways[-1]
+
+    lanes = Lanes(another, lambda: now)
+    request = httpx.Request("GET", "http://somewhere.invalid/")
+
+    async def ask(times: int) -> None:
+        for response in [await lanes.handle_async_request(request) for _ in range(times)]:
+            await response.aclose()
+
+    await ask(3)
+    await ask(3)
+    assert [way.asked for way in ways] == [2, 2, 2]
+    now = 119.0
+    await ask(1)
+    assert not any(way.closed for way in ways)
+    now = 121.0
+    await ask(1)
+    assert [way.closed for way in ways] == [False, False, True]
+    await ask(2)
+    assert [way.closed for way in ways] == [False, False, True]
+    assert [way.asked for way in ways] == [5, 3, 2]
+    await lanes.aclose()
+    assert all(way.closed for way in ways)
