@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from rooroute.attempt import Attempt, Delivery, Sink
-from rooroute.books import Books
+from rooroute.books import Books, unreachable
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.errors import NotFound, Overloaded
 from rooroute.ledger import AttemptRecord
@@ -189,6 +189,8 @@ class _Story:
             record = self._books.note(profile, use.candidate, attempt, failure, sent_at)
             self._measure(record)
             actual = Amounts(record.input_tokens + record.output_tokens, record.cost or 0.0)
+            if failure is not None and unreachable(failure):
+                self._means.limiter.release(ready.held)  # it was never sent
             self._means.limiter.settle(ready.held, actual)
             if failure is CANCELLED:
                 await asyncio.shield(self._lessons.let_go(use))

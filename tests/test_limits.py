@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -112,6 +113,20 @@ async def test_a_cancelled_request_gives_its_place_back(tmp_path: Path) -> None:
         with pytest.raises(Cancelled):
             await task
         assert (await h.ask(session="two"))["profileId"] == "A"
+
+
+async def test_what_never_reached_its_provider_took_nothing_of_a_limit(tmp_path: Path) -> None:
+    limits = Limits(requests_per_day=1, tokens_per_day=10_000)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}/v1beta"
+        async with house(tmp_path, TWO, profiles={"A": {"base_url": nowhere, "limits": limits}}) as h:
+            assert (await h.ask())["profileId"] == "B"
+            assert h.asked_with() == ["B"]
+            h.completions.limiter.tidy()
+            counters = await h.state.counters()
+            gauges = gauges_of("profile:A", limits, None)
+            assert [used(each, counters, h.clock.now()) for each in gauges] == [0, 0]
 
 
 @pytest.mark.parametrize("where", ["profile", "pool", "tag", "tag-of-the-request"])
