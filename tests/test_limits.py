@@ -36,6 +36,7 @@ from rooroute.routing.limits import (
     used,
 )
 from rooroute.scripted_provider import Answer, Fail, Hang, Step
+from rooroute.unanswered import duration_words
 from tests.house import HELLO, Clock, Heard, house, until_noon
 
 T = TypeVar("T")
@@ -364,6 +365,28 @@ async def test_what_a_request_reserved_and_did_not_need_is_everybodys_again_at_o
     window.tidy()
     shared.at += 1
     assert isinstance(await other.reserve((gauge,), Amounts(cost=0.9)), Reservation)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(requests_per_minute=1), "65 seconds"),
+        (Limits(requests_per_hour=1), "61 minutes"),
+        (Limits(requests_per_day=1), "24 hours"),
+    ],
+    ids=["minute", "hour", "day"],
+)
+async def test_nobody_is_told_to_wait_for_much_longer_than_a_limits_time(limits: Limits, words: str) -> None:
+    shared = Shared()
+    (gauge,) = gauges_of("profile:A", limits, None)
+    shared.at = gauge.leaves(gauge.bucket(AT))  # where a bucket begins, which is the worst case
+    window = Limiter(shared, shared.now)
+    assert isinstance(await window.reserve((gauge,), Amounts()), Reservation)
+    refused = await window.reserve((gauge,), Amounts())
+    assert isinstance(refused, Refused)
+    assert duration_words(refused.until - shared.at) == words
+    shared.at = refused.until
+    assert isinstance(await window.reserve((gauge,), Amounts()), Reservation), "and then there is room"
 
 
 async def test_what_was_not_sent_is_free_again_though_the_time_of_its_bucket_is_over() -> None:

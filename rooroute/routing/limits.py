@@ -1,13 +1,13 @@
 """The limits a user sets, as gauges: what may pass within a window, what a request takes of it, when there is room again.
 
-Everything is counted in buckets of a window's width divided by ``_BUCKETS``, and a bucket counts until its last moment has left the
+Everything is counted in buckets, ``_BUCKETS`` of them in a window, and a bucket counts until its last moment has left the
 window: within no span of that length can more pass than the limit allows, at the price of letting a little less pass. Money goes by UTC
 days and calendar months. What a process leases ahead for later requests is used within the bucket it was leased in, or lapses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,7 +17,6 @@ from typing import Final
 from rooroute.profiles import Budget, Limits
 from rooroute.routing.costs import usd
 
-_BUCKETS: Final = 12
 _LEASED_AHEAD: Final = 8
 """At most this part of what is left is leased ahead at once."""
 _SLOT_LOOK: Final = 0.5
@@ -45,6 +44,8 @@ class Span(StrEnum):
 
 
 _SECONDS: Final[Mapping[Span, float]] = {Span.SECOND: 1.0, Span.MINUTE: 60.0, Span.HOUR: 3600.0, Span.DAY: 86400.0}
+_BUCKETS: Final[Mapping[Span, int]] = {Span.SECOND: 12, Span.MINUTE: 12, Span.HOUR: 60, Span.DAY: 96}
+"""The longer the window, the more: what is told of the time at which there is room may be late by one of them."""
 _CALENDAR: Final = frozenset({Span.CALENDAR_DAY, Span.MONTH})
 
 
@@ -101,14 +102,17 @@ class Gauge:
         if self.span is Span.MONTH:
             day = datetime.fromtimestamp(now, UTC)
             return day.year * 12 + day.month - 1
-        width = 86400.0 if self.span is Span.CALENDAR_DAY else self.seconds / _BUCKETS
-        return floor(now / width)
+        return floor(now / (86400.0 if self.span is Span.CALENDAR_DAY else self._width))
+
+    @property
+    def _width(self) -> float:
+        return self.seconds / _BUCKETS[self.span]
 
     def ends(self, bucket: int) -> float:
         """When the next bucket begins (UTC epoch seconds)."""
         if self.measure is Measure.CONCURRENT:
             return float("inf")
-        return self.leaves(bucket) if self.span in _CALENDAR else (bucket + 1) * self.seconds / _BUCKETS
+        return self.leaves(bucket) if self.span in _CALENDAR else (bucket + 1) * self._width
 
     def leaves(self, bucket: int) -> float:
         """When a bucket counts no more (UTC epoch seconds)."""
@@ -117,7 +121,7 @@ class Gauge:
             return datetime(year, month + 1, 1, tzinfo=UTC).timestamp()
         if self.span is Span.CALENDAR_DAY:
             return (bucket + 1) * 86400.0
-        return (bucket + 1) * self.seconds / _BUCKETS + self.seconds
+        return (bucket + 1) * self._width + self.seconds
 
 
 def _rate_words(rate: float, at_once: float) -> str:
@@ -140,6 +144,16 @@ class Counters:
 
     used: Used = field(default_factory=dict)
     slots: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    _by_gauge: dict[tuple[str, str, str], list[tuple[int, float]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def of(self, key: tuple[str, str, str]) -> Sequence[tuple[int, float]]:
+        """What was taken of the gauge of that key: bucket and amount, oldest first."""
+        if self.used and not self._by_gauge:
+            for (*head, bucket), amount in sorted(self.used.items()):
+                self._by_gauge.setdefault((head[0], head[1], head[2]), []).append((bucket, amount))
+        return self._by_gauge.get(key, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +214,9 @@ def taken(gauge: Gauge, counters: Counters, now: float) -> float:
 def _counting(gauge: Gauge, counters: Counters, now: float) -> Iterator[tuple[int, float]]:
     """The buckets that count now, oldest first."""
     current = gauge.bucket(now)
-    first = current if gauge.span in _CALENDAR else current - _BUCKETS
-    for bucket in range(first, current + 1):
-        amount = counters.used.get((*gauge.key, bucket), 0.0)
-        if amount:
+    first = current if gauge.span in _CALENDAR else current - _BUCKETS[gauge.span]
+    for bucket, amount in counters.of(gauge.key):
+        if amount and first <= bucket <= current:
             yield bucket, amount
 
 
