@@ -110,8 +110,8 @@ def _figures(pool: Pool) -> Iterator[Finding]:
     for field, value, least, most in ranges:
         if value is not None and not least <= value <= most:
             yield field, f"{field} is {least:g} to {most:g}.", "Choose a number in that range."
-    if any(not 100 <= code <= 599 for code in pool.failover.retry_codes):
-        yield "failover.retryCodes", "a retry code is no HTTP status.", "Use numbers from 100 to 599."
+    if any(not 300 <= code <= 599 for code in pool.failover.retry_codes):
+        yield "failover.retryCodes", "a retry code is no HTTP status of a failure.", "Use numbers from 300 to 599."
 
 
 def by_cost(pool: Pool) -> bool:

@@ -95,6 +95,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "1 to",
     ),
     "no-status": ({"failover": Failover(retry_codes=(42,))}, "failover.retryCodes", "no HTTP status"),
+    "a-success": ({"failover": Failover(retry_codes=(429, 200))}, "failover.retryCodes", "no HTTP status of a failure"),
     "negative-retries": ({"failover": Failover(max_retries=-1)}, "failover.maxRetries", "0 to"),
     "leaving-above-all": ({"leave_below": 1.5}, "leaveBelow", "0 to 1"),
     "words-longer-than-the-message": (
