@@ -55,7 +55,7 @@ class Books:
         self._behind = False
         self.attempts: list[AttemptRecord] = []
         self._notices: dict[int, str] = {}
-        self._raw: dict[int, bytes] = {}
+        self._heard: list[tuple[Profile, Candidate, Attempt, Failure | None, float]] = []
         self._taught: dict[int, Sequence[Mark]] = {}
 
     def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
@@ -161,17 +161,25 @@ class Books:
             tags=tuple(dict.fromkeys((*profile.tags, *self._options.tags))),
         )
         self.attempts.append(record)
-        if attempt.error_body:
-            self._raw[record.n] = attempt.error_body
-        self._notice(profile, candidate, attempt, failure, record.n)
+        self._heard.append((profile, candidate, attempt, failure, self._ports.now()))
         self._ports.state.record_attempt(record)
         return record
 
+    def take_notice(self) -> None:
+        """Of what the answers said beside the answer: of their models' future, and of whose quota they were taken from. Called when the
+        request has ended: while it goes on, the next attempt waits."""
+        for number, heard in enumerate(self._heard, start=1):
+            self._notice(number, *heard)
+
     def _notice(
-        self, profile: Profile, candidate: Candidate, attempt: Attempt, failure: Failure | None, number: int
+        self,
+        number: int,
+        profile: Profile,
+        candidate: Candidate,
+        attempt: Attempt,
+        failure: Failure | None,
+        now: float,
     ) -> None:
-        """What the answer says beside the answer: of its model's future, and of whose quota it was taken from."""
-        now = self._ports.now()
         if (account := account_of(attempt.headers, attempt.error_body)) is not None:
             self._noticed.told_account(candidate, account, now)
         if failure is not None:
@@ -251,8 +259,8 @@ class Books:
     def _learnt(self, number: int) -> dict[str, Any]:
         """What came of one attempt, spelt out only now: while it went on, the next one was waiting."""
         found: dict[str, Any] = {}
-        if number in self._raw:
-            found["rawError"] = plain(self._raw[number].decode("utf-8", "replace"))
+        if raw := self._heard[number - 1][2].error_body:
+            found["rawError"] = plain(raw.decode("utf-8", "replace"))
         if number in self._notices:
             found["notice"] = self._notices[number]
         if number in self._taught:

@@ -231,6 +231,7 @@ class _Story:
         await self._lessons.told()
         await self._books.blame_unreachable()
         await self._books.written()
+        self._books.take_notice()
         picking, progress = self._picking, self._progress
         self._books.record_why(
             picking.first, progress.waited, picking.lineup().way, picking.switched_for, progress.limited

@@ -42,9 +42,7 @@ def file_lock(path: Path, timeout: float) -> Iterator[None]:
     has no locks (some network homes) is used without. Raises TimeoutError when somebody else holds it for ``timeout`` seconds (0: one
     try), OSError when the file cannot be made.
     """
-    descriptor = os.open(
-        path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600
-    )
+    descriptor = _opened_to_lock(path)
     try:
         waited = 0.0
         while not _try_lock(descriptor):
@@ -55,6 +53,23 @@ def file_lock(path: Path, timeout: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)  # closing frees it
+
+
+def try_file_lock(path: Path) -> int | None:
+    """As ``file_lock`` with one try, for who lets go of it elsewhere: the descriptor that holds it until it is closed, or None."""
+    descriptor = _opened_to_lock(path)
+    try:
+        if _try_lock(descriptor):
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _opened_to_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
 def _try_lock(descriptor: int) -> bool:

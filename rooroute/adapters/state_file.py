@@ -43,7 +43,7 @@ class StateFile:
         self._key: bytes | None = None  # goes along into the next file, so that marks keep their fingerprints
         self._trouble: Problem | None = None
         self._aside: Problem | None = None
-        self._held: contextlib.ExitStack | None = None
+        self._held: int | None = None
         self.holds = 0
         self.stuck = False
 
@@ -104,17 +104,16 @@ class StateFile:
     def hold(self) -> bool:
         """Keep every other process from writing until ``let_go``; False where somebody is writing, or the file has to be looked after."""
         if self._held is None and not (self.stuck or self.in_memory or self.moved()):
-            with contextlib.ExitStack() as held, contextlib.suppress(OSError):  # TimeoutError is one
-                held.enter_context(machine.file_lock(self._lock_path, 0.0))
-                self._held = held.pop_all()
-                self.holds += 1
+            with contextlib.suppress(OSError):
+                self._held = machine.try_file_lock(self._lock_path)
+                self.holds += self._held is not None
         return self._held is not None
 
     def let_go(self) -> None:
         """Let others write again."""
         held, self._held = self._held, None
         if held is not None:
-            held.close()
+            os.close(held)
 
     def look(self, work: Callable[[Database], T]) -> T:
         """``work``, which only reads, without keeping anybody from writing. Raises as ``transact``."""
