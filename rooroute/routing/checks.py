@@ -83,9 +83,13 @@ def _shares(pool: Pool) -> Iterator[Finding]:
             "Give one profile a weight above 0.",
         )
     if any(not 0 < percent <= 100 for percent in pool.split.values()):
-        yield "split", "a share is not above 0 and at most 100 percent.", "Choose another share, or remove it."
+        yield "split", "a share has to be above 0 and at most 100 percent.", "Choose another share, or remove it."
     if sum(pool.split.values()) > 100 + 1e-9:
         yield "split", "its shares sum to more than 100 percent.", "Lower one of them."
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1000 else f"{number:g}"
 
 
 def _figures(pool: Pool) -> Iterator[Finding]:
@@ -109,7 +113,11 @@ def _figures(pool: Pool) -> Iterator[Finding]:
         ]
     for field, value, least, most in ranges:
         if value is not None and not least <= value <= most:
-            yield field, f"{field} is {least:g} to {most:g}.", "Choose a number in that range."
+            yield (
+                field,
+                f"{field} has to be from {_figure(least)} to {_figure(most)}.",
+                "Choose a number in that range.",
+            )
     if any(not 300 <= code <= 599 for code in pool.failover.retry_codes):
         yield "failover.retryCodes", "a retry code is no HTTP status of a failure.", "Use numbers from 300 to 599."
 

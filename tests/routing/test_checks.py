@@ -51,7 +51,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a-negative-weight": ({"weights": {"A": -1.0}}, "weights", "less than 0"),
     "a-weight-for-a-stranger": ({"weights": {"Z": 1.0}}, "weights", "not in the pool"),
     "shares-above-everything": ({"split": {"A": 60.0, "B": 50.0}}, "split", "more than 100"),
-    "a-share-of-nothing": ({"split": {"A": 0.0}}, "split", "not above 0"),
+    "a-share-of-nothing": ({"split": {"A": 0.0}}, "split", "above 0"),
     "a-route-to-nobody": ({"model_routes": {"gpt-4": "Z"}}, "modelRoutes", "not in the pool"),
     "a-default-route-to-nobody": ({"default_route": "Z"}, "defaultRoute", "not in the pool"),
     "routes-without-a-route": ({"strategy": Strategy.MODEL}, "modelRoutes", "no routes"),
