@@ -13,13 +13,13 @@ function block(text: string): string {
   return `${fence}\n${text.replace(/\s+$/, "")}\n${fence}`;
 }
 
-function lesson(mark: MarkStatus): string {
-  const until = mark.until ? ` until ${inMarkdown(mark.until)}` : "";
+function lesson(mark: MarkStatus, snapshot: Snapshot): string {
+  const until = mark.until ? ` until ${moment(Date.parse(mark.until) - snapshot.clockOffset, 0)}` : "";
   const reason = mark.reason ? `: ${inMarkdown(mark.reason)}` : "";
   return `${inMarkdown(mark.scope)} ${inMarkdown(mark.state)} (${inMarkdown(mark.fault)})${until}${reason}`;
 }
 
-function attempted(attempt: AttemptExplained, name: Named): string {
+function attempted(attempt: AttemptExplained, name: Named, snapshot: Snapshot): string {
   const facts = [
     `**${name(attempt.profileId)}** (${inMarkdown(attempt.model)}): ${inMarkdown(attempt.verdict)}`,
     attempt.httpStatus ? `HTTP ${attempt.httpStatus}` : "",
@@ -31,7 +31,7 @@ function attempted(attempt: AttemptExplained, name: Named): string {
   if (attempt.detail) parts.push(inMarkdown(attempt.detail));
   if (attempt.notice) parts.push(`Beside the answer: ${inMarkdown(attempt.notice)}`);
   if (attempt.taught?.length)
-    parts.push("What it taught:\n\n" + attempt.taught.map((mark) => `- ${lesson(mark)}`).join("\n"));
+    parts.push("What it taught:\n\n" + attempt.taught.map((mark) => `- ${lesson(mark, snapshot)}`).join("\n"));
   if (attempt.rawError) parts.push("The provider's own words:", block(attempt.rawError));
   if (attempt.curl) parts.push("The request as it was sent, without its key:", block(attempt.curl));
   return parts.join("\n\n");
@@ -78,7 +78,7 @@ export function whyDocument(why: Why, snapshot: Snapshot): string {
     );
   sections.push(
     "## Attempts",
-    why.attempts.map((attempt) => attempted(attempt, name)).join("\n\n") || "None was made.",
+    why.attempts.map((attempt) => attempted(attempt, name, snapshot)).join("\n\n") || "None was made.",
   );
   return sections.join("\n\n") + "\n";
 }

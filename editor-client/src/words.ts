@@ -1,11 +1,13 @@
 /** How things are said. Pure: every function gets what it needs, the clock included. */
 
-/** mm:ss, with hours in front when there are any; never negative. */
+/** mm:ss, with hours and days in front when there are any; never negative. */
 export function countdown(seconds: number): string {
   const whole = Math.max(0, Math.ceil(seconds));
   const two = (n: number) => String(n).padStart(2, "0");
-  const hours = Math.floor(whole / 3600);
-  return (hours > 0 ? `${hours}:` : "") + `${two(Math.floor((whole % 3600) / 60))}:${two(whole % 60)}`;
+  const days = Math.floor(whole / 86_400);
+  const hours = Math.floor((whole % 86_400) / 3600);
+  const before = days > 0 ? `${days} ${days === 1 ? "day" : "days"} ${two(hours)}:` : hours > 0 ? `${hours}:` : "";
+  return before + `${two(Math.floor((whole % 3600) / 60))}:${two(whole % 60)}`;
 }
 
 /** Seconds in words, for a sentence: "4 seconds", "3 minutes", "2 hours". */
@@ -61,7 +63,12 @@ export function plain(text: string): string {
   return text.replace(/\$\(/g, "$ (").replace(/[\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]+/g, " ");
 }
 
-/** Text from outside, made harmless inside Markdown. */
+/**
+ * Text from outside, made harmless inside Markdown. What means something only where a line begins, before a bracket or in an address is
+ * left alone elsewhere, since the text is also read as it stands.
+ */
 export function inMarkdown(text: string): string {
-  return plain(text).replace(/[\\`*_{}[\]()#+\-.!|<>&~]/g, "\\$&");
+  return plain(text).replace(/[\\`*_{}[\]()|<>&~]|!(?=\[)|:(?=\/\/)|\.(?=[^\s\d])|^\s*[#+-]|(?<=^\s*\d+)\./g, (sign) =>
+    sign.replace(/\S/, "\\$&"),
+  );
 }

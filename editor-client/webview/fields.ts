@@ -51,12 +51,15 @@ export function fieldFor(named: string, fields: readonly string[]): string | und
   return around[0] ?? fields.find((one) => holds(named, one));
 }
 
+/** What holds the messages about a pool's fields. */
+export const ownerOf = (pool: string): string => `set-${pool}`;
+
 const place = (owner: string, name: string) => `${owner}/${name}`;
 
 /** The backend's sentence about a field, beside it. */
 export function wrongAt(owner: string, name: string): TemplateResult | typeof nothing {
   const wrong = ui.wrong.get(place(owner, name));
-  return wrong ? html`<div class="wrong" role="alert">${wrong}</div>` : nothing;
+  return wrong ? html`<div class="wrong" role="alert" data-at=${place(owner, name)}>${wrong}</div>` : nothing;
 }
 
 /** Of a message by its place, the fields that hold what was refused: it stays until one of them changes. */
@@ -65,6 +68,10 @@ const refusedIn = new Map<string, readonly string[]>();
 function refuse(owner: string, name: string, sentence: string, changed: readonly string[]): void {
   ui.wrong.set(place(owner, name), sentence);
   refusedIn.set(place(owner, name), changed);
+  const inSight = () =>
+    document.querySelector(`.wrong[data-at="${CSS.escape(place(owner, name))}"]`)?.scrollIntoView({ block: "nearest" });
+  // Drawn with the next frame; there with the one after it.
+  requestAnimationFrame(() => requestAnimationFrame(inSight));
 }
 
 /** Takes away what was said of fields that are changed now; without names, all that was said of the owner. */

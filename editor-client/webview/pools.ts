@@ -4,13 +4,13 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { Pool, PoolStatus, Revert, Strategy } from "../src/protocol";
 import { idFor } from "./draft";
-import { wrongAt } from "./fields";
+import { ownerOf, wrongAt } from "./fields";
 import { request } from "./host";
 import { dropOn, handle } from "./order";
 import { icon, pointing, stateOf } from "./parts";
 import { rotate } from "./profiles";
 import { rulesOf } from "./rules";
-import { leavingWith, ownerOf, poolSettings, savePool, withoutMember } from "./settings";
+import { leavingWith, poolSettings, savePool, withoutMember } from "./settings";
 import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
 
 /** Whole by type: a strategy that the backend learns has to be named here. */

@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Pool, PoolStatus, Rule, Strategy } from "../src/protocol";
 import { type Condition, CONDITIONS, type Row, rowsOf, whenOf } from "./conditions";
-import { fieldFor } from "./fields";
+import { fieldFor, keepChange, ownerOf, wrongAt } from "./fields";
 import { Refused, request } from "./host";
 import { group, icon, pointing } from "./parts";
 import { draw, drawAndFocus, nameOf, poolNow, saved, say, ui } from "./ui";
@@ -12,6 +12,8 @@ export interface RuleDraft {
   pool: string;
   /** Where it stands among the pool's rules; their number for a new one. */
   at: number;
+  /** Where it is to stand. */
+  place: number;
   rule: Rule;
   rows: Row[];
   wrong: string;
@@ -33,12 +35,20 @@ const textOf = (id: string): string =>
   document.querySelector<HTMLInputElement>(`#${CSS.escape(id)}`)?.value.trim() ?? "";
 const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
 
+/** A new rule is tried last, but before one without conditions: behind that it would never fire. */
+export function placeOfNew(rules: readonly Rule[]): number {
+  const always = rules.findIndex(({ when }) => rowsOf(when).length === 0);
+  return always < 0 ? rules.length : always;
+}
+
 function open(pool: PoolStatus, at: number): void {
-  const rule = saved(pool).rules?.[at] ?? { name: "" };
+  const rules = saved(pool).rules ?? [];
+  const rule = rules[at] ?? { name: "" };
   const rows = rowsOf(rule.when);
   ui.rule = {
     pool: pool.id,
     at,
+    place: at < rules.length ? at : placeOfNew(rules),
     rule,
     rows: rows.length ? rows : [{ condition: "contains", text: "" }],
     wrong: "",
@@ -55,8 +65,8 @@ async function store(draft: RuleDraft, pool: PoolStatus, save: Save): Promise<vo
   draft.wrong = "";
   delete draft.wrongAt;
   try {
-    const rules = [...(saved(pool).rules ?? [])];
-    rules[draft.at] = { ...draft.rule, when: whenOf(draft.rows) };
+    const rules = (saved(pool).rules ?? []).filter((_, n) => n !== draft.at);
+    rules.splice(draft.place, 0, { ...draft.rule, when: whenOf(draft.rows) });
     await save(rules);
     say(`The rule ${draft.rule.name} is saved.`);
     close();
@@ -164,6 +174,7 @@ export function ruleForm(
   save: Save,
 ): TemplateResult {
   const set = (what: Partial<Rule>) => void (draft.rule = { ...draft.rule, ...what });
+  const others = (saved(pool).rules ?? []).filter((_, n) => n !== draft.at);
   return html`<section class="notice form" aria-label="Rule">
     <div class="field" data-setting="name">
       <vscode-label for="rule-name">Name of the rule</vscode-label>
@@ -195,6 +206,19 @@ export function ruleForm(
         ></vscode-textfield>
         ${wrongHere(draft, ["region"])}
       </div>
+      ${
+        others.length
+          ? html`<div class="field">
+              <vscode-label for="rule-place">It is tried</vscode-label>
+              <vscode-single-select
+                id="rule-place"
+                @change=${(event: Event) => void (draft.place = Number(textIn(event)))}
+              >
+                ${[...others.map(({ name }) => `before “${name}”`), "last"].map((words, n) => html`<vscode-option value=${n} ?selected=${n === draft.place}>${words}</vscode-option>`)}
+              </vscode-single-select>
+            </div>`
+          : nothing
+      }
       <div class="field" data-setting="only">
         <vscode-checkbox
           id="rule-only"
@@ -248,11 +272,8 @@ export function rulesOf(
   const rules = saved(pool).rules ?? [];
   const draft = ui.rule?.pool === pool.id ? ui.rule : undefined;
   const keep: Save = async (changed) => void (await save({ ...(poolNow(pool.id) ?? saved(pool)), rules: changed }));
-  const now = (changed: Rule[]) =>
-    void keep(changed).catch((error: Error) => {
-      ui.trouble = error.message;
-      draw();
-    });
+  const owner = ownerOf(pool.id);
+  const now = (changed: Rule[]) => void keepChange(owner, "pool", ["rules"], () => keep(changed), ["rules"]);
   const content = () =>
     html`<p class="help">The first one whose conditions are all met leads the request; else the pool does.</p>
       <ol class="rows" data-setting="rules" aria-label="Rules of ${pool.name}">
@@ -287,6 +308,7 @@ export function rulesOf(
             </li>`,
         )}
       </ol>
+      ${wrongAt(owner, "rules")}
       ${
         draft
           ? ruleForm(draft, pool, strategies, keep)

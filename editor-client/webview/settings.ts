@@ -1,7 +1,18 @@
 /** A pool's settings beyond its members, in groups that open: a field for each, saved when it changes. */
 import { html, type TemplateResult } from "lit";
 import type { Consent, CooldownMode, Limits, OnInterrupt, Pool, PoolStatus } from "../src/protocol";
-import { field, inTurn, keepChange, number, onOff, type Setting, type Value, withValue, wrongAt } from "./fields";
+import {
+  field,
+  inTurn,
+  keepChange,
+  number,
+  onOff,
+  ownerOf,
+  type Setting,
+  type Value,
+  withValue,
+  wrongAt,
+} from "./fields";
 import { group } from "./parts";
 import { nameOf, poolNow, saved, shown, ui } from "./ui";
 
@@ -213,9 +224,6 @@ function shares(owner: string, pool: Pool, save: Save): TemplateResult {
     ${wrongAt(owner, "tiers")}${wrongAt(owner, "split")}`;
 }
 
-/** What holds the messages about a pool's fields. */
-export const ownerOf = (id: string): string => `set-${id}`;
-
 const HEAD = ["name", "profiles", "strategy", "revert", "cooldown", "maxWait", "rules", "tiers", "split"];
 
 export type Store = (pool: Pool) => Promise<{ configRevision: string }>;
@@ -237,7 +245,7 @@ export function savePool(
     const save = async () => shown((await store(change(pool))).configRevision);
     const done = await keepChange(owner, "pool", [...HEAD, ...places.map(([path]) => path)], save, changed);
     if (done) return true;
-    for (const [path, name] of [...places, ["tiers", "shares"], ["split", "shares"]] as const)
+    for (const [path, name] of [...places, ["rules", "rules"], ["tiers", "shares"], ["split", "shares"]] as const)
       if (ui.wrong.has(`${owner}/${path}`)) ui.open.add(`/${name}/${id}`);
     return false;
   });

@@ -2,6 +2,9 @@ import { expect, test } from "vitest";
 import { whyDocument } from "../../src/why";
 import { at, NOW, profile, snapshot } from "./samples";
 
+const local = (ms: number) =>
+  new Date(ms).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
 test("a request is explained whole: rule, reason, candidates, attempts, lessons, raw error and the request as it was sent", () => {
   const page = whyDocument(
     {
@@ -38,11 +41,11 @@ test("a request is explained whole: rule, reason, candidates, attempts, lessons,
     "- Ann\n- Bob\n- and 3 more",
     "- Cy: at a limit",
     "HTTP 429",
-    "profile cooldown (rateLimit) until",
+    `profile cooldown (rateLimit) until ${local(NOW + 60_000)}`,
     '````\nSlow down, "```" is no fence.\n````',
     "```\ncurl https://example.org\n```",
     "### Attempt 2",
-    "30 ms, cost $0\\.0042, by the offline table",
+    "30 ms, cost $0.0042, by the offline table",
   ])
     expect(page).toContain(words);
 });
@@ -54,8 +57,6 @@ test("a limit that kept a profile away is told with when it has room, by the clo
       { request: {}, strategy: "priority", candidates: [{ profileId: "a", excludedBy }], attempts: [] },
       snapshot([profile("a")], { clockOffset }),
     );
-  const local = (ms: number) =>
-    new Date(ms).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
   expect(page(0)).toContain(
     `- a: is at the limit of 50 requests per hour: 0 left, room again at ${local(NOW + 7_200_000)}`,
   );
@@ -70,7 +71,7 @@ test("a budget with too little left for a request is told with both sums", () =>
     { request: {}, strategy: "priority", candidates: [{ profileId: "a", excludedBy }], attempts: [] },
     snapshot([profile("a")]),
   );
-  expect(page).toContain(`is too near the budget of $5 per day: ${sums.replaceAll(".", "\\.")}, room again at`);
+  expect(page).toContain(`is too near the budget of $5 per day: ${sums}, room again at`);
 });
 
 test("a session that stays for its warm cache is told what leaving would have cost", () => {
@@ -90,6 +91,6 @@ test("an attempt that nobody can price tells no cost, and one without a source o
       snapshot([profile("a")]),
     );
   expect(page({})).not.toContain("cost");
-  expect(page({ cost: 1.5 })).toContain("30 ms, cost $1\\.50\n");
+  expect(page({ cost: 1.5 })).toContain("30 ms, cost $1.50\n");
   expect(page({ cost: 0, priceSource: "yours" })).toContain("cost $0, by your prices");
 });

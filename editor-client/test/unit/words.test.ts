@@ -8,7 +8,9 @@ describe("a countdown", () => {
     [0, "00:00"],
     [-5, "00:00"],
     [3600, "1:00:00"],
-    [35 * 86400, "840:00:00"],
+    [86399, "23:59:59"],
+    [86400 + 3 * 60, "1 day 00:03:00"],
+    [35 * 86400, "35 days 00:00:00"],
   ])("of %s seconds reads %s", (seconds, text) => expect(countdown(seconds)).toBe(text));
 });
 
@@ -35,4 +37,13 @@ test("numbers and sums are short", () => {
 test("what comes from outside can neither draw an icon, nor turn the text around, nor become a link", () => {
   expect(plain("$(error) a\u202eb\r\nc")).toBe("$ (error) a b c");
   expect(inMarkdown("[x](command:y) <img> `z`")).toBe("\\[x\\]\\(command:y\\) \\<img\\> \\`z\\`");
+  expect(inMarkdown("http://127.0.0.1 www.evil.example ![y]")).toBe(
+    "http\\://127.0.0.1 www\\.evil\\.example \\!\\[y\\]",
+  );
+  expect(["# a", " - b", "+ c", "1. d"].map(inMarkdown)).toEqual(["\\# a", " \\- b", "\\+ c", "1\\. d"]);
+});
+
+test("what means nothing inside a line stands in it as it came", () => {
+  for (const text of ["gpt-4.1-mini costs $0.10.", "Wait! It is 5 + 3 #2: 10:30.", "2026-11-21 at 08:12"])
+    expect(inMarkdown(text)).toBe(text);
 });

@@ -95,7 +95,8 @@ describe("every key of the configuration has its field in the panel", () => {
   test("pool", () => expect(without("Pool", settingsIn(poolsView()))).toEqual([]));
 
   test("rule", () => {
-    const draft = { pool: "p", at: 0, rule: { name: "" }, rows: [{ condition: "mode" as const, text: "" }], wrong: "" };
+    const rows = [{ condition: "mode" as const, text: "" }];
+    const draft = { pool: "p", at: 0, place: 0, rule: { name: "" }, rows, wrong: "" };
     const form = ruleForm(draft, ui.snapshot!.pools[0]!, STRATEGIES, async () => undefined);
     expect(without("Rule", settingsIn(form))).toEqual([]);
   });

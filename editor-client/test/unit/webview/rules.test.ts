@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { drawn } from "./drawn";
+import { complain, ownerOf } from "../../../webview/fields";
+import { STRATEGIES } from "../../../webview/pools";
+import { placeOfNew, ruleForm, rulesOf } from "../../../webview/rules";
+import { ui } from "../../../webview/ui";
+import { pool, snapshot } from "../samples";
+
+const LONG = { name: "long", when: { minLength: 9 } };
+const REST = { name: "rest", when: { model: [], contains: [] } };
+const POOL = pool([], { id: "p", saved: { id: "p", rules: [LONG, REST] } });
+
+test("a new rule comes last, but before one that takes whatever comes", () => {
+  expect(placeOfNew([])).toBe(0);
+  expect(placeOfNew([LONG])).toBe(1);
+  expect(placeOfNew([LONG, REST])).toBe(1);
+  expect(placeOfNew([{ name: "all" }, LONG])).toBe(0);
+});
+
+test("the form of a rule offers every place among the others", () => {
+  ui.snapshot = snapshot([], { pools: [POOL] });
+  const draft = { pool: "p", at: 0, place: 0, rule: LONG, rows: [], wrong: "" };
+  const words = drawn(ruleForm(draft, POOL, STRATEGIES, async () => undefined));
+  expect(words).toContain("before “rest”");
+  expect(words).not.toContain("before “long”");
+});
+
+test("a refused order is told among the rules, where the arrow is", () => {
+  ui.open.add("/rules/p");
+  complain(ownerOf("p"), "rules", "long can never fire.");
+  expect(drawn(rulesOf(POOL, STRATEGIES, async () => undefined))).toContain("long can never fire.");
+});
