@@ -154,7 +154,12 @@ function setAndDraw(draft: Draft, field: ProfileField, value: unknown): void {
   if (field.name === "auth.kind" && value === undefined) set(draft, "auth", undefined);
   else if (value === undefined && /^secretCommands\..*\.command$/.test(field.name))
     set(draft, field.name.slice(0, -".command".length), undefined);
-  else set(draft, field.name, value);
+  else {
+    set(draft, field.name, value);
+    const [, slot] = /^secretCommands\.(.*)\.command$/.exec(field.name) ?? [];
+    // Instead of the environment variable that it was read from.
+    if (slot) set(draft, slot === "apiKey" ? slot : `secrets.${slot}`, undefined);
+  }
   draw();
 }
 

@@ -227,6 +227,13 @@ const AUTH: [ProfileField, AuthKind[]][] = [
   ],
 ];
 
+/** What the backend fills in where nothing is set, also where the kind has no use for it. */
+const USUAL: Record<string, unknown> = {
+  "auth.timeout": 10,
+  "auth.lifetime": 300,
+  "auth.tokenEndpointAuthMethod": "client_secret_basic",
+};
+
 function authentication(profile: Profile): ProfileField[] {
   const { auth } = profile;
   const held = (name: string) => (auth as Record<string, unknown> | undefined | null)?.[name.slice("auth.".length)];
@@ -239,7 +246,10 @@ function authentication(profile: Profile): ProfileField[] {
       none: "As usual for the vendor",
     },
     ...(auth
-      ? AUTH.filter(([field, kinds]) => kinds.includes(auth.kind) || held(field.name) != null).map(([field]) => field)
+      ? AUTH.filter(
+          ([field, kinds]) =>
+            kinds.includes(auth.kind) || ![undefined, null, USUAL[field.name]].includes(held(field.name)),
+        ).map(([field]) => field)
       : []),
     ...slotsOf(profile).map((slot): ProfileField => ({
       name: `secrets.${slot}`,

@@ -1,10 +1,11 @@
 /** A pool's rules: a row for each, edited as plain fields, and a question which of them would fire. */
 import { html, nothing, type TemplateResult } from "lit";
-import type { Pool, PoolStatus, Rule, Strategy } from "../src/protocol";
+import type { PoolStatus, Rule, Strategy } from "../src/protocol";
 import { type Condition, CONDITIONS, type Row, rowsOf, whenOf } from "./conditions";
-import { fieldFor, keepChange, ownerOf, wrongAt } from "./fields";
+import { fieldFor, ownerOf, wrongAt } from "./fields";
 import { Refused, request } from "./host";
 import { group, icon, pointing } from "./parts";
+import { savePool, type Store } from "./settings";
 import { draw, drawAndFocus, nameOf, poolNow, saved, say, ui } from "./ui";
 
 /** A rule on its way. */
@@ -264,16 +265,21 @@ async function rehearse(pool: PoolStatus): Promise<void> {
   }
 }
 
-export function rulesOf(
-  pool: PoolStatus,
-  strategies: Record<Strategy, string>,
-  save: (pool: Pool) => Promise<unknown>,
-): TemplateResult {
+/** The rules with the one of that name a place earlier. */
+export function earlier(rules: readonly Rule[], name: string): Rule[] {
+  const at = rules.findIndex((rule) => rule.name === name);
+  const moved = [...rules];
+  if (at > 0) moved.splice(at - 1, 2, rules[at]!, rules[at - 1]!);
+  return moved;
+}
+
+export function rulesOf(pool: PoolStatus, strategies: Record<Strategy, string>, save: Store): TemplateResult {
   const rules = saved(pool).rules ?? [];
   const draft = ui.rule?.pool === pool.id ? ui.rule : undefined;
   const keep: Save = async (changed) => void (await save({ ...(poolNow(pool.id) ?? saved(pool)), rules: changed }));
   const owner = ownerOf(pool.id);
-  const now = (changed: Rule[]) => void keepChange(owner, "pool", ["rules"], () => keep(changed), ["rules"]);
+  const now = (how: (rules: Rule[]) => Rule[]) =>
+    void savePool(pool.id, ["rules"], (whole) => ({ ...whole, rules: how(whole.rules ?? []) }), save);
   const content = () =>
     html`<p class="help">The first one whose conditions are all met leads the request; else the pool does.</p>
       <ol class="rows" data-setting="rules" aria-label="Rules of ${pool.name}">
@@ -294,14 +300,14 @@ export function rulesOf(
                         secondary
                         icon="arrow-up"
                         aria-label="Try the rule ${rule.name} earlier"
-                        @click=${() => now([...rules.slice(0, n - 1), rule, rules[n - 1]!, ...rules.slice(n + 1)])}
+                        @click=${() => now((known) => earlier(known, rule.name))}
                       ></vscode-button>`
                     : nothing
                 }
                 <vscode-button
                   secondary
                   aria-label="Remove the rule ${rule.name}"
-                  @click=${() => now(rules.filter((_, at) => at !== n))}
+                  @click=${() => now((known) => known.filter(({ name }) => name !== rule.name))}
                   >Remove</vscode-button
                 >
               </div>

@@ -123,6 +123,9 @@ test("a field is asked for only where it means something", () => {
   expect(settingsIn(profileForm({ secretCommands: { team: { command: ["vault"] } } }))).toContain(timeout);
   const token = profileForm({ auth: { kind: "token-command" } });
   expect(settingsIn(token)).not.toContain("secretCommands.apiKey.command");
+  const signed = profileForm({ auth: { kind: "signature-command", lifetime: 300, timeout: 10 } });
+  expect(settingsIn(signed)).not.toContain("auth.lifetime");
+  expect(settingsIn(profileForm({ auth: { kind: "basic", lifetime: 60 } }))).toContain("auth.lifetime");
 });
 
 test("what a health check costs is named where it is chosen", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { drawn } from "./drawn";
 import { complain, ownerOf } from "../../../webview/fields";
 import { STRATEGIES } from "../../../webview/pools";
-import { placeOfNew, ruleForm, rulesOf } from "../../../webview/rules";
+import { earlier, placeOfNew, ruleForm, rulesOf } from "../../../webview/rules";
 import { ui } from "../../../webview/ui";
 import { pool, snapshot } from "../samples";
 
@@ -17,6 +17,12 @@ test("a new rule comes last, but before one that takes whatever comes", () => {
   expect(placeOfNew([{ name: "all" }, LONG])).toBe(0);
 });
 
+test("a rule goes a place earlier among those that are there by then", () => {
+  expect(earlier([LONG, REST], "rest")).toEqual([REST, LONG]);
+  expect(earlier([LONG, REST], "long")).toEqual([LONG, REST]);
+  expect(earlier([LONG], "gone")).toEqual([LONG]);
+});
+
 test("the form of a rule offers every place among the others", () => {
   ui.snapshot = snapshot([], { pools: [POOL] });
   const draft = { pool: "p", at: 0, place: 0, rule: LONG, rows: [], wrong: "" };
@@ -28,5 +34,6 @@ test("the form of a rule offers every place among the others", () => {
 test("a refused order is told among the rules, where the arrow is", () => {
   ui.open.add("/rules/p");
   complain(ownerOf("p"), "rules", "long can never fire.");
-  expect(drawn(rulesOf(POOL, STRATEGIES, async () => undefined))).toContain("long can never fire.");
+  const store = async () => ({ configRevision: "c1" });
+  expect(drawn(rulesOf(POOL, STRATEGIES, store))).toContain("long can never fire.");
 });
