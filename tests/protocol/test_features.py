@@ -69,6 +69,8 @@ def is_command(words: str) -> bool:
 def names_in(path: Path) -> set[str]:
     if path.suffix == ".mjs":
         return set(re.findall(r'await test\(\s*"([^"]+)"', path.read_text(encoding="utf-8")))
+    if path.suffix == ".ts":
+        return set(re.findall(r'^\s*test\(\s*"([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE))
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 

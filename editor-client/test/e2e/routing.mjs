@@ -104,7 +104,7 @@ defaults:
       const left = frame.locator('[data-limit="profile/one/requests/day"]');
       await until("what is left", async () => /0 left of 1 requests per day/.test(await left.innerText()), 60);
       const entry = frame.locator("#calendar li", { hasText: "0 left of 1 requests per day" });
-      await until("the reset", async () => /One[^]*resets: \d+:\d\d/.test(await entry.innerText()), 60);
+      await until("the reset", async () => /One[^]*resets: (1 day )?\d+:\d\d/.test(await entry.innerText()), 60);
     });
 
     await test("a rule is made in the panel, and a dry run says that it fires", async () => {
@@ -125,6 +125,44 @@ defaults:
       await until("the dry run", async () =>
         /The rule “long” fires\. Three would answer/.test(await rules.innerText({ timeout: 1000 })),
       );
+    });
+
+    await test("a new rule stands before one that takes everything, is moved, and is refused behind it", async () => {
+      const frame = await openTab("pools");
+      const rules = frame.locator('[data-pool="main"] details[data-group="rules"]');
+      const names = () => rules.locator("[data-rule]").evaluateAll((all) => all.map((one) => one.dataset.rule));
+      const order = (...wanted) => until(`the order ${wanted}`, async () => `${await names()}` === `${wanted}`);
+      const fill = async (name, words) => {
+        await rules.locator(".new-rule").click();
+        await rules.locator("#rule-name input").fill(name);
+        if (words) await rules.locator("#rule-value-0 input").fill(words);
+        await rules.locator("#rule-add-profile").click();
+      };
+      const remove = (name) => rules.getByLabel(`Remove the rule ${name}`).click();
+      await fill("rest");
+      await rules.locator("#rule-save").click();
+      await order("long", "rest");
+      await fill("late", "night");
+      await rules.locator("#rule-place").click();
+      await rules.locator("#rule-place .option", { hasText: "last" }).click();
+      await rules.locator("#rule-save").click();
+      await rules
+        .locator('.form .wrong[role="alert"]', {
+          hasText: "whatever meets it meets rest first. Put it before that rule",
+        })
+        .waitFor({ timeout: 20_000 });
+      equal(await names(), ["long", "rest"]);
+      await rules.locator(".form").getByText("Cancel", { exact: true }).click();
+      await fill("late", "night");
+      await rules.locator("#rule-save").click();
+      await order("long", "late", "rest");
+      await rules.getByLabel("Try the rule late earlier").click();
+      await order("late", "long", "rest");
+      await until("the order in the file", () =>
+        /name: late[^]*name: long[^]*name: rest/.test(fs.readFileSync(config, "utf8")),
+      );
+      for (const name of ["rest", "late"]) await remove(name);
+      await order("long");
     });
 
     await test("what a rule lacks is said beside it", async () => {

@@ -1,6 +1,7 @@
 // Every group of settings set in the panel and found in the file, what holds for all, and configurations that come, go and come back.
 import fs from "node:fs";
 import path from "node:path";
+import { startBetween } from "./between.mjs";
 import { inspect } from "./looks.mjs";
 import { equal, ok, Suite } from "./runner.mjs";
 import { startProvider } from "./provider.mjs";
@@ -8,6 +9,8 @@ import { Session, until } from "./session.mjs";
 
 const KEYS = { ONE_KEY: "canary-set-one-11", TWO_KEY: "canary-set-two-22" };
 const TEAM = "canary-team-secret-33";
+const PRINTED = "canary-printed-token-55";
+const CLIENT = "canary-client-secret-77";
 const IMPORTED = "canary-imported-key-44";
 /** Fields of a profile that take a line of text, and what is typed there. */
 const TYPED = {
@@ -63,6 +66,7 @@ export async function settings(python) {
   const suite = new Suite("settings");
   const session = await Session.start({ python, env: KEYS, keyring: false });
   const provider = await startProvider(python, session.home);
+  const between = await startBetween();
   await provider.script({ [KEYS.ONE_KEY]: [answer("One answers.")], [KEYS.TWO_KEY]: [answer("Two answers.")] });
   const { page } = session;
   const test = (title, body) => suite.test(title, session, body);
@@ -92,6 +96,11 @@ export async function settings(python) {
     await named(frame, id).locator("input").fill(text);
     await named(frame, id).locator("input").press("Tab");
   };
+  const write = (frame, id, text) =>
+    named(frame, id)
+      .locator("input, textarea")
+      .fill(text)
+      .then(() => page.keyboard.press("Tab"));
   const choose = async (frame, id, words) => {
     await named(frame, id).click();
     await named(frame, id).locator(".option", { hasText: words }).click();
@@ -274,7 +283,30 @@ defaults:
         await type(frame, `set-main-limits-${key}`, String(900_000 + n));
         await inFile(new RegExp(`${key}: ${900_000 + n}`));
       }
+      for (const [id, text, fits] of [
+        ["budget-perDay", "2.5", /budget:\s+perDay: 2\.5/],
+        ["budget-perMonth", "60", /perMonth: 60/],
+      ]) {
+        await type(frame, `set-main-${id}`, text);
+        await inFile(fits);
+      }
       await ofPool("resort");
+      await choose(frame, "set-main-lastResort-profile", "One");
+      await inFile(/lastResort:\s+profile: one/);
+      await frame.locator("#set-main-lastResort-onError").click();
+      await inFile(/onError: false/);
+      await frame.locator("#set-main-lastResort-onRateLimit").click();
+      const neither = frame.locator('[data-setting="lastResort.profile"] .wrong[role="alert"]');
+      await neither.waitFor({ timeout: 30_000 });
+      ok(!/onRateLimit: false/.test(written()), "a last resort for nothing is written");
+      await frame.locator("#set-main-lastResort-onRateLimit").click();
+      await neither.waitFor({ state: "detached", timeout: 30_000 });
+      await frame.locator("#set-main-lastResort-onError").click();
+      await until("asked because of errors again", () => !/onError: false/.test(written()));
+      await frame.locator("#set-main-lastResort-onRateLimit").click();
+      await inFile(/onRateLimit: false/);
+      await choose(frame, "set-main-lastResort-consent", "never");
+      await inFile(/consent: never/);
       await frame.locator("#set-main-safetyNet").click();
       await inFile(/safetyNet: true/);
       await frame.locator("#set-main-policyFallback").click();
@@ -328,12 +360,157 @@ defaults:
       await inFile(/409/);
     });
 
+    const carried = async () => (await provider.requests()).filter(({ method }) => method === "GET").at(-1);
+    await test("each way to prove who asks is set in the form, and the provider is asked in that way", async () => {
+      const token = path.join(session.home, "token.txt");
+      fs.writeFileSync(token, PRINTED);
+      const signer = path.join(session.home, "sign.mjs");
+      fs.writeFileSync(
+        signer,
+        `process.stdin.on("end", () => console.log('{"headers":{"X-Signed":"yes"}}')).resume();`,
+      );
+      await provider.script({ "*": [answer("Whoever asks.")] });
+      const ways = [
+        {
+          kind: "key-header",
+          words: "the key in a header",
+          fields: { "auth.name": "X-Team-Key", "auth.prefix": "Token " },
+          file: [/name: X-Team-Key/, /prefix: ['"]Token ['"]/],
+          sent: ({ headers }) => headers["x-team-key"] === `Token ${KEYS.TWO_KEY}` && !headers.authorization,
+        },
+        {
+          kind: "key-query",
+          words: "the key as a query parameter",
+          fields: { "auth.name": "team_key" },
+          file: [/name: team_key/],
+          sent: ({ query, headers }) => query === `team_key=${KEYS.TWO_KEY}` && !headers.authorization,
+        },
+        {
+          kind: "basic",
+          words: "user name and password",
+          fields: { "auth.username": "ada" },
+          file: [/username: ada/],
+          sent: ({ headers }) => headers.authorization === `Basic ${btoa(`ada:${KEYS.TWO_KEY}`)}`,
+        },
+        {
+          kind: "token-command",
+          words: "a token that a program prints",
+          fields: { "auth.command": `cat\n${token}`, "auth.timeout": "8", "auth.lifetime": "120" },
+          file: [/timeout: 8/, /lifetime: 120/, /cat\W/],
+          sent: ({ headers }) => headers.authorization === `Bearer ${PRINTED}`,
+        },
+        {
+          kind: "oauth-client-credentials",
+          words: "OAuth client credentials",
+          fields: {
+            "auth.tokenUrl": `${between.url}/token`,
+            "auth.clientId": "acme",
+            "auth.scope": "models.read",
+            "auth.audience": "models",
+            "secrets.clientSecret": CLIENT,
+          },
+          choices: { "auth.tokenEndpointAuthMethod": "in the form" },
+          file: [/clientId: acme/, /client_secret_post/, /scope: models\.read/, /audience: models/],
+          sent: ({ headers }) =>
+            headers.authorization === "Bearer canary-granted-66" && between.bodies.at(-1).includes(CLIENT),
+        },
+        {
+          kind: "signature-command",
+          words: "a program that signs each request",
+          fields: { "auth.command": `${process.execPath}\n${signer}`, "auth.timeout": "8" },
+          file: [/sign\.mjs/],
+          sent: ({ headers }) => headers["x-signed"] === "yes",
+        },
+      ];
+      for (const { kind, words, fields, choices = {}, file, sent } of ways) {
+        let frame = await edit("two");
+        await choose(frame, "field-auth.kind", "As usual for the vendor");
+        await choose(frame, "field-auth.kind", words);
+        for (const [name, text] of Object.entries(fields)) await write(frame, `field-${name}`, text);
+        for (const [name, choice] of Object.entries(choices)) await choose(frame, `field-${name}`, choice);
+        await provider.forget();
+        await saved(frame);
+        await inFile(new RegExp(`kind: ${kind}`));
+        for (const fits of file) await inFile(fits);
+        const asked = await carried();
+        ok(asked && sent(asked), `${kind}: asked with ${JSON.stringify(asked)}`);
+        frame = await edit("two");
+        equal(await valueOf(frame, "field-auth.kind"), kind, "the kind that is shown");
+        for (const [name, text] of Object.entries(fields))
+          equal(await valueOf(frame, `field-${name}`), name.startsWith("secrets.") ? "" : text, name);
+        await frame.getByText("Cancel", { exact: true }).click();
+      }
+      for (const secret of [PRINTED, CLIENT]) ok(!written().includes(secret), "a secret is in the file");
+    });
+
+    await test("a client certificate that is not there is told with its remedy, and nothing is saved", async () => {
+      const frame = await edit("two");
+      await choose(frame, "field-auth.kind", "As usual for the vendor");
+      await choose(frame, "field-auth.kind", "a client certificate");
+      await write(frame, "field-auth.certificate", "/nowhere/client.pem");
+      await write(frame, "field-auth.certificateKey", "/nowhere/client.key");
+      await frame.locator("#save").click();
+      const failed = frame.locator(".stages", { hasText: "The connection does not work." });
+      await failed.waitFor({ timeout: 30_000 });
+      const told = await failed.innerText();
+      ok(/\/nowhere\/client\.pem cannot be used[^]*Correct auth\.certificate/.test(told), told);
+      await frame.locator("#overrule").waitFor();
+      ok(!/kind: mtls/.test(written()), "the certificate is written");
+      await choose(frame, "field-auth.kind", "As usual for the vendor");
+      await saved(frame);
+    });
+
+    await test("requests go through the profile's proxy, with secrets that programs print", async () => {
+      let frame = await edit("two");
+      await write(frame, "field-proxy", between.url);
+      await write(frame, "field-headers", "X-Team = ${secret:team}");
+      await write(frame, "field-secretCommands.apiKey.command", `cat\n${path.join(session.home, "token.txt")}`);
+      await write(frame, "field-secretCommands.apiKey.timeout", "6");
+      await write(frame, "field-secretCommands.apiKey.lifetime", "240");
+      await write(frame, "field-secretCommands.team.command", "echo\nred");
+      await provider.forget();
+      await saved(frame);
+      for (const fits of [
+        /proxy: http:\/\/127\.0\.0\.1:\d+/,
+        /secretCommands:[^]*apiKey:[^]*timeout: 6[^]*lifetime: 240/,
+        /team:\s+command:/,
+      ])
+        await inFile(fits);
+      const { headers } = await carried();
+      equal([headers.authorization, headers["x-team"]], [`Bearer ${PRINTED}`, "red"]);
+      ok(between.passed.at(-1).startsWith(provider.urls.openai), `through the proxy went ${between.passed}`);
+      await session.reload();
+      frame = await edit("two");
+      equal(await valueOf(frame, "field-proxy"), between.url);
+      equal(await valueOf(frame, "field-secretCommands.team.command"), "echo\nred");
+      equal(await valueOf(frame, "field-secretCommands.apiKey.lifetime"), "240");
+      equal(await inspect(session, "authentication", { themes: ["dark"] }), []);
+      await page.setViewportSize({ width: 1200, height: 800 });
+      await frame.getByText("Cancel", { exact: true }).click();
+    });
+
+    await test("after a reload the pool's settings are in the panel as they are in the file", async () => {
+      const frame = await openTab("pools");
+      for (const group of ["limits", "resort"]) await ofPool(group);
+      equal(await valueOf(frame, "set-main-budget-perDay"), "2.5");
+      equal(await valueOf(frame, "set-main-budget-perMonth"), "60");
+      equal(await valueOf(frame, "set-main-lastResort-profile"), "one");
+      equal(await valueOf(frame, "set-main-lastResort-consent"), "never");
+      const isOn = (id) => frame.locator(`#set-main-${id}`).evaluate((box) => box.checked);
+      equal([await isOn("lastResort-onError"), await isOn("lastResort-onRateLimit")], [true, false]);
+    });
+
     await test("what holds for all is set by keyboard, with a tag's budget", async () => {
       const frame = await openTab("limits");
       await frame.locator("#tab-limits").focus();
       await page.keyboard.press("ArrowRight");
       await named(frame, "general-retriesPerMinute").waitFor({ timeout: 30_000 });
       equal(await frame.evaluate(() => document.activeElement?.id), "tab-general");
+      await choose(frame, "general-pool", "“default”, else the first");
+      await until("no pool for requests that name none", () => !/\n {2}pool: main/.test(written()));
+      await choose(frame, "general-pool", "main");
+      await inFile(/\n {2}pool: main/);
+      equal(await valueOf(frame, "general-pool"), "main");
       await type(frame, "general-retriesPerMinute", "5");
       await inFile(/retriesPerMinute: 5\b/);
       await choose(frame, "general-cooldownMode", "exactly as configured");
@@ -421,7 +598,8 @@ defaults:
       await frame.locator("#export").click();
       const text = await documentText("retriesPerMinute");
       for (const words of ["id: one", "team-a", "main"]) ok(text.includes(words), `“${words}” is not in\n${text}`);
-      for (const secret of [...Object.values(KEYS), TEAM, IMPORTED]) ok(!text.includes(secret), "a key is in it");
+      for (const secret of [...Object.values(KEYS), TEAM, IMPORTED, PRINTED, CLIENT])
+        ok(!text.includes(secret), "a key is in it");
       await session.closeEditors();
       await session.command("rooroute: Export Configuration");
       await documentText("retriesPerMinute");
@@ -470,6 +648,7 @@ defaults:
     });
   } finally {
     provider.stop();
+    between.stop();
     await session.close();
   }
   return suite;
