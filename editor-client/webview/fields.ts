@@ -1,5 +1,5 @@
 /** One field for one setting: a label, a control, a sentence of help, and beside them what the backend said is wrong with it. */
-import { html, nothing, type TemplateResult } from "lit";
+import { html, noChange, nothing, type TemplateResult } from "lit";
 import { Refused } from "./host";
 import { read, written } from "./mapping";
 import { pointing } from "./parts";
@@ -134,6 +134,10 @@ const READ: Partial<Record<Setting["kind"], (text: string) => Value>> = {
   number: Number,
   codes: (text) => text.split(",").map(Number),
 };
+/** What a control is to show; the one the user is in is left alone, whatever the backend says meanwhile. */
+const unlessTyping = (id: string, text: string): string | typeof noChange =>
+  document.activeElement?.id === id ? noChange : text;
+
 const textIn = (event: Event): string => (event.target as HTMLInputElement).value;
 
 function control(id: string, owner: string, setting: Setting, value: unknown, set: (value: Value) => void) {
@@ -159,7 +163,7 @@ function control(id: string, owner: string, setting: Setting, value: unknown, se
         resize="vertical"
         monospace
         ?invalid=${wrong}
-        .value=${written(value)}
+        .value=${unlessTyping(id, written(value))}
         @change=${(event: Event) => {
           const found = read(textIn(event));
           if ("value" in found) set(found.value);
@@ -172,7 +176,7 @@ function control(id: string, owner: string, setting: Setting, value: unknown, se
         type=${setting.kind === "number" ? "number" : "text"}
         .step=${"any"}
         ?invalid=${wrong}
-        .value=${Array.isArray(value) ? value.join(", ") : String(value ?? "")}
+        .value=${unlessTyping(id, Array.isArray(value) ? value.join(", ") : String(value ?? ""))}
         @change=${(event: Event) => {
           const text = textIn(event).trim();
           set(text === "" ? undefined : (READ[setting.kind]?.(text) ?? text));

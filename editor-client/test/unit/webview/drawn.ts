@@ -5,6 +5,7 @@ Object.assign(globalThis, {
   acquireVsCodeApi: () => ({ postMessage() {}, getState() {}, setState() {} }),
   window: { addEventListener() {} },
   requestAnimationFrame() {},
+  document: { activeElement: null, createTreeWalker() {} },
 });
 
 interface Template {

@@ -1,12 +1,20 @@
 import { expect, test } from "vitest";
-import "./drawn";
+import { drawn } from "./drawn";
 import type { Pool } from "../../../src/protocol";
-import { fieldFor, withValue } from "../../../webview/fields";
+import { field, fieldFor, number, withValue } from "../../../webview/fields";
 import { savePool, tierOf, withoutMember, withTier } from "../../../webview/settings";
 import { poolNow, ui } from "../../../webview/ui";
 import { pool, snapshot } from "../samples";
 
 const POOL: Pool = { id: "p", profiles: ["a.b", "c"], weights: { "a.b": 2, "c": 1 }, tiers: [["a.b"], ["c"]] };
+
+test("what is being typed is not overwritten by what the backend fills in meanwhile", () => {
+  const drawnField = () => drawn(field("o", { limit: 5 }, number(["limit"], "Limit"), () => undefined));
+  expect(drawnField()).toContain(".value=5");
+  Object.assign(globalThis.document, { activeElement: { id: "o-limit" } });
+  expect(drawnField()).not.toContain(".value=5");
+  Object.assign(globalThis.document, { activeElement: null });
+});
 
 test("a setting is put where it belongs, and what it leaves empty goes", () => {
   const set = withValue(POOL, ["weights", "a.b"], 3);
