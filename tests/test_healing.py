@@ -130,5 +130,5 @@ async def test_a_new_key_saved_through_the_protocol_heals_and_so_do_a_reset_and_
         assert (await p.ask(profile="reset"))["profileId"] == "reset"
         p.provider.model_ids = ("model-tested",)
         found = await p.client.request("rooroute/profiles/test", {"id": "tested"})
-        assert found["ok"], found
+        assert found["ok"], str(found)
         assert (await p.ask(profile="tested"))["profileId"] == "tested"

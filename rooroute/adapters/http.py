@@ -206,7 +206,7 @@ class Upstream:
                     body += chunk
                     if len(body) > limit:
                         raise Unreachable(Failure(Fault.BAD_ANSWER, f"The answer is longer than {limit:,} bytes."))
-            return ErrorAnswer(answer.status, answer.headers, answer.struck(bytes(body)))
+            return ErrorAnswer(answer.status, answer.headers, answer.told(bytes(body)))
 
     def _way(self, url: str, proxy: str | None) -> Proxy | None:
         try:

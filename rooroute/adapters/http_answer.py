@@ -29,8 +29,8 @@ class Answer:
 
     def __init__(self, response: httpx.Response, message: Message, idle: float, patience: Patience) -> None:
         self.status = response.status_code
-        failed = not httpx.codes.is_success(self.status)
-        self.headers: Mapping[str, str] = message.struck_headers(response.headers) if failed else response.headers
+        self._failed = not httpx.codes.is_success(self.status)
+        self.headers: Mapping[str, str] = message.struck_headers(response.headers) if self._failed else response.headers
         self.finished = False
         self._response = response
         self._message = message
@@ -109,11 +109,11 @@ class Answer:
                     body += chunk
                     if len(body) >= limit:
                         break
-        return self.struck(bytes(body))[:limit]
+        return self._message.struck(bytes(body))[:limit]
 
-    def struck(self, body: bytes) -> bytes:
-        """``body`` without the keys that were sent."""
-        return self._message.struck(body)
+    def told(self, body: bytes) -> bytes:
+        """A whole body as it may be read: an error without the keys that were sent; what was asked for (names of models, a token) as it came."""
+        return self._message.struck(body) if self._failed else body
 
     async def close(self) -> None:
         """Let the connection go: back into the pool when the body was read to its end, closed otherwise."""

@@ -619,6 +619,13 @@ async def test_an_error_that_quotes_the_key_is_read_without_it(upstream: Upstrea
     assert "3f9c" not in headers + str(short.headers)
 
 
+async def test_what_was_asked_for_comes_as_it_is_though_a_key_stands_in_it(upstream: Upstream) -> None:
+    listed = b'{"data":[{"id":"model-abc123"}],"refresh_token":"%b"}' % QUOTING.encode()
+    async with serving(says(whole(listed))) as server:
+        for key in "abc123", QUOTING:
+            assert (await upstream.request(server.post(key=key))).body == listed
+
+
 async def test_what_is_too_short_for_a_key_is_left_in_an_error(upstream: Upstream) -> None:
     async with serving(says(whole(b"no local model", b"404 No"))) as server:
         assert (await upstream.request(server.post(key="local"))).body == b"no local model"
