@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from rooroute.providers.vendor import PriceRange
 
 _IDLE_SECONDS: Final = 5.0
 _MOST_SECONDS: Final = 20.0
+_NICENESS: Final = 10
 
 
 class _Clerk:
@@ -73,7 +75,10 @@ def _start() -> subprocess.Popen[str]:
     # -P: the directory that the editor starts us in is nobody's to put modules into
     command = [sys.executable, "-P", "-m", "rooroute.adapters.price_table"]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, encoding="utf-8")  # noqa: S603 - our own program
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, encoding="utf-8")  # noqa: S603 - our own program
+    if hasattr(os, "setpriority"):  # on a busy core the streams of the first seconds would wait for it
+        os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+    return process
 
 
 def _timer(seconds: float, call: Any) -> threading.Timer:

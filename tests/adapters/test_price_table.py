@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from rooroute.adapters import price_table
 from rooroute.adapters.price_table import known_prices, known_range
 
 NOW = 1_800_000_000.0
@@ -58,9 +60,18 @@ async def test_a_server_of_nobodys_has_no_range() -> None:
     assert await known_range("http://localhost:8000/v1", NOW) is None
 
 
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="not tested here: niceness, which this system does not have")
+async def test_who_reads_the_table_lets_the_streams_of_the_process_go_first() -> None:
+    assert await known_prices("https://api.openai.com/v1", ["gpt-4o"], NOW)
+    reading = price_table._CLERK._process
+    assert reading is not None
+    assert os.getpriority(os.PRIO_PROCESS, reading.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_without_the_extra_there_is_nothing_and_it_is_loaded_only_when_asked() -> None:
     code = """
 import asyncio, sys
+from rooroute.adapters import price_table
 from rooroute.adapters.price_table import known_prices, known_range
 assert not any(name.startswith("genai_prices") for name in sys.modules)
 sys.modules["genai_prices"] = None
