@@ -23,7 +23,7 @@ from rooroute.ports import Ports
 from rooroute.profiles import Profile, Strategy
 from rooroute.providers.curl import curl_command
 from rooroute.providers.dialect import HttpRequest
-from rooroute.providers.redaction import redacted
+from rooroute.providers.redaction import struck
 from rooroute.providers.table import dialect_for
 from rooroute.roster import Roster
 from rooroute.routing.candidate import Candidate
@@ -243,4 +243,4 @@ def _without_keys(failure: Failure | None, sent: HttpRequest) -> Failure | None:
     if failure is None:
         return None
     secrets = [secret for _, secret in (*sent.secret_headers.values(), *sent.secret_query.values())]
-    return replace(failure, message=redacted(failure.message, [each.reveal(each.origin) for each in secrets]))
+    return replace(failure, message=struck(failure.message, [each.reveal(each.origin) for each in secrets]))

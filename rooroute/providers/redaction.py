@@ -50,10 +50,14 @@ def _as_found(key: str) -> str:
     return rf"(?<![A-Za-z0-9_]){re.escape(key)}(?![A-Za-z0-9_]){unless_a_name}"
 
 
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without anything that looks like a key, and without the exact ``secrets``."""
-    if pattern := key_pattern(secrets):
-        text = re.sub(pattern, STRUCK, text)
+def struck(text: str, keys: Iterable[str]) -> str:
+    """``text`` without these exact keys."""
+    pattern = key_pattern(key for key in keys if key in text)
+    return re.sub(pattern, STRUCK, text) if pattern else text
+
+
+def redacted(text: str) -> str:
+    """``text`` without anything that looks like a key."""
     return _NAMED_KEYS.sub(rf"\1{STRUCK}", _KEYS.sub(STRUCK, text))
 
 

@@ -19,7 +19,7 @@ from rooroute.providers.failures import (
     pattern,
     statuses,
 )
-from rooroute.providers.redaction import plain, redacted
+from rooroute.providers.redaction import plain, redacted, struck
 
 NOW = 1_790_000_000.0
 
@@ -161,8 +161,8 @@ def test_a_named_value_is_struck_out_whatever_it_looks_like() -> None:
 
 
 def test_a_key_is_struck_out_and_a_word_that_stands_for_none_stays() -> None:
-    assert redacted("no such thing as tok-4242", ["tok-4242", ""]) == "no such thing as ***"
-    assert redacted("not found, try ollama pull first", ["ollama"]) == "not found, try ollama pull first"
+    assert struck("no such thing as tok-4242", ["tok-4242", ""]) == "no such thing as ***"
+    assert struck("not found, try ollama pull first", ["ollama"]) == "not found, try ollama pull first"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_key_is_struck_out_and_a_word_that_stands_for_none_stays() -> None:
     ids=["quoted", "in-other-scripts", "part-of-a-word", "a-word", "a-name-of-a-field", "a-placeholder", "too-short"],
 )
 def test_a_short_key_is_struck_out_as_a_word_of_its_own(key: str, text: str, shown: str) -> None:
-    assert redacted(text, [key]) == shown
+    assert struck(text, [key]) == shown
 
 
 @pytest.mark.parametrize(
