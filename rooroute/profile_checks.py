@@ -110,17 +110,16 @@ def _check_sizes(profile: Profile) -> Iterator[tuple[str, str, str]]:
         yield "contextWindow", "contextWindow is at least 1 token.", "Choose a larger number, or leave it out."
 
 
-def check_amounts(where: str, amounts: Limits | Budget | Ceiling | None) -> Iterator[tuple[str, str, str]]:
-    """Limits that let nothing pass: field, sentence, remedy."""
+def check_amounts(
+    where: str, amounts: Limits | Budget | Ceiling | None, whose: str | None = None
+) -> Iterator[tuple[str, str, str]]:
+    """Limits that let nothing pass: field, sentence, remedy. ``whose`` they are is what can be switched off instead."""
+    remedy = "Leave it out for no limit" + (f"; switch the {whose} off for none." if whose else ".")
     for each in fields(amounts) if amounts is not None else ():
         value = getattr(amounts, each.name)
         name = f"{where}.{camel(each.name)}"
         if value is not None and not 0 < value < float("inf"):
-            yield (
-                name,
-                f"{name} of {value:g} lets nothing pass.",
-                "Leave it out for no limit; switch the profile off for none.",
-            )
+            yield name, f"{name} of {value:g} lets nothing pass.", remedy
 
 
 def check_burst(limits: Limits | None) -> Iterator[tuple[str, str, str]]:
@@ -150,8 +149,8 @@ def _check_price(price: Price | None) -> Iterator[tuple[str, str, str]]:
 
 
 def _check_spending(profile: Profile) -> Iterator[tuple[str, str, str]]:
-    yield from check_amounts("limits", profile.limits)
-    yield from check_amounts("budget", profile.budget)
+    yield from check_amounts("limits", profile.limits, "profile")
+    yield from check_amounts("budget", profile.budget, "profile")
     yield from _check_price(profile.price)
     if profile.max_retries is not None and not 0 <= profile.max_retries <= 100:
         yield "maxRetries", "maxRetries is 0 to 100.", "Choose a number in that range."

@@ -27,9 +27,9 @@ def check_routing(pool: Pool, profiles: Mapping[str, Profile], known: Collection
         _rules(pool, profiles),
         _regions(pool, profiles),
         _last_resort(pool),
-        check_amounts("limits", pool.limits),
+        check_amounts("limits", pool.limits, "pool"),
         check_burst(pool.limits),
-        check_amounts("budget", pool.budget),
+        check_amounts("budget", pool.budget, "pool"),
         check_amounts("maxPrice", pool.max_price),
     )
     return [

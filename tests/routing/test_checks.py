@@ -305,3 +305,15 @@ def test_what_a_profile_may_spend_must_make_sense(settings: dict[str, Any], fiel
 )
 def test_the_defaults_are_looked_at_too(defaults: Defaults, field: str) -> None:
     assert field in {each.field for each in check_defaults(defaults)}
+
+
+def test_a_remedy_speaks_of_whose_limit_it_is() -> None:
+    nothing = Limits(requests_per_day=0)
+    (profile,) = check_profile(Profile(id="A", provider="openai", limits=nothing))
+    (pool,) = check_routing(Pool(id="p", profiles=("A",), limits=nothing), PROFILES, set(PROFILES))
+    (tag,) = check_defaults(Defaults(budgets={"work": Budget(per_day=0)}))
+    assert [each.remedy for each in (profile, pool, tag)] == [
+        "Leave it out for no limit; switch the profile off for none.",
+        "Leave it out for no limit; switch the pool off for none.",
+        "Leave it out for no limit.",
+    ]
