@@ -190,11 +190,15 @@ class Backend:
         self._parts.changed.set()
         if store.usable:
             for profile in self._parts.config.current.profiles.values():
-                if is_fetched(profile):
-                    continue  # a token is made, and a command run, when it is needed, not when an editor is opened
-                with suppress(RoorouteError):
-                    await self._parts.credentials.resolve(profile)
+                await self._read_key(profile)
             self._parts.changed.set()
+
+    async def _read_key(self, profile: Profile) -> None:
+        """What rests or has failed for everybody on a key is told of a profile once its key was read."""
+        if is_fetched(profile):
+            return  # a token is made, and a command run, when it is needed, not when an editor is opened
+        with suppress(RoorouteError):
+            await self._parts.credentials.resolve(profile)
 
     @property
     def configuration(self) -> Configuration:
@@ -303,14 +307,15 @@ class Backend:
         self, profile: Profile, secrets: Mapping[str, str], *, revision: str | None, approve_origin: bool
     ) -> Json:
         await self._parts.saved.save(profile, secrets, revision=revision, approve_origin=approve_origin)
-        return self._saved(profile.id)
+        return await self._saved(profile.id)
 
-    def _saved(self, profile_id: str) -> Json:
+    async def _saved(self, profile_id: str) -> Json:
         self._edited()
+        await self._read_key(self._known(profile_id))
         return {"profile": self._profile_status(profile_id), "configRevision": self._parts.config.current.revision}
 
     async def duplicate_profile(self, profile_id: str, new_id: str | None) -> Json:
-        return self._saved(await self._parts.saved.duplicate(profile_id, new_id))
+        return await self._saved(await self._parts.saved.duplicate(profile_id, new_id))
 
     async def delete_profile(self, profile_id: str, *, revision: str | None) -> Json:
         before = self._parts.config.current.pools.values()
@@ -321,7 +326,7 @@ class Backend:
 
     async def restore_profile(self, profile_id: str) -> Json:
         await self._parts.saved.restore(profile_id)
-        return self._saved(profile_id)
+        return await self._saved(profile_id)
 
     async def set_enabled(self, profile_id: str, enabled: bool) -> Json:
         await self._parts.saved.set_enabled(profile_id, enabled)
@@ -350,7 +355,7 @@ class Backend:
 
     async def rename_profile(self, profile_id: str, new_id: str, *, revision: str | None = None) -> Json:
         await self._parts.saved.rename(profile_id, new_id, revision=revision)
-        return self._saved(new_id)
+        return await self._saved(new_id)
 
     async def save_pool(self, pool: Pool, *, revision: str | None) -> Json:
         await self._parts.saved.save_pool(pool, revision=revision)

@@ -73,7 +73,7 @@ class StatePort(Protocol):
     async def withdraw(self, profile_id: str, slot: str | None = None) -> None: ...
 
     async def rename_profile(self, old: str, new: str) -> None:
-        """What is remembered of its attempts and limits goes on under the new id."""
+        """What is remembered of its attempts, marks and limits goes on under the new id."""
 
     async def put_intent(self, name: str, document: Mapping[str, Any]) -> None: ...
 

@@ -132,3 +132,21 @@ async def test_a_new_key_saved_through_the_protocol_heals_and_so_do_a_reset_and_
         found = await p.client.request("rooroute/profiles/test", {"id": "tested"})
         assert found["ok"], str(found)
         assert (await p.ask(profile="tested"))["profileId"] == "tested"
+
+
+async def test_a_renamed_profile_rests_and_has_failed_as_before(home: dict[str, str]) -> None:
+    resting = Fail("rate-limit", retry_delay=300, lasts=300)
+    async with public(home, {"wrong": [Fail("invalid-key")], "limited": [resting], "next": [Answer("Here.")]}) as p:
+        await failed(p, "wrong")
+        await p.pool(profiles=["limited", "next"])
+        assert (await p.ask())["profileId"] == "next"
+        for name, state in ("wrong", "failed"), ("limited", "cooldown"):
+            found = await p.client.request("rooroute/profiles/rename", {"id": name, "newId": f"{name}-2"})
+            assert found["profile"]["state"] == state
+        asked = len(p.provider.requests)
+        assert (await p.ask())["profileId"] == "next"
+        assert len(p.provider.requests) == asked + 1, "nobody is asked again for another name's sake"
+        p.provider.script("new", Answer("New."))
+        profile = (await p.client.request("rooroute/profiles/get", {"id": "wrong-2"}))["profile"]
+        saved = await p.client.request("rooroute/profiles/save", {"profile": profile, "apiKey": "new"})
+        assert saved["profile"]["state"] == "active"

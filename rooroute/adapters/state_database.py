@@ -56,6 +56,10 @@ CREATE TABLE IF NOT EXISTS notices (kind TEXT, about TEXT, profile_id TEXT, at R
 _RENAMED_ATTEMPTS: Final = """
 UPDATE attempts SET body = json_set(body, '$.profile_id', ?2) WHERE json_extract(body, '$.profile_id') = ?1
 """
+_RENAMED_MARKS: Final = """
+UPDATE marks SET body = json_set(body, '$.profile_id', ?2) WHERE json_extract(body, '$.profile_id') = ?1
+"""
+_RENAMED_HOLDERS: Final = "UPDATE OR REPLACE marks SET holder = ? WHERE scope = ? AND holder = ?"
 _RENAMED_COUNTERS: Final = """
 INSERT INTO counters SELECT ?2, measure, span, bucket, used, expires FROM counters WHERE holder = ?1
 ON CONFLICT DO UPDATE SET used = used + excluded.used, expires = max(expires, excluded.expires)
@@ -381,12 +385,16 @@ class Database:
             self.count("revision")
 
     def rename_profile(self, old: str, new: str) -> None:
-        """The attempts and what was taken of the profile's own limits go on under its new id."""
-        holders = (_clean(f"profile:{old}"), _clean(f"profile:{new}"))
+        """The attempts, what rests or has failed, and what was taken of the profile's own limits go on under its new id."""
+        names = (_clean(old), _clean(new))
+        quotas = (_clean(f"profile:{old}"), _clean(f"profile:{new}"))
         with _translated():
-            self._sql.execute(_RENAMED_ATTEMPTS, (_clean(old), _clean(new)))
-            self._sql.execute(_RENAMED_COUNTERS, holders)
-            self._sql.execute("DELETE FROM counters WHERE holder = ?", holders[:1])
+            self._sql.execute(_RENAMED_ATTEMPTS, names)
+            self._sql.execute(_RENAMED_MARKS, names)
+            for scope, (was, now) in (Scope.PROFILE, names), (Scope.DOMAIN, quotas):
+                self._sql.execute(_RENAMED_HOLDERS, (now, scope, was))
+            self._sql.execute(_RENAMED_COUNTERS, quotas)
+            self._sql.execute("DELETE FROM counters WHERE holder = ?", quotas[:1])
             self.count("revision")
 
     def put_intent(self, name: str, document: Mapping[str, Any]) -> None:

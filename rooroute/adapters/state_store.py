@@ -297,7 +297,7 @@ class StateStore:
         await self._write(lambda db: db.withdraw(profile_id, slot))
 
     async def rename_profile(self, old: str, new: str) -> None:
-        """What was learnt of its attempts, and taken of its limits, is told under the new id from now on."""
+        """What was learnt of its attempts and what rests or has failed, and what was taken of its limits, is told under the new id from now on."""
         self._writer.submit(self._flush)
         await self._write(lambda db: db.rename_profile(old, new))
 
