@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -73,6 +74,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"requires(*components): needs one of {', '.join(COMPONENTS)}; see tests/conftest.py"
     )
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's "&" has it ignored, and every child inherits that: one that a test sends Ctrl+C to would go on for ever.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
