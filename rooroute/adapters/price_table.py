@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from rooroute.providers.model_list import Model
 from rooroute.providers.vendor import PriceRange
+from rooroute.secret import is_loopback, origin_of
 
 _IDLE_SECONDS: Final = 5.0
 _MOST_SECONDS: Final = 20.0
@@ -38,8 +39,9 @@ class _Clerk:
         self._leaving: threading.Timer | None = None
 
     def ask(self, base_url: str, moment: str, ids: Sequence[str] | None) -> Any:
-        """The answer of ``answer``; None where the extra is missing or nobody answers in time."""
-        if find_spec("genai_prices") is None:
+        """The answer of ``answer``; None where the extra is missing or nobody answers in time. It knows no server of this machine, and is
+        not loaded to say so."""
+        if find_spec("genai_prices") is None or _is_on_this_machine(base_url):
             return None
         with self._turn:
             if self._leaving is not None:
@@ -69,6 +71,13 @@ class _Clerk:
             process.kill()
             with process:
                 pass
+
+
+def _is_on_this_machine(base_url: str) -> bool:
+    try:
+        return is_loopback(origin_of(base_url))
+    except ValueError:  # no address at all: told where it is saved
+        return False
 
 
 def _start() -> subprocess.Popen[str]:

@@ -36,7 +36,7 @@ async def test_a_price_in_tiers_is_the_first_tiers() -> None:
     assert found["gemini-2.5-pro"].input_price == 1.25
 
 
-@pytest.mark.parametrize("base_url", ["http://localhost:8000/v1", "https://models.example/v1"])
+@pytest.mark.parametrize("base_url", ["http://localhost:8000/v1", "https://models.example/v1", "no address"])
 async def test_a_server_of_nobodys_has_no_prices(base_url: str) -> None:
     assert await known_prices(base_url, ["gpt-4o"], NOW) == {}
 
@@ -66,6 +66,14 @@ async def test_who_reads_the_table_lets_the_streams_of_the_process_go_first() ->
     reading = price_table._CLERK._process
     assert reading is not None
     assert os.getpriority(os.PRIO_PROCESS, reading.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+async def test_the_table_is_not_loaded_for_a_server_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk = price_table._Clerk()
+    monkeypatch.setattr(price_table, "_CLERK", clerk)
+    assert await known_prices("http://127.0.0.1:11434/v1", ["gpt-4o"], NOW) == {}
+    assert await known_range("http://localhost:11434/v1", NOW + 86_400.0) is None
+    assert clerk._process is None
 
 
 def test_without_the_extra_there_is_nothing_and_it_is_loaded_only_when_asked() -> None:
