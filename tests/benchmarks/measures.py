@@ -29,7 +29,7 @@ class Sizes:
     requests: int = 40
     burst: int = 20_000
     streams: int = 100
-    cycles: int = 5
+    cycles: int = 10
     follow: int = 8
     gap: float = 1.3
     starts: int = 7
