@@ -44,7 +44,7 @@ _POLL_SECONDS: Final = 0.25
 _BREATH_SECONDS: Final = 0.02  # several changes at once make one notification
 _HEARTBEAT_POLLS: Final = 40
 _TABLE_POLLS: Final = 8
-_ALLOCATIONS_A_COLLECTION: Final = 10_000
+ALLOCATIONS_A_COLLECTION: Final = 10_000
 
 
 class LearntState(SeenState, Protocol):
@@ -162,7 +162,7 @@ class Backend:
         (https://docs.python.org/3/library/gc.html#gc.set_threshold)."""
         await self._parts.network.warm()
         gc.freeze()
-        gc.set_threshold(_ALLOCATIONS_A_COLLECTION)
+        gc.set_threshold(ALLOCATIONS_A_COLLECTION)
 
     async def close(self) -> None:
         """Write down what is still unwritten and let go of everything."""

@@ -194,7 +194,7 @@ MEASURES: dict[str, Callable[[Measurer], Iterator[Figure]]] = {
     "start": Measurer.start,
     "memory": Measurer.memory,
     "choosing": lambda on: choosing(on.sizes.choices, on.sizes.rounds),
-    "limits": lambda on: keeping_books(on.sizes.choices, on.sizes.rounds),
+    "limits": lambda on: keeping_books(max(2, on.sizes.choices // 2), on.sizes.rounds),
     "decoding": lambda on: decoding(on.sizes.burst, on.sizes.rounds),
 }
 
