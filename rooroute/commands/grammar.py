@@ -33,7 +33,7 @@ Save a profile. What is missing is asked for, where somebody is there to be aske
   rooroute profiles add Gemini1 --provider gemini --model gemini-2.5-pro
   rooroute profiles add work --provider openai --model gpt-4.1 --key-env OPENAI_API_KEY --set options.organization=org-1
   rooroute profiles add local --provider ollama --model llama3.2 --pool default
-  rooroute profiles add vault --provider openai --model gpt-4.1 --key-command 'op read op://work/openai/key'
+  rooroute profiles add vault --provider openai --model gpt-4.1 --key-command 'op read op://Private/OpenAI/key'
   pass show groq | rooroute profiles add fast --provider groq --model llama-3.3-70b-versatile --key-stdin
 """
 _EDIT: Final = """\
