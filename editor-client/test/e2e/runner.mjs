@@ -30,6 +30,8 @@ export class Suite {
         ?.screenshot(`failed-${this.name}-${this.passed + this.failures.length}`)
         .catch(() => undefined);
       if (picture) console.log(`      picture: ${picture.replace(ARTEFACTS, "artefacts")}`);
+      for (const line of (await session?.complaints().catch(() => undefined)) ?? [])
+        console.log(`      on it: ${line}`);
       await session?.page?.keyboard.press("Escape").catch(() => undefined);
       return false;
     }

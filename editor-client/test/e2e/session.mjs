@@ -331,6 +331,15 @@ export class Session {
     );
   }
 
+  /** What the window says is wrong: its notifications, and the panel's alerts. */
+  async complaints() {
+    const places = [[this.page, ".notification-list-item-message"]];
+    for (const frame of this.page.frames())
+      places.push([frame, 'main#panel [role="alert"], main#panel [role="alertdialog"]']);
+    const texts = await Promise.all(places.map(([where, what]) => where.locator(what).allInnerTexts()));
+    return texts.flat().map((text) => text.replace(/\s+/g, " ").trim());
+  }
+
   async screenshot(name) {
     fs.mkdirSync(ARTEFACTS, { recursive: true });
     const file = path.join(ARTEFACTS, `${name}.png`);
