@@ -1,5 +1,5 @@
 /** The wizard for a new profile, and the same form for one that is there. */
-import { html, nothing, type TemplateResult } from "lit";
+import { html, noChange, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { described, offer, type Preset } from "../src/catalogue";
 import { heldBy } from "../src/known";
@@ -261,14 +261,36 @@ function exampleOf(field: ProfileField): string {
   return "value" in found ? written(found.value) : "";
 }
 
-/** The model's name, and below it what the provider offers that fits what was typed. */
+/**
+ * The model's name, and below it what the provider offers that fits what was typed. What is typed is the model at once: the list itself
+ * knows only what is picked from it, and forgets what was typed as soon as it is left.
+ */
 function model(draft: Draft, field: ProfileField): TemplateResult {
   const id = `field-${field.name}`;
   const value = String(valueAt(draft.profile, field.name) ?? "");
   const chosen = draft.models?.find((one) => one.id === value);
+  const inside = document.activeElement?.id === id;
+  // The list does not take the place of a field that somebody is typing in.
+  const listed = draft.models?.length && !(inside && value && document.activeElement?.localName === "vscode-textfield");
+  const unlessTyping = <T>(shown: T) => (inside && draft.texts.has(field.name) ? noChange : shown);
+  const type = (event: Event) => {
+    const typing = event.composedPath()[0];
+    if (!(typing instanceof HTMLInputElement)) return; // the list's own event, of what was picked
+    draft.texts.set(field.name, typing.value);
+    set(draft, field.name, typing.value.trim());
+  };
+  const settle = () => {
+    draft.texts.delete(field.name);
+    draw();
+  };
+  const pick = (event: Event) => {
+    const picked = textIn(event); // none where Enter was pressed on no name: then it is what was typed
+    if (picked) set(draft, field.name, picked);
+    settle();
+  };
   return html`<div class="with-button">
       ${
-        draft.models?.length
+        listed
           ? html`<vscode-single-select
               id=${id}
               label=${field.label}
@@ -276,17 +298,20 @@ function model(draft: Draft, field: ProfileField): TemplateResult {
               creatable
               filter="contains"
               position="below"
-              .value=${value}
-              @change=${(event: Event) => (set(draft, field.name, textIn(event)), draw())}
+              .value=${unlessTyping(value)}
+              @input=${type}
+              @change=${pick}
+              @keydown=${(event: KeyboardEvent) => event.key === "Enter" && settle()}
+              @focusout=${settle}
             >
-              ${value && !draft.models.some((one) => one.id === value) ? html`<vscode-option value=${value} selected>${value}</vscode-option>` : nothing}
+              ${unlessTyping(value && !chosen ? html`<vscode-option value=${value} selected>${value}</vscode-option>` : nothing)}
               ${repeat(
-                draft.models,
+                draft.models ?? [],
                 (one) => one.id,
                 (one) =>
                   html`<vscode-option
                     value=${one.id}
-                    ?selected=${one.id === value}
+                    ?selected=${unlessTyping(one.id === value)}
                     description=${[one.name === one.id ? "" : one.name, described(one)].filter(Boolean).join(": ")}
                     >${one.id}</vscode-option
                   >`,
@@ -295,8 +320,9 @@ function model(draft: Draft, field: ProfileField): TemplateResult {
           : html`<vscode-textfield
               id=${id}
               placeholder=${field.placeholder ?? ""}
-              .value=${value}
-              @input=${(event: Event) => set(draft, field.name, textIn(event).trim())}
+              .value=${unlessTyping(value)}
+              @input=${type}
+              @focusout=${settle}
             ></vscode-textfield>`
       }
       <vscode-button

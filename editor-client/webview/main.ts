@@ -20,7 +20,7 @@ import { icon } from "./parts";
 import { poolsView } from "./pools";
 import { problems } from "./problems";
 import { profilesView, rotate } from "./profiles";
-import { act, draw, drawAndFocus, nowThere, paintWith, ui } from "./ui";
+import { act, draw, drawAndFocus, holdWhilePressed, nowThere, paintWith, ui } from "./ui";
 
 const VIEWS: Record<Tab, () => TemplateResult> = {
   profiles: profilesView,
@@ -184,6 +184,8 @@ paintWith(() => {
   tick();
   keep({ tab: ui.tab, filter: ui.filter, open: [...ui.open] });
 });
+
+holdWhilePressed(window);
 
 function show(destination: Destination): void {
   if (destination.view === "wizard") void openWizard();

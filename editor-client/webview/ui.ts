@@ -62,21 +62,41 @@ export const ui: Ui = {
 };
 
 let drawing = false;
+let pressed = false;
 let painter: () => void = () => undefined;
 let wanted: string | undefined;
 export const paintWith = (paint: () => void): void => void (painter = paint);
 
-/** Draws once before the next frame, however often it is called. */
+/** Draws once before the next frame, however often it is called; while the pointer is pressed, once it is let go. */
 export function draw(): void {
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    painter();
-    const focus = wanted;
-    wanted = undefined;
-    if (focus) void giveFocus(focus);
-  });
+  if (!pressed) requestAnimationFrame(paint);
+}
+
+function paint(): void {
+  if (pressed) return; // since draw() was called
+  drawing = false;
+  painter();
+  const focus = wanted;
+  wanted = undefined;
+  if (focus) void giveFocus(focus);
+}
+
+/** What moves away from under a pressed pointer is not clicked: nothing moves until `window`'s pointer is let go. */
+export function holdWhilePressed(window: Window): void {
+  const release = () => {
+    if (!pressed) return;
+    pressed = false;
+    if (drawing) requestAnimationFrame(paint);
+  };
+  window.addEventListener("pointerdown", () => (pressed = true), true);
+  // The click comes after this event.
+  window.addEventListener("pointerup", () => window.setTimeout(release), true);
+  // Dragging takes the pointer away; and it may have been let go where nobody here is told.
+  window.addEventListener("pointercancel", release, true);
+  window.addEventListener("blur", release);
+  window.addEventListener("pointermove", ({ buttons }) => buttons === 0 && release(), true);
 }
 
 /** Draws, and then gives the focus to what is there by then: not later, when the user may have gone elsewhere. */

@@ -54,6 +54,7 @@ export async function providers(python) {
     await field(frame, name).click();
     await field(frame, name).locator("li", { hasText: option }).first().click();
   };
+  const save = (frame) => frame.locator("#save-inactive").click();
   const stages = async (frame) => {
     const over = frame.locator(".stages", { hasText: /The connection (works|does not work)/ });
     await over.waitFor({ timeout: 30_000 });
@@ -303,6 +304,90 @@ export async function providers(python) {
       await session.screenshot("models-open");
       await page.keyboard.press("Escape");
       equal(await inspect(session, "model-known", { themes: ["dark"] }), []);
+    });
+
+    await test("a model's name that is typed is the model, whether it is in the list or not, and however the field is left", async () => {
+      const offered = "scripted-model";
+      for (const [name, typed, leave] of [
+        ["Tabbed", offered, (frame) => page.keyboard.press("Tab").then(() => save(frame))],
+        [
+          "Entered",
+          "one of my own",
+          async (frame) => {
+            await page.keyboard.press("Enter");
+            await until("what was entered stands there", async () => (await shown(frame, "model")) === "one of my own");
+            await save(frame);
+          },
+        ],
+        ["Clicked", "another of my own", (frame) => save(frame)],
+      ]) {
+        const frame = await choose("litellm");
+        await fill(frame, "name", name);
+        await fill(frame, "baseUrl", provider.root);
+        await fill(frame, "apiKey", KEYS.proxy);
+        await frame.locator("#models-refresh").click();
+        await until("the models", async () => (await help(frame)).startsWith("2 models."));
+        await field(frame, "model").locator("input").first().focus();
+        await page.keyboard.type(typed);
+        await leave(frame);
+        await frame.locator(`[data-id="${name}"]`).waitFor({ timeout: 10_000 });
+        ok(new RegExp(`name: ${name}\n(?: +.*\n)*? +model: ${typed}\n`).test(saved()), `${name}: ${saved()}`);
+        await edit(name);
+        equal(await shown(frame, "model"), typed);
+        await frame.locator(".form").getByText("Cancel", { exact: true }).click();
+      }
+    });
+
+    await test("a list of models that comes while a name is being typed leaves it alone", async () => {
+      const frame = await choose("litellm");
+      await frame.evaluate(() => {
+        window.held = [];
+        const hold = (event) => {
+          if (event.data.type !== "answer" || !window.held) return;
+          event.stopImmediatePropagation();
+          window.held.push(event.data);
+        };
+        window.addEventListener("message", hold, true);
+        window.release = () => {
+          const held = window.held;
+          window.held = undefined;
+          for (const data of held) window.dispatchEvent(new MessageEvent("message", { data }));
+          return held.length;
+        };
+      });
+      await fill(frame, "name", "Slow");
+      await fill(frame, "baseUrl", provider.root);
+      await fill(frame, "apiKey", KEYS.proxy);
+      await field(frame, "model").locator("input").first().focus();
+      await page.keyboard.type("scripted-");
+      await until("the list", () => frame.evaluate(() => window.held.length > 0));
+      equal(await frame.evaluate(() => window.release()), 1);
+      await until("what is told of the list", async () => (await help(frame)).startsWith("2 models."));
+      ok(await isFocused(frame, "field-model"), "the focus is elsewhere");
+      await page.keyboard.type("model");
+      equal(await shown(frame, "model"), "scripted-model");
+      await page.keyboard.press("Tab");
+      await frame.locator("#model-known").waitFor({ timeout: 10_000 });
+      ok(await isFocused(frame, "models-refresh"), "Tab leads to the next field");
+      equal(await shown(frame, "model"), "scripted-model");
+    });
+
+    await test("what a click begins on stays under the pointer until it ends", async () => {
+      const frame = await choose("openai-compatible");
+      await fill(frame, "name", "Pressed");
+      await fill(frame, "baseUrl", provider.urls.openai);
+      await fill(frame, "model", "scripted-model");
+      await field(frame, "apiKey").locator("input").focus();
+      await page.keyboard.type(KEYS.proxy);
+      const button = frame.locator("#save-inactive");
+      await button.scrollIntoViewIfNeeded();
+      const { x, y, width, height } = await button.boundingBox();
+      await page.mouse.move(x + width / 2, y + height - 2);
+      await page.mouse.down();
+      // Leaving the key's field has the models fetched, which is told in a line above the button.
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      await page.mouse.up();
+      await frame.locator('[data-id="Pressed"]').waitFor({ timeout: 10_000 });
     });
 
     await test("a failing stage says when, why and what to do, with the request and the provider's status page", async () => {
