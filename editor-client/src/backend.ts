@@ -16,13 +16,23 @@ export type BackendState =
   | { kind: "failed"; message: string; remedy: "install" | "setting" | "update" | "log" };
 
 const PROBE_DEADLINE_MS = 15_000;
-/** LSPErrorCodes of vscode-jsonrpc: the pending response was rejected, the connection is inactive. */
-const CONNECTION_LOST = new Set([-32097, -32096]);
+/** ErrorCodes of vscode-jsonrpc: could not be written or read, the pending response was rejected, the connection is inactive. */
+const CONNECTION_LOST = new Set<unknown>([-32099, -32098, -32097, -32096]);
 /** A timer takes no more than 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** State.Running and State.Starting of vscode-languageclient. */
 const RUNNING = 2;
 const STARTING = 3;
+
+class ConnectionLost extends Error {
+  constructor() {
+    super("rooroute's server ended before it answered. Ask again as soon as it is back.");
+  }
+}
+
+function throwLost(error: { code?: unknown }): never {
+  throw CONNECTION_LOST.has(error.code) ? new ConnectionLost() : error;
+}
 
 export class Backend implements vscode.Disposable {
   private readonly stateChanged = new vscode.EventEmitter<BackendState>();
@@ -75,7 +85,10 @@ export class Backend implements vscode.Disposable {
       );
     // A token that is undefined would be taken for a second parameter.
     const name = `rooroute/${method}`;
-    return token ? client.sendRequest(name, params, token) : client.sendRequest(name, params);
+    const sent: Promise<Methods[M]["result"]> = token
+      ? client.sendRequest(name, params, token)
+      : client.sendRequest(name, params);
+    return sent.catch(throwLost);
   }
 
   /** Hears the progress of one request until the returned thing is disposed. */
@@ -177,9 +190,9 @@ export class Backend implements vscode.Disposable {
       return this.become({ kind: "failed", message, remedy: "update" });
     }
     if (this.current.kind !== "running") this.become({ kind: "running" });
-    await this.refresh().catch((error: Error & { code?: number }) => {
+    await this.refresh().catch((error: Error) => {
       // It ended meanwhile: that is the restart policy's business.
-      if (error.code !== undefined && CONNECTION_LOST.has(error.code)) return;
+      if (error instanceof ConnectionLost) return;
       this.log.error(error);
       this.become({
         kind: "failed",

@@ -2,6 +2,7 @@
 import type * as vscode from "vscode";
 import {
   CloseAction,
+  ErrorAction,
   type ErrorHandler,
   LanguageClient,
   ProgressType,
@@ -43,7 +44,8 @@ export function connect(options: ConnectOptions): LanguageClient {
     // Failing to start is told once, by us, with a button.
     initializationFailedHandler: () => false,
     errorHandler: {
-      error: (...what) => ({ ...policy!.error(...what), handled: true }) as ReturnType<ErrorHandler["error"]>,
+      // A pipe that breaks belongs to a process that ends: the policy counts its end and starts another. Shut down here, none would come.
+      error: () => ({ action: ErrorAction.Continue, handled: true }),
       closed: async () => {
         const verdict = await policy!.closed();
         if (verdict.action === CloseAction.DoNotRestart) options.onGaveUp();

@@ -142,6 +142,11 @@ function answer({ id, method, params }) {
       },
     });
   if (method === "initialized" && scenario === "crashes") process.exit(3);
+  if (method === "initialized" && scenario === "closes its ears and crashes") {
+    fs.closeSync(0);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); // long enough to be written to in vain
+    process.exit(3);
+  }
   if (method === "shutdown") return send({ id, result: null });
   if (method === "exit") process.exit(0);
   if (method === "rooroute/status") return send({ id, result: status() });
