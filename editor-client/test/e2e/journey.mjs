@@ -1,11 +1,10 @@
 // A person's first hours with the extension, in one workbench, with a real backend and a provider that answers as it is told.
-import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { equal, ok, Suite } from "./runner.mjs";
 import { hasKeyring, Session, sleep, until } from "./session.mjs";
 import { startProvider } from "./provider.mjs";
-import { CLIENT } from "./workbench.mjs";
+import { packaged } from "./workbench.mjs";
 
 const KEYS = {
   one: "canary-gemini-one-7f3a",
@@ -16,25 +15,11 @@ const KEYS = {
 const hello = (text, more = {}) => ({ step: "answer", text, ...more });
 const limit = (seconds) => ({ step: "fail", kind: "rate-limit", retryDelay: seconds, lasts: seconds });
 
-/** An extension that knows nothing of rooroute, as a package of its own. */
-function asker() {
-  const folder = path.join(CLIENT, "test/e2e/asker");
-  const file = path.join(CLIENT, ".cache", "asker.vsix");
-  const vsce = path.join(CLIENT, "node_modules/.bin/vsce");
-  const done = spawnSync(
-    vsce,
-    ["package", "--no-dependencies", "--allow-missing-repository", "--skip-license", "-o", file],
-    { cwd: folder, encoding: "utf8" },
-  );
-  if (done.status !== 0) throw new Error(done.stdout + done.stderr);
-  return file;
-}
-
 export async function journey(python) {
   const suite = new Suite("journey");
   const out = path.join(fs.mkdtempSync("/tmp/rooroute-asker-"), "out.jsonl");
   fs.writeFileSync(out, "");
-  const session = await Session.start({ python, env: { ASKER_OUT: out }, extensions: [asker()] });
+  const session = await Session.start({ python, env: { ASKER_OUT: out }, extensions: [packaged("asker")] });
   const provider = await startProvider(python, session.home);
   await provider.script({
     [KEYS.one]: [hello("One answers.")],

@@ -4,7 +4,7 @@ import path from "node:path";
 import { axeFaults, inspect, layoutFaults } from "./looks.mjs";
 import { equal, ok, Suite } from "./runner.mjs";
 import { Session, sleep, until } from "./session.mjs";
-import { CLIENT } from "./workbench.mjs";
+import { CLIENT, packaged } from "./workbench.mjs";
 
 const STUB = path.join(CLIENT, "test/e2e/stub/rooroute");
 
@@ -13,11 +13,24 @@ export async function rare() {
   const scenario = path.join(fs.mkdtempSync("/tmp/rooroute-stub-"), "scenario");
   const play = (name) => fs.writeFileSync(scenario, name);
   play("many");
-  const session = await Session.start({ command: STUB, env: { ROOROUTE_STUB: scenario } });
+  const marks = path.join(path.dirname(scenario), "marks.json");
+  const session = await Session.start({
+    command: STUB,
+    env: { ROOROUTE_STUB: scenario, STOPWATCH_OUT: marks },
+    extensions: [packaged("stopwatch")],
+  });
   const test = (title, body) => suite.test(title, session, body);
   const restart = () => session.command("rooroute: Restart Server");
   try {
     await test("activation takes less than 50 ms of the extension host's time and does not wait for the server", async () => {
+      // The column Load Code also counts what other extensions load meanwhile, each waiting for the one before: the marks do not.
+      const loading = async () => {
+        fs.rmSync(marks, { force: true });
+        await session.command("Stopwatch: Tell Marks");
+        const told = await until("the marks", () => fs.existsSync(marks) && JSON.parse(fs.readFileSync(marks, "utf8")));
+        const at = (moment) => told[`code/extHost/${moment}LoadExtensionCode/rooroute.rooroute`];
+        return at("did") - at("will");
+      };
       // The best of a few windows: what is measured is what it costs, not what else this machine is doing.
       const measured = [];
       for (let round = 0; round < 5; round++) {
@@ -27,9 +40,9 @@ export async function rare() {
           (await session.text()).split("\n").find((line) => line.includes("rooroute.rooroute")),
         );
         // | Extension | Eager | Load Code | Call Activate | Finish Activate | Event | By |
-        const times = row.split("|").slice(3, 6).map(Number);
-        ok(times.every(Number.isFinite), row);
-        measured.push(times.reduce((sum, time) => sum + time));
+        const [called, finished] = row.split("|").slice(4, 6).map(Number);
+        measured.push((await loading()) + called + finished);
+        ok(Number.isFinite(measured.at(-1)), row);
         await session.closeEditors();
         if (Math.min(...measured) < 50) break;
         await session.reload();
@@ -180,16 +193,19 @@ export async function rare() {
     });
 
     await test("a server that ends again and again is left alone, and the status bar starts it again", async () => {
-      play("crashes");
-      await restart();
-      const toast = await session.notification(/stopped again and again/, 60);
-      ok((await toast.innerText()).includes("Restart Server"), "no button to restart");
-      await session.statusBar("rooroute stopped");
-      await session.screenshot("stopped");
-      await session.clearNotifications();
-      play("many");
-      await session.page.locator('.statusbar-item[id^="rooroute.rooroute"] a').first().click();
-      await session.statusBar("back in");
+      for (const end of ["crashes", "closes its ears and crashes"]) {
+        play(end);
+        await restart();
+        const toast = await session.notification(/stopped again and again/, 60);
+        ok((await toast.innerText()).includes("Restart Server"), "no button to restart");
+        equal((await session.complaints()).length, 1, `notifications of a server that ${end}`);
+        await session.statusBar("rooroute stopped");
+        await session.screenshot("stopped");
+        await session.clearNotifications();
+        play("many");
+        await session.page.locator('.statusbar-item[id^="rooroute.rooroute"] a').first().click();
+        await session.statusBar("back in");
+      }
     });
 
     await test("a wrong path is named, with a button to the setting", async () => {

@@ -98,4 +98,16 @@ export function install() {
   return place;
 }
 
+/** Another extension, one of the folders beside this file, as a package that can be installed. */
+export function packaged(name) {
+  const file = path.join(CLIENT, ".cache", `${name}.vsix`);
+  const done = spawnSync(
+    path.join(CLIENT, "node_modules/.bin/vsce"),
+    ["package", "--no-dependencies", "--allow-missing-repository", "--skip-license", "-o", file],
+    { cwd: path.join(CLIENT, "test/e2e", name), encoding: "utf8" },
+  );
+  if (done.status !== 0) throw new Error(done.stdout + done.stderr);
+  return file;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(install());
