@@ -90,7 +90,7 @@ export function holdWhilePressed(window: Window): void {
     pressed = false;
     if (drawing) requestAnimationFrame(paint);
   };
-  window.addEventListener("pointerdown", () => (pressed = true), true);
+  window.addEventListener("pointerdown", ({ button }) => (pressed ||= button === 0), true);
   // The click comes after this event.
   window.addEventListener("pointerup", () => window.setTimeout(release), true);
   // Dragging takes the pointer away; and it may have been let go where nobody here is told.

@@ -1,4 +1,5 @@
 // A person's first hours with the extension, in one workbench, with a real backend and a provider that answers as it is told.
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { equal, ok, Suite } from "./runner.mjs";
