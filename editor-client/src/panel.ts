@@ -29,7 +29,11 @@ export class SettingsPanel implements vscode.Disposable, vscode.WebviewPanelSeri
   open(destination: Destination = { view: "list" }): void {
     if (!this.panel)
       this.adopt(
-        vscode.window.createWebviewPanel(VIEW_TYPE, "rooroute", vscode.ViewColumn.Active, { enableFindWidget: true }),
+        vscode.window.createWebviewPanel(VIEW_TYPE, "rooroute", vscode.ViewColumn.Active, {
+          enableFindWidget: true,
+          // What is half typed must outlive a look at another tab, and a key among it may be kept nowhere else.
+          retainContextWhenHidden: true,
+        }),
       );
     else this.panel.reveal();
     this.destination = destination;

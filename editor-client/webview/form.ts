@@ -21,9 +21,18 @@ async function providers(): Promise<ProviderInfo[]> {
   return ui.providers;
 }
 
+/** What runs for the draft that is shown is not waited for any more: nothing of it is saved afterwards. */
+export function abandon(): void {
+  const draft = ui.draft;
+  ui.draft = undefined;
+  draft?.test?.cancel();
+  if (draft) draft.test = undefined;
+}
+
 export async function openWizard(): Promise<void> {
   await act(async () => {
     await providers();
+    abandon();
     ui.draft = blank();
     say("Choose a provider.");
     drawAndFocus("#catalogue-filter");
@@ -38,6 +47,7 @@ export async function openEditor(id: string): Promise<void> {
       throw new Error(
         `${profile.name ?? id} names a provider that is not in the catalogue; mend it in the configuration file.`,
       );
+    abandon();
     ui.draft = { ...blank(), editing: id, configRevision, provider, profile: { ...profile, name: profile.name ?? id } };
     drawAndFocus("#field-name");
   });
@@ -45,9 +55,8 @@ export async function openEditor(id: string): Promise<void> {
 
 function leave(): void {
   const back = ui.draft?.editing;
-  ui.draft = undefined;
+  abandon();
   draw();
-  // Whoever has gone elsewhere in the editor meanwhile is not called back.
   if (document.hasFocus()) drawAndFocus(back ? `[data-id="${CSS.escape(back)}"] .disclose` : "#add");
 }
 
@@ -269,15 +278,13 @@ function model(draft: Draft, field: ProfileField): TemplateResult {
   const id = `field-${field.name}`;
   const value = String(valueAt(draft.profile, field.name) ?? "");
   const chosen = draft.models?.find((one) => one.id === value);
-  const inside = document.activeElement?.id === id;
-  // The list does not take the place of a field that somebody is typing in.
-  const listed = draft.models?.length && !(inside && value && document.activeElement?.localName === "vscode-textfield");
-  const unlessTyping = <T>(shown: T) => (inside && draft.texts.has(field.name) ? noChange : shown);
+  const typing = document.activeElement?.id === id && draft.texts.has(field.name);
+  const unlessTyping = <T>(shown: T) => (typing ? noChange : shown);
   const type = (event: Event) => {
-    const typing = event.composedPath()[0];
-    if (!(typing instanceof HTMLInputElement)) return; // the list's own event, of what was picked
-    draft.texts.set(field.name, typing.value);
-    set(draft, field.name, typing.value.trim());
+    const input = event.composedPath()[0];
+    if (!(input instanceof HTMLInputElement)) return; // the list's own event, of what was picked
+    draft.texts.set(field.name, input.value);
+    set(draft, field.name, input.value.trim());
   };
   const settle = () => {
     draft.texts.delete(field.name);
@@ -290,7 +297,7 @@ function model(draft: Draft, field: ProfileField): TemplateResult {
   };
   return html`<div class="with-button">
       ${
-        listed
+        draft.models?.length
           ? html`<vscode-single-select
               id=${id}
               label=${field.label}
@@ -306,7 +313,7 @@ function model(draft: Draft, field: ProfileField): TemplateResult {
             >
               ${unlessTyping(value && !chosen ? html`<vscode-option value=${value} selected>${value}</vscode-option>` : nothing)}
               ${repeat(
-                draft.models ?? [],
+                draft.models,
                 (one) => one.id,
                 (one) =>
                   html`<vscode-option
@@ -471,7 +478,7 @@ async function commit(draft: Draft, options: { enabled: boolean; tested: boolean
     );
   say(`${draft.profile.name} is saved${options.enabled ? "" : ", and stays disabled until you enable it"}.`);
   ui.open.add(id);
-  leave();
+  if (ui.draft === draft) leave();
 }
 
 function overrule(draft: Draft, options: { enabled: boolean; tested: boolean }, error: unknown): void {

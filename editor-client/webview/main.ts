@@ -11,7 +11,7 @@ import "@vscode-elements/elements/dist/vscode-textfield/index.js";
 import { html, nothing, render, type TemplateResult } from "lit";
 import { type Destination, type PanelCommand, type Tab, TABS, type ToPanel } from "../src/messages";
 import { countdown } from "../src/words";
-import { form, openWizard } from "./form";
+import { abandon, form, openWizard } from "./form";
 import { generalView } from "./general";
 import { hear, keep, kept, send } from "./host";
 import { limitsView } from "./limits";
@@ -191,12 +191,12 @@ function show(destination: Destination): void {
   if (destination.view === "wizard") void openWizard();
   const tab = TABS.find((one) => one === destination.view);
   if (tab) {
-    ui.draft = undefined;
+    abandon();
     ui.tab = tab;
     return drawAndFocus(`#tab-${tab}`);
   }
   if (destination.view !== "profile") return;
-  ui.draft = undefined;
+  abandon();
   ui.tab = "profiles";
   ui.filter = "";
   ui.open.add(destination.id);

@@ -1,9 +1,10 @@
 /** Putting profiles in order, by dragging a handle or with the arrow keys on it. */
 import { html, type TemplateResult } from "lit";
 import type { PoolStatus } from "../src/protocol";
+import { inTurn, ownerOf } from "./fields";
 import { request } from "./host";
 import { icon } from "./parts";
-import { act, draw, drawAndFocus, nameOf, orderOf, saved, say, ui } from "./ui";
+import { act, draw, drawAndFocus, nameOf, orderOf, poolNow, say, shown, ui } from "./ui";
 
 /** Keys come faster than the backend saves: the last order within this time is the one that is sent. */
 const SETTLE_MS = 350;
@@ -16,17 +17,32 @@ export function moved<T>(items: readonly T[], item: T, to: number): T[] {
   return rest;
 }
 
+/** The members in that order; whoever has come meanwhile is last, and whoever is gone stays gone. */
+export const arranged = (members: readonly string[], order: readonly string[]): string[] => [
+  ...order.filter((id) => members.includes(id)),
+  ...members.filter((id) => !order.includes(id)),
+];
+
+async function keep(id: string, order: readonly string[]): Promise<void> {
+  const pool = poolNow(id);
+  if (!pool) return;
+  const { configRevision } = await request("pools/save", {
+    pool: { ...pool, profiles: arranged(pool.profiles ?? [], order) },
+    configRevision: ui.snapshot?.configRevision,
+  });
+  await shown(configRevision);
+}
+
 export function reorder(pool: PoolStatus, id: string, to: number): void {
   const before = orderOf(pool);
   const order = moved(before, id, to);
   if (order.join("\n") === before.join("\n")) return;
   ui.order.set(pool.id, order);
   say(`${nameOf(id)} is now number ${order.indexOf(id) + 1} of ${order.length}.`);
-  const revision = ui.snapshot?.configRevision;
   clearTimeout(timers.get(pool.id));
   const save = async () => {
     timers.delete(pool.id);
-    await act(() => request("pools/save", { pool: { ...saved(pool), profiles: order }, configRevision: revision }));
+    await inTurn(ownerOf(pool.id), () => act(() => keep(pool.id, order)));
     if (!timers.has(pool.id)) ui.order.delete(pool.id);
     draw();
   };

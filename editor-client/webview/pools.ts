@@ -103,7 +103,7 @@ function members(pool: PoolStatus): TemplateResult {
                 icon="close"
                 class="small"
                 aria-label="Take ${profile?.name ?? id} out of ${pool.name}"
-                @click=${() => void savePool(pool.id, leavingWith(id), (now) => withoutMember({ ...now, profiles: order }, id), store)}
+                @click=${() => void savePool(pool.id, leavingWith(id), (now) => withoutMember(now, id), store)}
               ></vscode-button>
             </div>
           </li>`;
@@ -125,7 +125,8 @@ function members(pool: PoolStatus): TemplateResult {
                   const id =
                     document.querySelector<HTMLInputElement>(`#${CSS.escape(`join-${pool.id}`)}`)?.value ||
                     others[0]!.id;
-                  void change(pool, { profiles: [...order, id] });
+                  const join = (now: Pool) => ({ ...now, profiles: [...(now.profiles ?? []), id] });
+                  void savePool(pool.id, ["profiles"], join, store);
                 }}
                 >Add</vscode-button
               >

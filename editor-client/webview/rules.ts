@@ -11,10 +11,10 @@ import { draw, drawAndFocus, nameOf, poolNow, saved, say, ui } from "./ui";
 /** A rule on its way. */
 export interface RuleDraft {
   pool: string;
-  /** Where it stands among the pool's rules; their number for a new one. */
-  at: number;
-  /** Where it is to stand. */
-  place: number;
+  /** What it was called when it was opened, which no other rule is; undefined for a new one. */
+  was: string | undefined;
+  /** The rule that it is to stand before; undefined for the last place. */
+  before: string | undefined;
   rule: Rule;
   rows: Row[];
   wrong: string;
@@ -30,7 +30,8 @@ const wrongHere = (draft: RuleDraft, names: readonly string[]): TemplateResult |
 /** What the form has a place for. */
 const PLACES = ["name", "profiles", "strategy", "region", "only"];
 
-type Save = (rules: Rule[]) => Promise<void>;
+/** `change` is given the rules that are there by then. */
+type Save = (change: (rules: readonly Rule[]) => Rule[]) => Promise<void>;
 
 const textOf = (id: string): string =>
   document.querySelector<HTMLInputElement>(`#${CSS.escape(id)}`)?.value.trim() ?? "";
@@ -42,14 +43,21 @@ export function placeOfNew(rules: readonly Rule[]): number {
   return always < 0 ? rules.length : always;
 }
 
+/** The rules with the draft in its place, whatever has become of the others since it was opened. */
+export function withRule(rules: readonly Rule[], { was, before, rule, rows }: RuleDraft): Rule[] {
+  const others = rules.filter(({ name }) => name !== was);
+  const at = others.findIndex(({ name }) => name === before);
+  return others.toSpliced(at < 0 ? others.length : at, 0, { ...rule, when: whenOf(rows) });
+}
+
 function open(pool: PoolStatus, at: number): void {
   const rules = saved(pool).rules ?? [];
   const rule = rules[at] ?? { name: "" };
   const rows = rowsOf(rule.when);
   ui.rule = {
     pool: pool.id,
-    at,
-    place: at < rules.length ? at : placeOfNew(rules),
+    was: rules[at]?.name,
+    before: (at < rules.length ? rules[at + 1] : rules[placeOfNew(rules)])?.name,
     rule,
     rows: rows.length ? rows : [{ condition: "contains", text: "" }],
     wrong: "",
@@ -62,13 +70,11 @@ function close(): void {
   draw();
 }
 
-async function store(draft: RuleDraft, pool: PoolStatus, save: Save): Promise<void> {
+async function store(draft: RuleDraft, save: Save): Promise<void> {
   draft.wrong = "";
   delete draft.wrongAt;
   try {
-    const rules = (saved(pool).rules ?? []).filter((_, n) => n !== draft.at);
-    rules.splice(draft.place, 0, { ...draft.rule, when: whenOf(draft.rows) });
-    await save(rules);
+    await save((rules) => withRule(rules, draft));
     say(`The rule ${draft.rule.name} is saved.`);
     close();
   } catch (error) {
@@ -175,7 +181,9 @@ export function ruleForm(
   save: Save,
 ): TemplateResult {
   const set = (what: Partial<Rule>) => void (draft.rule = { ...draft.rule, ...what });
-  const others = (saved(pool).rules ?? []).filter((_, n) => n !== draft.at);
+  const others = (saved(pool).rules ?? []).map(({ name }) => name).filter((name) => name !== draft.was);
+  const place =
+    draft.before !== undefined && others.includes(draft.before) ? others.indexOf(draft.before) : others.length;
   return html`<section class="notice form" aria-label="Rule">
     <div class="field" data-setting="name">
       <vscode-label for="rule-name">Name of the rule</vscode-label>
@@ -213,9 +221,9 @@ export function ruleForm(
               <vscode-label for="rule-place">It is tried</vscode-label>
               <vscode-single-select
                 id="rule-place"
-                @change=${(event: Event) => void (draft.place = Number(textIn(event)))}
+                @change=${(event: Event) => void (draft.before = others[Number(textIn(event))])}
               >
-                ${[...others.map(({ name }) => `before “${name}”`), "last"].map((words, n) => html`<vscode-option value=${n} ?selected=${n === draft.place}>${words}</vscode-option>`)}
+                ${[...others.map((name) => `before “${name}”`), "last"].map((words, n) => html`<vscode-option value=${n} ?selected=${n === place}>${words}</vscode-option>`)}
               </vscode-single-select>
             </div>`
           : nothing
@@ -231,7 +239,7 @@ export function ruleForm(
     </div>
     ${draft.wrong && draft.wrongAt === undefined ? html`<p class="bad" role="alert">${icon("error")} ${draft.wrong}</p>` : nothing}
     <div class="buttons">
-      <vscode-button id="rule-save" @click=${() => void store(draft, pool, save)}>Save rule</vscode-button>
+      <vscode-button id="rule-save" @click=${() => void store(draft, save)}>Save rule</vscode-button>
       <vscode-button secondary @click=${close}>Cancel</vscode-button>
     </div>
   </section>`;
@@ -276,7 +284,10 @@ export function earlier(rules: readonly Rule[], name: string): Rule[] {
 export function rulesOf(pool: PoolStatus, strategies: Record<Strategy, string>, save: Store): TemplateResult {
   const rules = saved(pool).rules ?? [];
   const draft = ui.rule?.pool === pool.id ? ui.rule : undefined;
-  const keep: Save = async (changed) => void (await save({ ...(poolNow(pool.id) ?? saved(pool)), rules: changed }));
+  const keep: Save = async (change) => {
+    const whole = poolNow(pool.id) ?? saved(pool);
+    await save({ ...whole, rules: change(whole.rules ?? []) });
+  };
   const owner = ownerOf(pool.id);
   const now = (how: (rules: Rule[]) => Rule[]) =>
     void savePool(pool.id, ["rules"], (whole) => ({ ...whole, rules: how(whole.rules ?? []) }), save);

@@ -64,7 +64,7 @@ export const ui: Ui = {
 let drawing = false;
 let pressed = false;
 let painter: () => void = () => undefined;
-let wanted: string | undefined;
+let wanted: { selector: string; inside: boolean } | undefined;
 export const paintWith = (paint: () => void): void => void (painter = paint);
 
 /** Draws once before the next frame, however often it is called; while the pointer is pressed, once it is let go. */
@@ -80,7 +80,8 @@ function paint(): void {
   painter();
   const focus = wanted;
   wanted = undefined;
-  if (focus) void giveFocus(focus);
+  // Whoever has gone elsewhere in the editor meanwhile is not called back: a list that is open there would close.
+  if (focus && (document.hasFocus() || !focus.inside)) void giveFocus(focus.selector);
 }
 
 /** What moves away from under a pressed pointer is not clicked: nothing moves until `window`'s pointer is let go. */
@@ -101,7 +102,7 @@ export function holdWhilePressed(window: Window): void {
 
 /** Draws, and then gives the focus to what is there by then: not later, when the user may have gone elsewhere. */
 export function drawAndFocus(selector: string): void {
-  wanted = selector;
+  wanted = { selector, inside: document.hasFocus() };
   draw();
 }
 

@@ -4,7 +4,7 @@ import path from "node:path";
 import { inspect } from "./looks.mjs";
 import { startProvider } from "./provider.mjs";
 import { equal, ok, Suite } from "./runner.mjs";
-import { Session, until } from "./session.mjs";
+import { Session, sleep, until } from "./session.mjs";
 
 const KEYS = {
   azure: "canary-azure-61d0",
@@ -89,6 +89,13 @@ export async function providers(python) {
   const answered = (text) => until(`an answer with “${text}”`, async () => (await session.text()).includes(text), 60);
   const posts = async () => (await provider.requests()).filter((request) => request.method === "POST");
   const isFocused = (frame, id) => frame.evaluate((wanted) => document.activeElement?.id === wanted, id);
+
+  /** Lets the server stand still until what is returned is called. */
+  const pause = () => {
+    const [server] = session.processes("-m rooroute serve");
+    process.kill(server, "SIGSTOP");
+    return () => process.kill(server, "SIGCONT");
+  };
 
   try {
     await session.command("View: Close Primary Side Bar").catch(() => page.keyboard.press("Control+B"));
@@ -340,28 +347,13 @@ export async function providers(python) {
 
     await test("a list of models that comes while a name is being typed leaves it alone", async () => {
       const frame = await choose("litellm");
-      await frame.evaluate(() => {
-        window.held = [];
-        const hold = (event) => {
-          if (event.data.type !== "answer" || !window.held) return;
-          event.stopImmediatePropagation();
-          window.held.push(event.data);
-        };
-        window.addEventListener("message", hold, true);
-        window.release = () => {
-          const held = window.held;
-          window.held = undefined;
-          for (const data of held) window.dispatchEvent(new MessageEvent("message", { data }));
-          return held.length;
-        };
-      });
       await fill(frame, "name", "Slow");
       await fill(frame, "baseUrl", provider.root);
       await fill(frame, "apiKey", KEYS.proxy);
+      const goOn = pause();
       await field(frame, "model").locator("input").first().focus();
       await page.keyboard.type("scripted-");
-      await until("the list", () => frame.evaluate(() => window.held.length > 0));
-      equal(await frame.evaluate(() => window.release()), 1);
+      goOn();
       await until("what is told of the list", async () => (await help(frame)).startsWith("2 models."));
       ok(await isFocused(frame, "field-model"), "the focus is elsewhere");
       await page.keyboard.type("model");
@@ -385,9 +377,60 @@ export async function providers(python) {
       await page.mouse.move(x + width / 2, y + height - 2);
       await page.mouse.down();
       // Leaving the key's field has the models fetched, which is told in a line above the button.
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await sleep(400);
       await page.mouse.up();
       await frame.locator('[data-id="Pressed"]').waitFor({ timeout: 10_000 });
+    });
+
+    await test("what is half typed is there again after a look at another file", async () => {
+      const frame = await choose("openai-compatible");
+      await fill(frame, "name", "Half");
+      await fill(frame, "apiKey", KEYS.proxy);
+      await session.openFile("notes.md");
+      await session.command("rooroute: Open Settings");
+      await field(await session.panel(), "name").waitFor({ timeout: 20_000 });
+      equal(await shown(await session.panel(), "name"), "Half");
+      equal(await shown(await session.panel(), "apiKey"), KEYS.proxy);
+      await session.closeEditors();
+    });
+
+    await test("what is left while it is being tested is not saved, and takes no other draft away", async () => {
+      const frame = await choose("openai-compatible");
+      await fill(frame, "name", "Regretted");
+      await fill(frame, "baseUrl", provider.urls.openai);
+      await fill(frame, "apiKey", KEYS.proxy);
+      await fill(frame, "model", "scripted-model");
+      const goOn = pause();
+      await frame.locator("#save").click();
+      await frame.locator(".stages", { hasText: "Testing" }).waitFor();
+      await frame.locator(".form").getByText("Cancel", { exact: true }).click();
+      await frame.locator("#add").click();
+      await frame.locator('[data-provider="openai"]').click();
+      await fill(frame, "name", "Next");
+      goOn();
+      await sleep(1500);
+      equal(await shown(frame, "name"), "Next");
+      ok(!saved().includes("Regretted"), saved());
+    });
+
+    await test("profiles are put in order at any pace", async () => {
+      const frame = await openPanel();
+      const handles = frame.locator(".row .handle");
+      const names = () => frame.locator(".row .name").allTextContents();
+      const before = await names();
+      await handles.first().focus();
+      const goOn = pause();
+      await page.keyboard.press("ArrowDown");
+      await sleep(500); // the first step is on its way by then
+      await page.keyboard.press("ArrowDown");
+      await sleep(500);
+      goOn();
+      const ids = [before[1], before[2], before[0], ...before.slice(3)];
+      await until("both steps are saved", () =>
+        new RegExp(`profiles:\\s+${ids.map((id) => `- ${id}`).join("\\s+")}`).test(saved()),
+      );
+      equal(await frame.locator(".notice.bad").count(), 0, "complaints");
+      equal(await names(), ids);
     });
 
     await test("a failing stage says when, why and what to do, with the request and the provider's status page", async () => {

@@ -23,7 +23,7 @@ export class Suite {
       console.log(
         `  ✗ ${title}\n      ${String(error?.stack ?? error)
           .split("\n")
-          .slice(0, 6)
+          .slice(0, 16)
           .join("\n      ")}`,
       );
       const picture = await session

@@ -96,7 +96,7 @@ describe("every key of the configuration has its field in the panel", () => {
 
   test("rule", () => {
     const rows = [{ condition: "mode" as const, text: "" }];
-    const draft = { pool: "p", at: 0, place: 0, rule: { name: "" }, rows, wrong: "" };
+    const draft = { pool: "p", was: "", before: undefined, rule: { name: "" }, rows, wrong: "" };
     const form = ruleForm(draft, ui.snapshot!.pools[0]!, STRATEGIES, async () => undefined);
     expect(without("Rule", settingsIn(form))).toEqual([]);
   });
