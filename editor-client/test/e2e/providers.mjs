@@ -266,7 +266,7 @@ export async function providers(python) {
 
     await test("a request travels to Responses, and its text streams in", async () => {
       const words = Array.from({ length: 30 }, (_, n) => `w${n}`).join(" ");
-      await provider.script({ [KEYS.responses]: [answer(words, { delay: 0.2 })] });
+      await provider.script({ [KEYS.responses]: [answer(words, { delay: 0.4 })] });
       await session.command("rooroute: Switch To Profile…");
       await session.answer("Thinker");
       await session.statusBar(/^Thinker/);

@@ -372,16 +372,15 @@ export class Session {
 
   async close() {
     await this.context?.close().catch(() => undefined);
-    try {
-      process.kill(-this.server.pid, "SIGTERM");
-      await until("the workbench ends", () => this.server.exitCode !== null || this.server.signalCode !== null, 10);
-    } catch {
+    const signal = (name) => {
       try {
-        process.kill(-this.server.pid, "SIGKILL");
+        return process.kill(-this.server.pid, name);
       } catch {
-        // Already gone.
+        return false; // all of the group are gone
       }
-    }
+    };
+    signal("SIGTERM");
+    await until("the workbench and all that it started end", () => !signal(0), 10).catch(() => signal("SIGKILL"));
     fs.rmSync(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
