@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from rooroute import status as views
+from rooroute.admission import refuse
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
@@ -21,6 +22,7 @@ from rooroute.overview import Overview, SeenFile, SeenState, SeenStore
 from rooroute.ports import Ports
 from rooroute.profile_checks import check_base_url
 from rooroute.profiles import Configuration, Defaults, Pool, Profile, camel
+from rooroute.providers.authentication import check as check_authentication
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.providers.vendor import PriceRange
 from rooroute.roster import candidate, pool_of
@@ -440,6 +442,7 @@ class Backend:
 
     async def models(self, target: str | Profile, secrets: Mapping[str, str], *, refresh: bool) -> Json:
         profile, typed = self._draft(target, secrets)
+        refuse(check_authentication(profile), "profile")
         return await self._parts.discovery().models(profile, typed, refresh=refresh)
 
     def _draft(self, target: str | Profile, secrets: Mapping[str, str]) -> tuple[Profile, Mapping[str, Secret] | None]:
