@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +175,31 @@ async def test_a_server_started_with_a_half_typed_endpoint_serves_and_refuses_th
                 with pytest.raises(RpcError) as refused:
                     await client.request(method, params)
                 assert (refused.value.code, refused.value.data["field"]) == (-32602, "profile.auth.tokenUrl")
+
+
+async def test_what_changed_while_another_process_held_the_state_is_told_when_it_lets_go(home: dict[str, str]) -> None:
+    async with ScriptedProvider({"key": [Answer("Here.")] * 9}) as provider:
+        edited = Edited(home, provider)
+        async with await edited.start() as client:
+            await client.request("rooroute/status")
+            with contextlib.closing(sqlite3.connect(home["XDG_STATE_HOME"] + "/rooroute/state.sqlite3")) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                before = len(client.frames)
+                edited.path.write_text(edited.text.replace("region: eu, ", "regoin: eu, "))
+                await asyncio.sleep(3)  # it waits for a second
+                assert not told_fields(client, before)
+                other.execute("ROLLBACK")
+            async with asyncio.timeout(20):
+                while "regoin" not in told_fields(client, before):
+                    await asyncio.sleep(0.05)
+            before = len(client.frames)
+            edited.path.write_text(edited.text.replace("model: m, region", "modle: m, region"))
+            async with asyncio.timeout(20):
+                while "modle" not in told_fields(client, before):
+                    await asyncio.sleep(0.05)
+
+
+def told_fields(client: Client, after: int) -> list[str | None]:
+    """Of the problems that the server has told of by itself since then."""
+    told = [each["params"] for each in client.frames[after:] if each.get("method") == "rooroute/statusChanged"]
+    return [problem.get("field") for change in told for problem in change.get("problems", ())]
