@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from rooroute import status as views
+from rooroute.admission import refuse
 from rooroute.attempt import Sink
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.completion import Completions
@@ -21,6 +22,7 @@ from rooroute.overview import Overview, SeenFile, SeenState, SeenStore
 from rooroute.ports import Ports
 from rooroute.profile_checks import check_base_url
 from rooroute.profiles import Configuration, Defaults, Pool, Profile, camel
+from rooroute.providers.authentication import check as check_authentication
 from rooroute.providers.table import PROVIDERS, Vendor, base_url_of
 from rooroute.providers.vendor import PriceRange
 from rooroute.roster import candidate, pool_of
@@ -42,6 +44,7 @@ Json: TypeAlias = dict[str, Any]
 
 _POLL_SECONDS: Final = 0.25
 _BREATH_SECONDS: Final = 0.02  # several changes at once make one notification
+_SETBACK_SECONDS: Final = 1.0
 _HEARTBEAT_POLLS: Final = 40
 _TABLE_POLLS: Final = 8
 ALLOCATIONS_A_COLLECTION: Final = 10_000
@@ -141,14 +144,16 @@ class Backend:
         self._checks: HealthChecks | None = None
         self._probes: LatencyProbes | None = None
         self._unchecked: Configuration | None = None
+        self._polls = 0
+        self._soonest = float("inf")
 
     # --- life ---
 
     def open(self) -> None:
         """Begin to watch the shared state, the file and the clock. Needs a running loop."""
         errands = (
-            self._watch(),
-            self._tell(),
+            _for_ever(self._watch),
+            _for_ever(self._tell),
             self._open_store(),
             self._warm_up(),
             self._parts.known.look(),
@@ -211,37 +216,36 @@ class Backend:
         return self._parts.store.store_name, self._overview.store_problem
 
     async def _watch(self) -> None:
-        """Four times a second: has another window learnt something, was the file edited, is a rest over?"""
-        parts, polls = self._parts, 0
-        soonest = float("inf")
-        while True:
-            with suppress(RoorouteError):
-                await self._overview.look_at_notices()
-            await asyncio.sleep(_POLL_SECONDS)
-            polls += 1
-            if polls % _HEARTBEAT_POLLS == 0:
-                parts.state.heartbeat()
-                if self._overview.alerts.standing:
-                    parts.changed.set()  # one may be over by the passing of time alone
-            now = parts.ports.now()
-            parts.completions.limiter.tidy()
-            parts.state.ledger_days = parts.config.current.defaults.ledger_days
-            edited = await asyncio.to_thread(parts.config.poll)
-            await self._look_at_models(polls)
-            self._check_health()
-            parts.credentials.look_again()
-            if parts.state.poll() or edited or min(soonest, self._overview.limits_ease) <= now:
-                parts.changed.set()
-                parts.completions.look_again()
-            marks = parts.ports.state.snapshot().marks.values()
-            soonest = min(
-                (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
-            )
+        """A look, four times a second: has another window learnt something, was the file edited, is a rest over?"""
+        parts = self._parts
+        with suppress(RoorouteError):
+            await self._overview.look_at_notices()
+        await asyncio.sleep(_POLL_SECONDS)
+        self._polls += 1
+        if self._polls % _HEARTBEAT_POLLS == 0:
+            parts.state.heartbeat()
+            if self._overview.alerts.standing:
+                parts.changed.set()  # one may be over by the passing of time alone
+        now = parts.ports.now()
+        parts.completions.limiter.tidy()
+        parts.state.ledger_days = parts.config.current.defaults.ledger_days
+        if edited := await asyncio.to_thread(parts.config.poll):
+            parts.changed.set()  # whatever fails below
+        await self._look_at_models()
+        self._check_health()
+        parts.credentials.look_again()
+        if parts.state.poll() or edited or min(self._soonest, self._overview.limits_ease) <= now:
+            parts.changed.set()
+            parts.completions.look_again()
+        marks = parts.ports.state.snapshot().marks.values()
+        self._soonest = min(
+            (each.until for each in marks if each.until is not None and each.until > now), default=float("inf")
+        )
 
-    async def _look_at_models(self, polls: int) -> None:
+    async def _look_at_models(self) -> None:
         """The table of prices takes half a second to load, which only a house that stays has."""
         await self._parts.known.look()
-        if polls >= _TABLE_POLLS and self._overview.listeners:
+        if self._polls >= _TABLE_POLLS and self._overview.listeners:
             await self._parts.known.look_up()
 
     async def know(self) -> None:
@@ -262,13 +266,17 @@ class Backend:
                 errands.look()
 
     async def _tell(self) -> None:
-        while True:
-            await self._parts.changed.wait()
-            await asyncio.sleep(_BREATH_SECONDS)
-            self._parts.changed.clear()
-            self._parts.completions.look_again()
-            if self._overview.listeners and self._overview.told is not None:
+        """Who listens hears of it, once something has changed."""
+        await self._parts.changed.wait()
+        await asyncio.sleep(_BREATH_SECONDS)
+        self._parts.changed.clear()
+        self._parts.completions.look_again()
+        if self._overview.listeners and self._overview.told is not None:
+            try:
                 await self.status()
+            except Exception:
+                self._parts.changed.set()  # it is still to be told
+                raise
 
     def _edited(self) -> None:
         """This window's user has changed something: an approval may have come with it."""
@@ -440,6 +448,7 @@ class Backend:
 
     async def models(self, target: str | Profile, secrets: Mapping[str, str], *, refresh: bool) -> Json:
         profile, typed = self._draft(target, secrets)
+        refuse(check_authentication(profile), "profile")
         return await self._parts.discovery().models(profile, typed, refresh=refresh)
 
     def _draft(self, target: str | Profile, secrets: Mapping[str, str]) -> tuple[Profile, Mapping[str, Secret] | None]:
@@ -525,6 +534,22 @@ class Backend:
         began = max(since or 0.0, min((each.at for each in records), default=0.0))
         covered = 0.0 if group_by == GroupBy.DAY else self._parts.ports.now() - began
         return {"rows": [views.stats_row(each, covered) for each in rows]}
+
+
+async def _for_ever(turn: Callable[[], Awaitable[None]]) -> None:
+    """``turn`` after ``turn`` for as long as the house stands: one that fails is taken up again a little later. What is unforeseen goes to
+    the log, once for as long as it lasts; everything else, such as the lock of another process, passes or is told by the status."""
+    known: type[Exception] = RoorouteError
+    while True:
+        try:
+            await turn()
+            known = RoorouteError
+        except Exception as wrong:  # noqa: BLE001 - whatever it is, the next turn may go well
+            if not isinstance(wrong, (RoorouteError, known)):
+                known = type(wrong)
+                context = {"message": "a turn of the house failed", "exception": wrong}
+                asyncio.get_running_loop().call_exception_handler(context)
+            await asyncio.sleep(_SETBACK_SECONDS)
 
 
 def _offer_json(prices: PriceRange | None) -> Json:

@@ -264,7 +264,7 @@ class SavedProfiles:
         *,
         revision: str | None,
     ) -> None:
-        deleted = await self._state.intents()
+        begun, unread = await self._state.intents(), self._config.current.unreadable
         for each in ready:
             note = {
                 "kind": "save",
@@ -287,7 +287,8 @@ class SavedProfiles:
             profile = each.typed.profile
             for slot, approved in each.approvals.items():
                 await self._state.approve(profile.id, slot, approved)
-            await self._let_go(profile, each.before, each.typed, deleted=f"delete:{profile.id}" in deleted)
+            there = each.before is not None or profile.id in unread  # it came back, and the key is its own
+            await self._let_go(profile, each.before, each.typed, deleted=not there and f"delete:{profile.id}" in begun)
             await self._state.drop_intent(f"save:{profile.id}")
 
     async def _keep_keys(self, ready: Ready, held: dict[str, Secret | None]) -> None:
@@ -388,6 +389,10 @@ class SavedProfiles:
         for profile_id, slots in gone.items():  # as if deleted; but what is undone is brought back by undoing that
             note = {"kind": "delete", "profiles": {profile_id: slots}, "at": self._now()}
             await self._state.put_intent(f"delete:{profile_id}", note)
+        begun = await self._state.intents()
+        for profile_id in present:
+            if f"delete:{profile_id}" in begun:  # it is back: nothing to restore, and no key to remove
+                await self._state.drop_intent(f"delete:{profile_id}")
         for profile in after.profiles.values():
             was = before.profiles.get(profile.id)
             if was is None or _is_another(was, profile):

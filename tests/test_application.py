@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 
 from rooroute import application, compose
+from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.keychain_vaults import Trouble, Vault, VaultError
 from rooroute.adapters.state_store import StateStore
 from rooroute.application import Backend
 from rooroute.chat import ChatRequest, CompletionOptions
 from rooroute.compose import Places, make_backend
-from rooroute.errors import AllCoolingDown
+from rooroute.errors import AllCoolingDown, RoorouteError
+from rooroute.overview import Overview
 from rooroute.profiles import Defaults, Limits, Profile
 from rooroute.scripted_provider import Answer, Fail, ScriptedProvider, Step
 from tests.adapters.test_keychain import FakeVault, Session, keyring, session
@@ -186,3 +188,36 @@ async def test_attempts_are_kept_for_as_long_as_the_user_says(
                 await ask(backend)
         async with opened(tmp_path, FakeVault, monkeypatch) as backend:
             assert len(await backend._parts.state.attempts(0.0, 10)) == kept
+
+
+@pytest.mark.parametrize("wrong", [RuntimeError("of nobody's making"), RoorouteError("Another process is writing.")])
+async def test_a_look_or_a_telling_that_fails_is_not_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception
+) -> None:
+    noted: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: noted.append(context["exception"]))
+    monkeypatch.setattr(application, "_SETBACK_SECONDS", 0.1)
+    failing = {"look": 0, "telling": 0}
+
+    def broken(name: str, works: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def turn(of: Any) -> Any:
+            if failing[name] < 3:
+                failing[name] += 1
+                raise wrong
+            return works(of)
+
+        return turn
+
+    async with opened(tmp_path, FakeVault, monkeypatch) as backend:
+        told: list[Json] = []
+        await backend.status()
+        backend.listen(told.append)
+        monkeypatch.setattr(ConfigFile, "poll", broken("look", ConfigFile.poll))
+        monkeypatch.setattr(Overview, "status", broken("telling", Overview.status))
+        (tmp_path / "config.yaml").write_text("profiles: [{id: A, provider: gemini, model: m}]\n")
+        async with asyncio.timeout(30):
+            while not any(each["id"] == "A" for change in told for each in change.get("profiles", ())):
+                await asyncio.sleep(0.01)
+        assert backend.configuration.profiles.keys() == {"A"}
+    assert failing == {"look": 3, "telling": 3}
+    assert noted == ([] if isinstance(wrong, RoorouteError) else [wrong, wrong]), "each is told to the log once"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +128,78 @@ async def test_a_dry_run_says_in_a_sentence_why_nobody_could_answer(home: dict[s
             pools = (await client.request("rooroute/status"))["pools"]
             assert pools[0]["state"] == "failed"
             assert "near is not in force: regoin" in pools[0]["reason"]
+
+
+MADE: Json = {
+    "id": "made",
+    "provider": "openai-compatible",
+    "baseUrl": "https://gateway.example/v1",
+    "model": "m",
+    "auth": {"kind": "oauth-client-credentials", "tokenUrl": "https://", "clientId": "me"},
+    "secretCommands": {"clientSecret": {"command": ["secret-tool"]}},
+}
+HALF_TYPED = ("pools:\n", f"  - {json.dumps(MADE)}\npools:\n")
+
+
+async def test_an_endpoint_saved_while_it_is_being_typed_is_told_and_what_is_typed_next_is_in_force(
+    home: dict[str, str],
+) -> None:
+    async with ScriptedProvider({"key": [Answer("Here.")] * 9}) as provider:
+        edited = Edited(home, provider)
+        async with await edited.start() as client:
+            problem = await edited.edit(client, *HALF_TYPED)
+            assert (problem["profileId"], problem["field"], problem["line"]) == ("made", "auth.tokenUrl", 4)
+            assert "https://host/path" in problem["remedy"]
+            assert (await client.request("rooroute/complete", HELLO))["profileId"] == "near"
+            edited.path.write_text(edited.text.replace(*HALF_TYPED).replace('"https://"', '"https://login.example/"'))
+            async with asyncio.timeout(20):
+                while await edited.problems(client):
+                    await asyncio.sleep(0.05)
+            found = (await client.request("rooroute/profiles/get", {"id": "made"}))["profile"]
+            assert found["auth"]["tokenUrl"] == "https://login.example/"
+
+
+async def test_a_server_started_with_a_half_typed_endpoint_serves_and_refuses_that_alone(home: dict[str, str]) -> None:
+    async with ScriptedProvider({"key": [Answer("Here.")] * 9}) as provider:
+        edited = Edited(home, provider)
+        edited.path.write_text(edited.text.replace(*HALF_TYPED))
+        async with await edited.start() as client:
+            assert (await client.request("rooroute/complete", HELLO))["profileId"] == "near"
+            assert [each["field"] for each in await edited.problems(client)] == ["auth.tokenUrl"]
+            typed = {**MADE, "secretCommands": {}}
+            for method, params in (
+                ("rooroute/profiles/save", {"profile": MADE}),
+                ("rooroute/profiles/save", {"profile": typed, "secrets": {"clientSecret": "s"}}),
+                ("rooroute/profiles/models", {"profile": typed, "secrets": {"clientSecret": "s"}}),
+            ):
+                with pytest.raises(RpcError) as refused:
+                    await client.request(method, params)
+                assert (refused.value.code, refused.value.data["field"]) == (-32602, "profile.auth.tokenUrl")
+
+
+async def test_what_changed_while_another_process_held_the_state_is_told_when_it_lets_go(home: dict[str, str]) -> None:
+    async with ScriptedProvider({"key": [Answer("Here.")] * 9}) as provider:
+        edited = Edited(home, provider)
+        async with await edited.start() as client:
+            await client.request("rooroute/status")
+            with contextlib.closing(sqlite3.connect(home["XDG_STATE_HOME"] + "/rooroute/state.sqlite3")) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                before = len(client.frames)
+                edited.path.write_text(edited.text.replace("region: eu, ", "regoin: eu, "))
+                await asyncio.sleep(3)  # it waits for a second
+                assert not told_fields(client, before)
+                other.execute("ROLLBACK")
+            async with asyncio.timeout(20):
+                while "regoin" not in told_fields(client, before):
+                    await asyncio.sleep(0.05)
+            before = len(client.frames)
+            edited.path.write_text(edited.text.replace("model: m, region", "modle: m, region"))
+            async with asyncio.timeout(20):
+                while "modle" not in told_fields(client, before):
+                    await asyncio.sleep(0.05)
+
+
+def told_fields(client: Client, after: int) -> list[str | None]:
+    """Of the problems that the server has told of by itself since then."""
+    told = [each["params"] for each in client.frames[after:] if each.get("method") == "rooroute/statusChanged"]
+    return [problem.get("field") for change in told for problem in change.get("problems", ())]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from rooroute.adapters.config_file import ConfigFile
 from rooroute.adapters.config_history import ConfigHistory
 from rooroute.errors import Conflict, InvalidInput, NotFound, SecretUnavailable
 from rooroute.moving import Moving, Spelling, Wish
-from rooroute.profiles import Defaults
+from rooroute.profiles import Defaults, Profile
 from rooroute.providers.table import check
 from rooroute.rpc.schema import CONFIG_SCHEMA, PACKAGED, files
 from rooroute.saved_profiles import SavedProfiles
@@ -88,6 +89,99 @@ async def test_undoing_an_import_keeps_its_keys_for_ten_minutes(home: Home) -> N
     home.now += 601
     await home.saved.tidy()
     assert home.keys.texts() == {"a": "sk-a"}
+
+
+async def back_by_undo(home: Home) -> None:
+    await home.saved.delete("b")
+    await home.moving.undo(None)
+
+
+async def back_by_a_former_configuration(home: Home) -> None:
+    had = home.config.current.revision
+    await home.saved.delete("b")
+    await home.moving.undo(had)
+
+
+async def back_by_a_backup(home: Home) -> None:
+    text = (await home.moving.backup())["text"]
+    await home.saved.delete("b")
+    await home.moving.restore(text)
+
+
+async def back_by_restore(home: Home) -> None:
+    await home.saved.delete("b")
+    await home.saved.restore("b")
+
+
+async def back_by_hand(home: Home) -> None:
+    text = (await home.moving.backup())["text"]
+    await home.saved.delete("b")
+    (home.path / "config.yaml").write_text(text)
+
+
+async def back_by_hand_with_a_typing_error(home: Home) -> None:
+    text = (await home.moving.backup())["text"]
+    await home.saved.delete("b")
+    (home.path / "config.yaml").write_text(text.replace("id: b\n", "id: b\n    colour: blue\n"))
+    assert "b" in home.config.load().unreadable
+
+
+async def import_undone_and_done_again(home: Home) -> None:
+    await home.moving.undo(None)
+    await home.moving.undo(None)
+
+
+async def import_undone_and_a_former_configuration(home: Home) -> None:
+    had = home.config.current.revision
+    await home.moving.undo(None)
+    await home.moving.undo(had)
+
+
+async def saved_under_another_name(home: Home, b: Profile) -> None:
+    await home.saved.save(replace(b, name="Renamed"), {})
+
+
+async def imported_under_another_name(home: Home, b: Profile) -> None:
+    await home.moving.bring_in("profiles: [{id: b, provider: anthropic, model: b, name: Renamed}]", Wish())
+
+
+@pytest.mark.parametrize("edit", [saved_under_another_name, imported_under_another_name])
+@pytest.mark.parametrize(
+    "come_back",
+    [
+        back_by_undo,
+        back_by_a_former_configuration,
+        back_by_a_backup,
+        back_by_restore,
+        back_by_hand,
+        back_by_hand_with_a_typing_error,
+        import_undone_and_done_again,
+        import_undone_and_a_former_configuration,
+    ],
+)
+async def test_who_came_back_keeps_the_key_when_edited(
+    home: Home, come_back: Callable[[Home], Awaitable[None]], edit: Callable[[Home, Profile], Awaitable[None]]
+) -> None:
+    await home.moving.bring_in(TWO.replace("  - {model_name: b", "  #"), Wish())
+    await home.moving.bring_in(TWO, Wish())
+    b = home.profiles["b"]
+    await come_back(home)
+    assert home.keys.texts() == {"a": "sk-a", "b": "sk-b"}
+    await edit(home, b)
+    assert home.profiles["b"].name == "Renamed"
+    assert home.keys.texts() == {"a": "sk-a", "b": "sk-b"}
+    home.now += 601
+    await home.saved.tidy()
+    assert home.keys.texts() == {"a": "sk-a", "b": "sk-b"}
+    assert await home.state.intents() == {}
+
+
+async def test_who_came_back_by_an_undo_is_there_and_not_to_be_restored(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    await back_by_undo(home)
+    assert await home.state.intents() == {}
+    with pytest.raises(NotFound):
+        await home.saved.restore("b")
 
 
 async def test_the_very_first_change_is_undone_and_done_again(home: Home) -> None:

@@ -46,20 +46,25 @@ class _Clerk:
         with self._turn:
             if self._leaving is not None:
                 self._leaving.cancel()
-            process = self._process = self._process or _start()
-            late = _timer(_MOST_SECONDS, process.kill)
             try:
-                assert process.stdin is not None
-                assert process.stdout is not None
-                process.stdin.write(json.dumps([base_url, moment, ids]) + "\n")
-                process.stdin.flush()
-                return json.loads(process.stdout.readline())
-            except (OSError, ValueError):  # it has ended
+                return self._asked([base_url, moment, ids])
+            except (OSError, ValueError):  # it has ended, or cannot begin: this Python was moved away
                 self._dismiss()
                 return None
             finally:
-                late.cancel()
                 self._leaving = _timer(_IDLE_SECONDS, self._let_go)
+
+    def _asked(self, question: Sequence[Any]) -> Any:
+        process = self._process = self._process or _start()
+        late = _timer(_MOST_SECONDS, process.kill)
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(question) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+        finally:
+            late.cancel()
 
     def _let_go(self) -> None:
         with self._turn:

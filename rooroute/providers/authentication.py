@@ -134,10 +134,19 @@ def stored(profile: Profile) -> dict[str, str | None]:
             slots[found[2]] = None
     kind = profile.auth.kind if profile.auth else AuthKind.BEARER
     if kind is AuthKind.OAUTH_CLIENT_CREDENTIALS and profile.auth and profile.auth.token_url:
-        slots[CLIENT_SECRET] = origin_of(profile.auth.token_url)
+        slots[CLIENT_SECRET] = _endpoint_of(profile.auth.token_url)
     elif kind is not AuthKind.TOKEN_COMMAND:
         slots[USUAL_SLOT] = None
     return slots
+
+
+def _endpoint_of(token_url: str) -> str:
+    """The origin that a client's secret goes to. What is asked of a profile before it was checked must not fail for its address: that
+    is refused there, with its field, and no origin reads like this one."""
+    try:
+        return origin_of(token_url)
+    except ValueError:
+        return "nowhere"
 
 
 def needs_no_key(profile: Profile) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,19 @@ async def test_the_table_is_not_loaded_for_a_server_of_this_machine(monkeypatch:
     assert await known_prices("http://127.0.0.1:11434/v1", ["gpt-4o"], NOW) == {}
     assert await known_range("http://localhost:11434/v1", NOW + 86_400.0) is None
     assert clerk._process is None
+
+
+async def test_a_python_that_was_moved_away_costs_the_table_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(price_table, "_CLERK", price_table._Clerk())
+    price_table._range.cache_clear()
+    with monkeypatch.context() as moved:
+        moved.setattr(sys, "executable", str(tmp_path / "python"))
+        assert await known_prices("https://api.openai.com/v1", ["gpt-4o"], NOW) == {}
+        assert await known_range("https://api.openai.com/v1", NOW) is None
+    price_table._range.cache_clear()
+    assert await known_prices("https://api.openai.com/v1", ["gpt-4o"], NOW), "it is back"
 
 
 def test_without_the_extra_there_is_nothing_and_it_is_loaded_only_when_asked() -> None:

@@ -238,6 +238,10 @@ WRONG: dict[str, tuple[Auth, list[str]]] = {
         auth("oauth-client-credentials", token_url="http://login.example.net/", client_id="x"),
         ["auth.tokenUrl"],
     ),
+    "an-endpoint-without-a-host": (
+        auth("oauth-client-credentials", token_url="https://", client_id="x"),
+        ["auth.tokenUrl"],
+    ),
     "an-endpoint-that-is-none": (auth("oauth-client-credentials", token_url="login", client_id="x"), ["auth.tokenUrl"]),
     "no-certificate": (auth("mtls"), ["auth.certificate"]),
     "nothing-to-sign-with": (auth("signature-command"), ["auth.command"]),
@@ -313,8 +317,25 @@ def test_authorities_are_named_by_a_path() -> None:
             },
             ["secretCommands.apiKey"],
         ),
+        *(
+            (
+                {
+                    "auth": auth("oauth-client-credentials", token_url=url, client_id="me"),
+                    "secret_commands": {"clientSecret": SecretCommand(command=("a",))},
+                },
+                ["auth.tokenUrl"],
+            )
+            for url in ("https://", "https://[", "login", "https://a b/")
+        ),
     ],
-    ids=["a slot that is not taken", "a reference too", "no program", "out of range", "a token's command too"],
+    ids=[
+        "a slot that is not taken",
+        "a reference too",
+        "no program",
+        "out of range",
+        "a token's command too",
+        *("beside no endpoint",) * 4,
+    ],
 )
 def test_a_secret_s_command_that_cannot_work_is_named(wrong: dict[str, Any], fields: list[str]) -> None:
     problems = check(Profile(id="one", provider="openai", **wrong))
