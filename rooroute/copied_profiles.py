@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from rooroute.admission import folded, refuse, refuse_double, secret_slots
 from rooroute.credentials import declared_of
-from rooroute.errors import InvalidInput, NotFound
+from rooroute.errors import InvalidInput, NotFound, SecretUnavailable
 from rooroute.profile_checks import check_profile
 from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
 from rooroute.profiles import Configuration, Profile
@@ -64,7 +65,10 @@ class CopiedProfiles:
         return copy.id
 
     async def rename(self, profile_id: str, new_id: str, revision: str | None = None) -> None:
-        """Another id, in the pools and for the secret too. Conflict when ``revision`` is not the file's."""
+        """Another id, in the pools and for the secret too. Conflict when ``revision`` is not the file's.
+
+        The former id's secret is kept for a while, as that of a deleted profile is: an undo needs it.
+        """
         configuration = await asyncio.to_thread(self._config.load)
         profile = _known(configuration, profile_id)
         if new_id == profile_id:
@@ -79,19 +83,23 @@ class CopiedProfiles:
         try:
             await self._copy_secrets(profile, new_id)
             await asyncio.to_thread(self._config.save, lambda draft: draft.rename_profile(profile_id, new_id), revision)
+            deleted = {"kind": "delete", "profiles": {profile_id: slots}, "at": self._now()}
+            await self._state.put_intent(f"delete:{profile_id}", deleted)
         finally:
             await self._unfinished.finish_if_possible(intent, touched)
 
     async def _copy_secrets(self, profile: Profile, new_id: str) -> bool:
-        """Whether there was a key to copy."""
+        """Whether there was a key to copy. Where there was none, the new id has none either: not that of a deleted namesake."""
         copied = False
         for slot in secret_slots(profile):
             if approved := self._state.approved(profile.id, slot):
                 await self._state.approve(new_id, slot, approved)
-            if slot in declared_of(profile) or (slot == USUAL_SLOT and profile.key_saved_at is None):
-                continue
-            secret = await self._secrets.get(profile.id, slot)
-            if secret is not None:
+            absent = slot in declared_of(profile) or (slot == USUAL_SLOT and profile.key_saved_at is None)
+            secret = None if absent else await self._secrets.get(profile.id, slot)
+            if secret is None:
+                with suppress(SecretUnavailable):
+                    await self._secrets.delete(new_id, slot)
+            else:
                 await self._secrets.set(new_id, slot, secret.reveal(secret.origin), secret.origin, self._now())
                 copied = True
         return copied

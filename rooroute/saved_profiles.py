@@ -165,6 +165,7 @@ class SavedProfiles:
     async def rename(self, profile_id: str, new_id: str, *, revision: str | None = None) -> None:
         """Another id, in the pools and for the secret too."""
         await self._alone(lambda: self._copies.rename(profile_id, new_id, revision))
+        asyncio.get_running_loop().call_later(UNDO_SECONDS + 1, self._tidy_soon)
 
     async def delete(self, profile_id: str, *, revision: str | None = None) -> tuple[str, ...]:
         """Delete a profile; the ids of the pools that used it. ``restore`` brings it back for ten minutes."""

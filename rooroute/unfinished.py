@@ -39,11 +39,12 @@ class Unfinished:
             await self.finish(name, profiles)
 
     async def finish(self, name: str, profiles: Mapping[str, Sequence[str]]) -> None:
-        """Remove the secrets that nobody in the configuration uses, let the statistics follow a rename, then drop the note of what was begun.
-        The ``profiles`` of a rename are the former id and the new one."""
-        current = await asyncio.to_thread(self._config.load)
+        """Remove the secrets that nobody in the configuration uses nor an undo needs, let the statistics follow a rename, then drop the note
+        of what was begun. The ``profiles`` of a rename are the former id and the new one."""
+        current, noted = await asyncio.to_thread(self._config.load), await self._state.intents()
         for profile_id, slots in profiles.items():
-            if profile_id in current.unreadable:
+            deleted = f"delete:{profile_id}"
+            if profile_id in current.unreadable or (deleted in noted and deleted != name):
                 continue
             profile = current.profiles.get(profile_id)
             for slot in slots:

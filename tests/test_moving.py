@@ -184,6 +184,28 @@ async def test_who_came_back_by_an_undo_is_there_and_not_to_be_restored(home: Ho
         await home.saved.restore("b")
 
 
+async def test_a_rename_that_is_undone_and_done_again_has_its_key_each_time(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    await home.saved.rename("b", "best")
+    for name in ("b", "best"):
+        home.now += 599
+        await home.moving.undo(None)
+        await home.saved.tidy()
+        assert home.keys.texts()[name] == "sk-b"
+    home.now += 601
+    await home.saved.tidy()
+    assert home.keys.texts() == {"a": "sk-a", "best": "sk-b"}
+    assert await home.state.intents() == {}
+
+
+async def test_a_copy_without_a_key_does_not_get_that_of_a_deleted_namesake(home: Home) -> None:
+    await home.moving.bring_in(TWO, Wish())
+    await home.saved.save(Profile(id="keyless", provider="anthropic", model="b"), {})
+    await home.saved.delete("b")
+    await home.saved.duplicate("keyless", "b")
+    assert home.keys.texts() == {"a": "sk-a"}
+
+
 async def test_the_very_first_change_is_undone_and_done_again(home: Home) -> None:
     await home.moving.bring_in(TWO, Wish())
     first = (home.path / "config.yaml").read_text()
