@@ -169,6 +169,51 @@ async def test_continue_where_the_dialect_cannot_stops(tmp_path: Path) -> None:
             await h.ask(on_interrupt=OnInterrupt.CONTINUE)
 
 
+@pytest.mark.parametrize("fail", [LIMITED, Fail("server-error")], ids=["limited", "server-error"])
+async def test_continue_goes_past_whoever_would_begin_anew(tmp_path: Path, fail: Fail) -> None:
+    scripts: Scripts = {"A": [Cut(2)], "B": [fail], "C": [Answer("Hello from me.")], "D": [Answer(" the other side.")]}
+    async with house(tmp_path, scripts, profiles={"C": {"dialect": "openai"}}) as h:
+        heard = Heard()
+        answer = await h.ask(heard, on_interrupt=OnInterrupt.CONTINUE)
+        assert heard.words == answer["message"].content == "Hello from the other side."
+        assert "C" not in h.asked_with()
+        (why,) = await h.state.latest_requests()
+        told = {each["profileId"]: each.get("excludedBy") for each in why["candidates"]}
+        assert told["C"] == "cannot go on from the middle of an answer" and told["D"] is None
+
+
+@pytest.mark.parametrize("fail", [LIMITED, Fail("server-error")], ids=["limited", "server-error"])
+async def test_continue_that_nobody_can_keeps_the_partial_and_names_who_can_begin_anew(
+    tmp_path: Path, fail: Fail
+) -> None:
+    scripts: Scripts = {"A": [Cut(2)], "B": [fail], "C": [Answer("Hello from the start again.")]}
+    async with house(tmp_path, scripts, profiles={"C": {"dialect": "openai"}}) as h:
+        heard = Heard()
+        with pytest.raises(StreamInterrupted, match=r"^A broke off .* Ask again to have C answer\.$") as caught:
+            await h.ask(heard, on_interrupt=OnInterrupt.CONTINUE)
+        assert heard.words == caught.value.data["message"].content == "Hello from"
+        assert caught.value.data["nextProfileId"] == "C"
+        assert "retryAt" not in caught.value.data
+        assert "C" not in h.asked_with()
+
+
+@pytest.mark.parametrize("fail", [LIMITED, Fail("server-error")], ids=["limited", "server-error"])
+async def test_continue_that_nobody_can_after_all_keeps_the_partial_and_what_it_used(
+    tmp_path: Path, fail: Fail
+) -> None:
+    async with house(tmp_path, {"A": [Cut(2)], "B": [fail]}) as h:
+        with pytest.raises(StreamInterrupted) as caught:
+            await h.ask(on_interrupt=OnInterrupt.CONTINUE)
+        told = caught.value.data
+        assert told["message"].content == "Hello from"
+        assert told["usage"].output_tokens > 0
+        assert {each["profileId"] for each in told["attempts"]} == {"A", "B"}
+        assert {each["id"] for each in told["profiles"]} == {"A", "B"}
+        assert caught.value.message.startswith("A broke off in the middle of its answer")
+        if fail is LIMITED:
+            assert "B is back in" in caught.value.message and told["retryAt"]
+
+
 @pytest.mark.parametrize("wish", [OnInterrupt.RESTART, OnInterrupt.CONTINUE])
 async def test_after_a_tool_call_there_is_never_a_second_attempt(tmp_path: Path, wish: OnInterrupt) -> None:
     cut = InStreamError(1, answer=Answer("", tool_calls=(Call("rm", "{}"), Call("rm", "{}", id="call_2"))))

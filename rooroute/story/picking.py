@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from rooroute.profiles import Configuration, Strategy
+from rooroute.providers.table import dialect_for
 from rooroute.roster import Lineup, cost_estimate
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
@@ -21,6 +22,7 @@ from rooroute.story.session import consent_for, in_tool_loop, revert_for
 
 _FIRST_FEW: Final = 64
 """In a larger pool there are attempts enough."""
+_BEGINS_ANEW: Final = "cannot go on from the middle of an answer"
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 
 
@@ -49,7 +51,8 @@ class Picking:
     def candidates(self) -> Sequence[Candidate]:
         """The lineup with what this request and this window have learnt of it."""
         found = self.lineup().candidates
-        if not (self._progress.unfit or self._progress.limited or self._measured):
+        progress = self._progress
+        if not (progress.unfit or progress.limited or progress.continued or self._measured):
             return found
         return tuple(self._seen(each) for each in found)
 
@@ -63,6 +66,8 @@ class Picking:
         progress, measurements, now = self._progress, self._window.measurements, self._ports.now()
         if candidate.profile_id in progress.unfit:
             return replace(candidate, excluded=progress.unfit[candidate.profile_id])
+        if progress.continued and candidate.excluded is None and not self._goes_on(candidate):
+            return replace(candidate, excluded=_BEGINS_ANEW)
         limited = progress.limited.get(candidate.profile_id) or progress.limited.get(EVERYBODY)
         if limited is not None and limited.until > now:
             candidate = replace(candidate, limited_until=limited.until, limit=limited.words)
@@ -72,6 +77,18 @@ class Picking:
         if least is not None and measurements.share_left(candidate.profile_id, now) <= least:
             return replace(candidate, group=candidate.group + NEARLY_USED_UP)
         return candidate
+
+    def _goes_on(self, candidate: Candidate) -> bool:
+        """Whether it takes delivered text as the beginning of its answer. Who does not would say it all again."""
+        return dialect_for(self.configuration.profiles[candidate.profile_id], candidate.model).continues
+
+    def go_on_from(self, text: str) -> None:
+        """The next answer goes on from this delivered text; whom that leaves out is said of the first decision too, which had them."""
+        self._progress.continued = text
+        if self.first is not None:
+            out = (each.profile_id for each in self.candidates() if each.excluded == _BEGINS_ANEW)
+            away = {each: _BEGINS_ANEW for each in out if each not in self._progress.asked}
+            self.first = replace(self.first, excluded={**self.first.excluded, **away})
 
     async def pick(self) -> Decision:
         """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update.
