@@ -20,7 +20,7 @@ from rooroute.providers.retirement import announced
 from rooroute.roster import estimated_tokens
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.crowd import SMALL
-from rooroute.routing.figures import Policy, policy_for
+from rooroute.routing.figures import Policy
 from rooroute.routing.limits import Refused
 from rooroute.routing.marks import Change, Mark, ProbeLease, Snapshot
 from rooroute.routing.noticed import Leaving, Noticed
@@ -57,10 +57,6 @@ class Books:
         self._notices: dict[int, str] = {}
         self._heard: list[tuple[Profile, Candidate, Attempt, Failure | None, float]] = []
         self._taught: dict[int, Sequence[Mark]] = {}
-
-    def policy(self, configuration: Configuration, candidate: Candidate, *, lone: bool) -> Policy:
-        """How this candidate's failure is to be punished; ``lone``: there is nobody else."""
-        return policy_for(configuration.profiles[candidate.profile_id], self._pool, configuration.defaults, lone=lone)
 
     async def settle(
         self,

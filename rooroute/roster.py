@@ -21,6 +21,8 @@ _IMAGE_TOKENS: Final = 1_000
 _LINEUPS_KEPT: Final = 64
 
 
+DIRECT: Final = "profile:"
+"""How the id of the pool begins that a request for one profile goes by."""
 _NOT_LED: Final[Mapping[str, Any]] = {
     "rules": (),
     "tiers": (),
@@ -106,7 +108,7 @@ def pool_of(
             raise NotFound(f"There is no profile {profile_id!r}.", field="profile")
         usual = configuration.pool(None) or Pool(id="default")
         behind = tuple(each for each in usual.profiles if each != profile_id) if fallback else ()
-        direct = replace(usual, id=f"profile:{profile_id}", profiles=(profile_id, *behind), **_NOT_LED)
+        direct = replace(usual, id=f"{DIRECT}{profile_id}", profiles=(profile_id, *behind), **_NOT_LED)
         if fallback:
             return direct
         return replace(direct, region=None, max_price=None, max_cost_per_token=None, last_resort=None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -415,6 +417,49 @@ async def test_the_last_resort_is_for_the_trouble_it_is_meant_for(
             with pytest.raises(Unanswered):
                 await h.ask()
             assert "C" not in h.asked_with()
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [{"enabled": False}, {"supports_images": False}, {"api_key": "${NOT_SET_ANYWHERE}"}],
+    ids=["switched-off", "unsuitable", "without-its-key"],
+)
+@pytest.mark.parametrize(
+    ("fail", "rule", "used"),
+    [
+        (LIMITED, {"on_rate_limit": False}, False),
+        (LIMITED, {"on_error": False}, True),
+        (Fail("server-error"), {"on_rate_limit": False}, True),
+        (Fail("server-error"), {"on_error": False}, False),
+        (None, {"on_rate_limit": False}, True),
+        (None, {"on_error": False}, False),
+    ],
+    ids=["limit-not-wanted", "limit-wanted", "error-wanted", "error-not-wanted", "nobody-error", "nobody-limit"],
+)
+async def test_whoever_could_not_have_answered_anyway_is_no_trouble_for_the_last_resort(
+    tmp_path: Path, fail: Fail | None, rule: dict[str, Any], used: bool, idle: dict[str, Any]
+) -> None:
+    scripts: Scripts = {**({"A": [fail]} if fail else {}), "D": [Answer("D.")], "C": [Answer("C.")]}
+    pool = {"profiles": tuple(scripts)[:-1], "last_resort": LastResort(profile="C", **rule)}
+    image = ChatRequest((Message("user", (TextPart("What is this?"), ImagePart("image/png", "aGk="))),))
+    async with house(tmp_path, scripts, profiles={"D": idle}, pool=pool) as h:
+        with nullcontext() if used else pytest.raises(Unanswered):
+            assert (await h.ask(request=image))["profileId"] == "C"
+        assert ("C" in h.asked_with()) == used
+
+
+async def test_a_profile_whose_rest_for_a_limit_was_skipped_by_hand_is_still_at_its_limit(tmp_path: Path) -> None:
+    pool = {"profiles": ("A",), "max_wait": 300.0, "last_resort": LastResort(profile="C", on_rate_limit=False)}
+    async with house(tmp_path, {"A": [LIMITED], "C": [Answer("C.")]}, pool=pool) as h:
+        heard = Heard()
+        task = asyncio.create_task(h.ask(heard, request_id="w"))
+        async with asyncio.timeout(10):
+            while "waiting" not in heard.kinds:
+                await asyncio.sleep(0.01)
+        h.completions.skip("w")
+        with pytest.raises(NoProfiles):
+            await task
+        assert "C" not in h.asked_with()
 
 
 async def test_the_last_resort_waits_for_consent(tmp_path: Path) -> None:

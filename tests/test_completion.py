@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -23,12 +23,12 @@ from rooroute.errors import (
     RequestRejected,
     StreamInterrupted,
 )
-from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy, Timeouts
+from rooroute.profiles import Failover, Limits, OnInterrupt, Pool, Profile, Strategy, Timeouts
 from rooroute.routing.figures import FIGURES
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Step
 from rooroute.story import lessons
-from tests.house import HELLO, Heard, House, house
+from tests.house import HELLO, Heard, House, house, until_noon
 
 Scripts = Mapping[str, Sequence[Step]]
 LIMITED = Fail("rate-limit", retry_delay=30)
@@ -169,6 +169,51 @@ async def test_continue_where_the_dialect_cannot_stops(tmp_path: Path) -> None:
             await h.ask(on_interrupt=OnInterrupt.CONTINUE)
 
 
+@pytest.mark.parametrize("fail", [LIMITED, Fail("server-error")], ids=["limited", "server-error"])
+async def test_continue_goes_past_whoever_would_begin_anew(tmp_path: Path, fail: Fail) -> None:
+    scripts: Scripts = {"A": [Cut(2)], "B": [fail], "C": [Answer("Hello from me.")], "D": [Answer(" the other side.")]}
+    async with house(tmp_path, scripts, profiles={"C": {"dialect": "openai"}}) as h:
+        heard = Heard()
+        answer = await h.ask(heard, on_interrupt=OnInterrupt.CONTINUE)
+        assert heard.words == answer["message"].content == "Hello from the other side."
+        assert "C" not in h.asked_with()
+        (why,) = await h.state.latest_requests()
+        told = {each["profileId"]: each.get("excludedBy") for each in why["candidates"]}
+        assert told["C"] == "cannot go on from the middle of an answer" and told["D"] is None
+
+
+@pytest.mark.parametrize("fail", [LIMITED, Fail("server-error")], ids=["limited", "server-error"])
+async def test_continue_that_nobody_can_keeps_the_partial_and_names_who_can_begin_anew(
+    tmp_path: Path, fail: Fail
+) -> None:
+    scripts: Scripts = {"A": [Cut(2)], "B": [fail], "C": [Answer("Hello from the start again.")]}
+    async with house(tmp_path, scripts, profiles={"C": {"dialect": "openai"}}) as h:
+        heard = Heard()
+        with pytest.raises(StreamInterrupted, match=r"^A broke off .* Ask again to have C answer\.$") as caught:
+            await h.ask(heard, on_interrupt=OnInterrupt.CONTINUE)
+        assert heard.words == caught.value.data["message"].content == "Hello from"
+        assert caught.value.data["nextProfileId"] == "C"
+        assert "retryAt" not in caught.value.data
+        assert "C" not in h.asked_with()
+
+
+@pytest.mark.parametrize("fail", [LIMITED, Fail("server-error")], ids=["limited", "server-error"])
+async def test_continue_that_nobody_can_after_all_keeps_the_partial_and_what_it_used(
+    tmp_path: Path, fail: Fail
+) -> None:
+    async with house(tmp_path, {"A": [Cut(2)], "B": [fail]}) as h:
+        with pytest.raises(StreamInterrupted) as caught:
+            await h.ask(on_interrupt=OnInterrupt.CONTINUE)
+        told = caught.value.data
+        assert told["message"].content == "Hello from"
+        assert told["usage"].output_tokens > 0
+        assert {each["profileId"] for each in told["attempts"]} == {"A", "B"}
+        assert {each["id"] for each in told["profiles"]} == {"A", "B"}
+        assert caught.value.message.startswith("A broke off in the middle of its answer")
+        if fail is LIMITED:
+            assert "B is back in" in caught.value.message and told["retryAt"]
+
+
 @pytest.mark.parametrize("wish", [OnInterrupt.RESTART, OnInterrupt.CONTINUE])
 async def test_after_a_tool_call_there_is_never_a_second_attempt(tmp_path: Path, wish: OnInterrupt) -> None:
     cut = InStreamError(1, answer=Answer("", tool_calls=(Call("rm", "{}"), Call("rm", "{}", id="call_2"))))
@@ -242,6 +287,108 @@ async def test_skip_gives_up_on_the_one_waited_for(tmp_path: Path) -> None:
             await task
         with pytest.raises(NotFound):
             h.completions.skip("w")
+
+
+async def waits(h: House, **options: Any) -> asyncio.Task[dict[str, Any]]:
+    heard = Heard()
+    task = asyncio.create_task(h.ask(heard, **options))
+    await waiting(heard)
+    return task
+
+
+def change(h: House, pool: Mapping[str, Any], *profiles: Profile) -> None:
+    """The user's own change, as any window sees it: these profiles, and the default pool with something else about it."""
+    known = h.configuration.pools["default"]
+    h.configuration = replace(
+        h.configuration,
+        profiles={each.id: each for each in profiles},
+        pools={"default": replace(known, profiles=tuple(each.id for each in profiles), **pool)},
+        revision="2",
+    )
+    h.completions.look_again()
+
+
+async def rename(h: House, old: str, new: str, pool: Mapping[str, Any] | None = None) -> None:
+    h.keys.keys[new] = h.keys.keys[old]
+    await h.state.rename_profile(old, new)
+    change(h, pool or {}, *(replace(p, id=new) if p.id == old else p for p in h.configuration.profiles.values()))
+
+
+RESTING: Scripts = {"A": [Fail(retry_delay=50), Answer("Back.")], "B": [Answer("B.")]}
+
+
+async def test_a_waiting_request_goes_to_whoever_is_added_to_its_pool(tmp_path: Path) -> None:
+    async with house(tmp_path, RESTING, pool={"profiles": ("A",), "max_wait": 300}) as h:
+        task = await waits(h)
+        change(h, {}, *h.configuration.profiles.values())
+        async with asyncio.timeout(10):
+            assert (await task)["profileId"] == "B"
+        (why,) = await h.state.latest_requests()
+        assert {"profileId": "B", "rank": 1} in why["candidates"]
+
+
+@pytest.mark.parametrize(
+    ("pool", "options"),
+    [
+        ({}, {}),
+        ({}, {"profile": "A"}),
+        ({}, {"profile": "A", "fallback": False}),
+        ({"failover": Failover(enabled=False)}, {}),
+    ],
+    ids=["pool", "profile", "profile-alone", "pool-without-failover"],
+)
+async def test_a_waiting_request_follows_a_rename(
+    tmp_path: Path, pool: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    scripts: Scripts = {"A": RESTING["A"]}
+    async with house(tmp_path, scripts, pool={"max_wait": 300, **pool}) as h:
+        task = await waits(h, request_id="w", **options)
+        await rename(h, "A", "A2")
+        await asyncio.sleep(0.1)
+        assert not task.done(), "its rest goes on under the new name"
+        h.completions.retry_now("w")
+        async with asyncio.timeout(10):
+            assert (await task)["profileId"] == "A2"
+
+
+async def test_a_waiting_request_for_a_profile_that_is_removed_says_so(tmp_path: Path) -> None:
+    async with house(tmp_path, RESTING, pool={"max_wait": 300}) as h:
+        task = await waits(h, profile="A")
+        change(h, {}, h.configuration.profiles["B"])
+        async with asyncio.timeout(10):
+            with pytest.raises(NoProfiles, match="A was removed or renamed while the request waited; ask again"):
+                await task
+
+
+async def test_a_waiting_request_for_a_model_of_a_profile_that_is_renamed_says_so(tmp_path: Path) -> None:
+    async with house(tmp_path, RESTING, pool={"profiles": ("B",), "max_wait": 300}) as h:
+        task = await waits(h, model="A/model-A")
+        await rename(h, "A", "A2")
+        async with asyncio.timeout(10):
+            with pytest.raises(NoProfiles, match="A was removed or renamed while the request waited; ask again"):
+                await task
+
+
+async def test_a_waiting_request_sees_that_a_limit_was_raised(tmp_path: Path) -> None:
+    pool = {"limits": Limits(requests_per_minute=1), "max_wait": 300}
+    async with house(tmp_path, {"A": [Answer("A.")]}, pool=pool) as h:
+        h.clock.ahead = until_noon(h.clock.now())
+        await h.ask()
+        task = await waits(h)
+        change(h, {"limits": Limits(requests_per_minute=9)}, h.configuration.profiles["A"])
+        async with asyncio.timeout(10):
+            assert (await task)["profileId"] == "A"
+
+
+async def test_a_waiting_request_rests_a_profile_as_its_pool_says_now(tmp_path: Path) -> None:
+    scripts: Scripts = {"A": [Fail(retry_delay=50)], "B": [Fail("rate-limit")]}
+    async with house(tmp_path, scripts, pool={"profiles": ("A",), "max_wait": 300}) as h:
+        task = await waits(h, request_id="w")
+        change(h, {"cooldown": 500.0, "max_wait": 0.0}, *h.configuration.profiles.values())
+        async with asyncio.timeout(10):
+            with pytest.raises(AllCoolingDown):
+                await task
+        assert (h.shown("B").until or 0.0) - h.clock.now() > 400
 
 
 async def test_cancelling_a_probe_frees_its_lease_and_tells_the_attempt(tmp_path: Path) -> None:

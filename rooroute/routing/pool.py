@@ -161,7 +161,7 @@ def _guarded(ask: Ask, looks: list[Look], snapshot: Snapshot, now: float) -> lis
     rule = ask.last_resort
     if rule is None or any(each.ready and not each.candidate.last_resort for each in looks):
         return looks
-    limited = {_is_limited(each, snapshot) for each in looks if not each.candidate.last_resort}
+    limited = {_is_limited(each, snapshot) for each in looks if not each.candidate.last_resort and _in_trouble(each)}
     if not ((rule.on_rate_limit and True in limited) or (rule.on_error and (False in limited or not limited))):
         refusal = "is the last resort, and not for this kind of trouble"
     elif rule.consent is Consent.NEVER:
@@ -179,6 +179,13 @@ def _guarded(ask: Ask, looks: list[Look], snapshot: Snapshot, now: float) -> lis
 
 
 NO_CONSENT: Final = "is the last resort and wants your consent first"
+SKIPPED: Final = "was skipped by hand"
+_NO_TROUBLE: Final = frozenset({Standing.DISABLED, Standing.UNSUITABLE})
+
+
+def _in_trouble(found: Look) -> bool:
+    """Whether the profile would have answered but for a limit or an error. Who was skipped by hand would have: its rest was not waited for."""
+    return found.standing not in _NO_TROUBLE or found.candidate.excluded == SKIPPED
 
 
 def _is_limited(found: Look, snapshot: Snapshot) -> bool:

@@ -1,4 +1,4 @@
-"""One request: what was given, which stays, and how far it has come, which grows."""
+"""One request: what was given, which stays but for its pool, and how far it has come, which grows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rooroute.limiter import Limiter
 from rooroute.portable_history import SignatureMemory
 from rooroute.ports import Ports
 from rooroute.profiles import Configuration, Pool
-from rooroute.roster import Roster, pool_of
+from rooroute.roster import DIRECT, Roster, addressee, pool_of
 from rooroute.routing.limits import Refused
 from rooroute.routing.rules import Facts
 from rooroute.routing.window import Window
@@ -34,10 +34,10 @@ class Means:
     sent: SentRequests
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Errand:
-    """What is known of a request before anything is done for it. ``owner`` names it on this machine; ``began`` is in seconds of the
-    monotonic clock; ``alone``: it stays with the first profile it comes to."""
+    """What is known of a request before anything is done for it. ``pool`` may become another while the request waits; ``owner`` names it
+    on this machine; ``began`` is in seconds of the monotonic clock."""
 
     request: ChatRequest
     options: CompletionOptions
@@ -46,7 +46,11 @@ class Errand:
     facts: Facts
     owner: str
     began: float
-    alone: bool
+
+    @property
+    def alone(self) -> bool:
+        """Whether it stays with the first profile it comes to."""
+        return not (self.pool.enabled and self.pool.failover.enabled) or self.options.fallback is False
 
 
 @dataclass(slots=True)
@@ -91,8 +95,28 @@ def errand_of(
         facts=facts_of(request, options),
         owner=f"{ports.owner}/{options.request_id}",
         began=ports.monotonic(),
-        alone=not (pool.enabled and pool.failover.enabled) or options.fallback is False,
     )
+
+
+def pool_now(errand: Errand, before: Configuration, now: Configuration) -> Pool:
+    """The errand's pool as it is in another configuration; as it was, where it is not there any more."""
+    pool, options = errand.pool, errand.options
+    if not pool.id.startswith(DIRECT) or pool.id in now.pools:
+        return now.pool(pool.id) or pool
+    by_model = addressee(before, options.model) is not None  # the model is asked for by the former name
+    named = pool.profiles[0] if by_model else renamed(pool.profiles[0], before, now)
+    fallback = options.fallback if options.profile is not None else False
+    return pool_of(now, None, named, fallback) if named in now.profiles else pool
+
+
+def renamed(profile_id: str, before: Configuration, now: Configuration) -> str:
+    """What a profile is called now: who is gone while exactly one came that is the same in everything else was renamed."""
+    known = before.profiles.get(profile_id)
+    if known is None or profile_id in now.profiles:
+        return profile_id
+    came = (each for name, each in now.profiles.items() if name not in before.profiles)
+    same = [each.id for each in came if replace(each, id=profile_id) == known]
+    return same[0] if len(same) == 1 else profile_id
 
 
 def wanted(errand: Errand, progress: Progress) -> ChatRequest:

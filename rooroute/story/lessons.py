@@ -10,7 +10,7 @@ from rooroute.books import Books
 from rooroute.outcome import Failure
 from rooroute.ports import Ports
 from rooroute.routing.candidate import Candidate
-from rooroute.routing.figures import FIGURES, Policy
+from rooroute.routing.figures import FIGURES, Policy, policy_for
 from rooroute.routing.pool import Use
 from rooroute.routing.settling import Ending, renew
 from rooroute.story.picking import Picking
@@ -79,4 +79,6 @@ class Lessons:
 
     def policy(self, candidate: Candidate) -> Policy:
         """How this candidate's failure is to be punished."""
-        return self.books.policy(self.picking.configuration, candidate, lone=self.picking.lineup().enabled == 1)
+        configuration, lone = self.picking.configuration, self.picking.lineup().enabled == 1
+        profile = configuration.profiles[candidate.profile_id]
+        return policy_for(profile, self.picking.pool, configuration.defaults, lone=lone)

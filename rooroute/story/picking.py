@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rooroute.profiles import Configuration, Strategy
+from rooroute.profiles import Configuration, Pool, Strategy
+from rooroute.providers.table import dialect_for
 from rooroute.roster import Lineup, cost_estimate
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.costs import switch_cost
@@ -16,17 +17,20 @@ from rooroute.routing.pool import HOLDS_CACHE, Ask, Decision, Nobody, NobodyKind
 from rooroute.routing.route import NEARLY_USED_UP, SPOKEN_AGAINST
 from rooroute.routing.shown import shown_state
 from rooroute.routing.strategies import BLANK, Reading, unknown
-from rooroute.story.errand import EVERYBODY, Errand, Means, Progress
+from rooroute.story.errand import EVERYBODY, Errand, Means, Progress, pool_now, renamed
 from rooroute.story.session import consent_for, in_tool_loop, revert_for
 
 _FIRST_FEW: Final = 64
 """In a larger pool there are attempts enough."""
+_GONE: Final = "was removed or renamed while the request waited; ask again for another"
+_BEGINS_ANEW: Final = "cannot go on from the middle of an answer"
 _BLIND: Final = frozenset({Strategy.PRIORITY, Strategy.ROUND_ROBIN, Strategy.MODEL})
 
 
 class Picking:
-    """One request's choices. ``configuration`` is the one it goes by until it has waited, ``strategy`` the one it keeps; ``first`` is its
-    first decision, and ``switched_for`` what that one cost of the session's warm cache, in USD, or would have where it stays for that."""
+    """One request's choices. ``configuration`` is the one it goes by until it has waited, as is the errand's pool, ``strategy`` the one it
+    keeps; ``first`` is its first decision by that configuration, and ``switched_for`` what that one cost of the session's warm cache, in
+    USD, or would have where it stays for that."""
 
     def __init__(self, means: Means, errand: Errand, progress: Progress, configuration: Configuration) -> None:
         self._ports, self._window, self._roster = means.ports, means.window, means.roster
@@ -34,6 +38,7 @@ class Picking:
         self.configuration = configuration
         self._made: tuple[Configuration, int, Lineup] | None = None
         self._only: str | None = None
+        self._gone: Mapping[str, str] = {}
         self.strategy = self.lineup().way.strategy
         self.first: Decision | None = None
         self.switched_for: float | None = None
@@ -49,7 +54,8 @@ class Picking:
     def candidates(self) -> Sequence[Candidate]:
         """The lineup with what this request and this window have learnt of it."""
         found = self.lineup().candidates
-        if not (self._progress.unfit or self._progress.limited or self._measured):
+        progress = self._progress
+        if not (progress.unfit or progress.limited or progress.continued or self._measured):
             return found
         return tuple(self._seen(each) for each in found)
 
@@ -63,6 +69,8 @@ class Picking:
         progress, measurements, now = self._progress, self._window.measurements, self._ports.now()
         if candidate.profile_id in progress.unfit:
             return replace(candidate, excluded=progress.unfit[candidate.profile_id])
+        if progress.continued and candidate.excluded is None and not self._goes_on(candidate):
+            return replace(candidate, excluded=_BEGINS_ANEW)
         limited = progress.limited.get(candidate.profile_id) or progress.limited.get(EVERYBODY)
         if limited is not None and limited.until > now:
             candidate = replace(candidate, limited_until=limited.until, limit=limited.words)
@@ -72,6 +80,18 @@ class Picking:
         if least is not None and measurements.share_left(candidate.profile_id, now) <= least:
             return replace(candidate, group=candidate.group + NEARLY_USED_UP)
         return candidate
+
+    def _goes_on(self, candidate: Candidate) -> bool:
+        """Whether it takes delivered text as the beginning of its answer. Who does not would say it all again."""
+        return dialect_for(self.configuration.profiles[candidate.profile_id], candidate.model).continues
+
+    def go_on_from(self, text: str) -> None:
+        """The next answer goes on from this delivered text; whom that leaves out is said of the first decision too, which had them."""
+        self._progress.continued = text
+        if self.first is not None:
+            out = (each.profile_id for each in self.candidates() if each.excluded == _BEGINS_ANEW)
+            away = {each: _BEGINS_ANEW for each in out if each not in self._progress.asked}
+            self.first = replace(self.first, excluded={**self.first.excluded, **away})
 
     async def pick(self) -> Decision:
         """Decide on the picture at hand; where a lease has to be taken, decide again inside one short update.
@@ -101,7 +121,7 @@ class Picking:
 
     def _told(self, decision: Decision) -> Decision:
         """The decision with those who are named and not there."""
-        absent = self.lineup().absent
+        absent = {**self._gone, **self.lineup().absent}
         return replace(decision, excluded={**decision.excluded, **absent}) if absent else decision
 
     def _remember(self, decision: Decision) -> None:
@@ -132,9 +152,25 @@ class Picking:
         return decision.candidate.profile_id if isinstance(decision, Use) else None
 
     def start_over(self) -> None:
-        """After a wait: by the configuration as it is now, with nobody counted as tried."""
-        self.configuration = self._ports.configuration()
+        """After a wait: by the configuration and the pool as they are now, with nobody counted as tried."""
         self._progress.tried.clear()
+        before, self.configuration = self.configuration, self._ports.configuration()
+        if self.configuration is not before:
+            self._follow(before, self.configuration)
+
+    def _follow(self, before: Configuration, now: Configuration) -> None:
+        """The user has changed something: who was added is a candidate, who was renamed goes on, and a raised limit is looked at again."""
+        errand = self._errand
+        errand.pool = pool_now(errand, before, now)
+        self._only = renamed(self._only, before, now) if self._only is not None and errand.alone else None
+        self._gone = {each: _GONE for each in errand.pool.profiles if each not in now.profiles}
+        self._progress.limited.clear()
+        self.first = None
+
+    @property
+    def pool(self) -> Pool:
+        """The one it goes by."""
+        return self._errand.pool
 
     def _short_list(self, ask: Ask) -> list[Candidate] | None:
         """In a large pool, those among whom the choice lies unless none of them can answer."""
@@ -157,7 +193,7 @@ class Picking:
             max_wait=0.0 if late else max(0.0, most - progress.waited),
             tried=frozenset(progress.tried),
             pinned=self._only,
-            pointer=options.profile or self._window.pointer(pool.id, session),
+            pointer=pool.profiles[0] if options.profile else self._window.pointer(pool.id, session),
             sticky=stay.profile_id if stay else None,
             sticky_since=stay.since if stay else 0.0,
             in_tool_loop=in_tool_loop(self._errand.request),

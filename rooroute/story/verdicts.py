@@ -20,7 +20,6 @@ from rooroute.errors import (
 )
 from rooroute.outcome import Failure, Fault
 from rooroute.profiles import OnInterrupt
-from rooroute.providers.table import dialect_for
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.pool import Nobody, Use
 from rooroute.routing.settling import another_ready, ask_again
@@ -40,7 +39,8 @@ CANCELLED: Final = Failure(Fault.CANCELLED, "The request was cancelled.")
 
 @dataclass(slots=True)
 class Verdicts:
-    """One request's. It keeps in mind whose token was made anew, by what faults attempts failed, and whether a policy has refused it."""
+    """One request's. It keeps in mind whose token was made anew, by what faults attempts failed, whether a policy has refused it, and whose
+    answer broke off that others are to go on with."""
 
     means: Means
     errand: Errand
@@ -52,6 +52,7 @@ class Verdicts:
     _renewed: set[str] = field(default_factory=set)
     _faults: list[Fault] = field(default_factory=list)
     _refused_by_policy: bool = False
+    _broken: tuple[Use, Failure] | None = None
 
     async def judge(self, use: Use, failure: Failure, attempt: Attempt, sent_at: float) -> None:
         """Teach what the failure teaches, and clear the way for the next attempt; where there may be none, raise the end."""
@@ -146,27 +147,30 @@ class Verdicts:
     def _go_on_or_stop(self, use: Use, failure: Failure) -> None:
         """The answer broke off in the middle. Never a second attempt once a tool call went out: it may have been run."""
         wish = self.errand.options.on_interrupt or self.errand.pool.on_interrupt
-        if self.delivery.has_calls or (following := self.picking.next()) is None:
+        if self.delivery.has_calls:
             raise self._broken_off(use, failure)
-        if wish is OnInterrupt.RESTART:
-            self.progress.continued = ""
+        self.progress.continued = ""
+        if wish is OnInterrupt.RESTART and self.picking.next() is not None:
             self.delivery.reset(len(self.books.attempts) + 1)
-        elif wish is OnInterrupt.CONTINUE and self._may_continue(following):
-            self.progress.continued = self.delivery.text_so_far()
+        elif wish is OnInterrupt.CONTINUE and self._leaves_prose():
+            self._broken = use, failure
+            self.picking.go_on_from(self.delivery.text_so_far())
+            if self.picking.next() is None:
+                raise self._broken_off(use, failure)
         else:
             raise self._broken_off(use, failure)
 
-    def _may_continue(self, profile_id: str) -> bool:
-        """Whether that profile can go on from the delivered text: prose alone, of which nothing would be trimmed on the way."""
+    def _leaves_prose(self) -> bool:
+        """Whether what was delivered can be gone on from: prose alone, of which nothing would be trimmed on the way."""
         text = self.delivery.text_so_far()
-        if self.delivery.has_thinking or text != text.rstrip():
-            return False
-        profile = self.picking.configuration.profiles[profile_id]
-        model = next((each.model for each in self.picking.candidates() if each.profile_id == profile_id), "")
-        return dialect_for(profile, model).continues
+        return not self.delivery.has_thinking and text == text.rstrip()
 
     def give_up(self, nobody: Nobody) -> RoorouteError:
-        """The end of a request that nobody answered."""
+        """The end of a request that nobody answered, or whose answer nobody could go on with."""
+        wrong = self._unanswered(nobody)
+        return wrong if self._broken is None or self.delivery.empty else self._broken_off(*self._broken, wrong)
+
+    def _unanswered(self, nobody: Nobody) -> RoorouteError:
         wrong = self.progress.wrong or self._known_before()
         if wrong and not self.books.attempts and len(wrong) == len(self.picking.candidates()):
             nobody_could_say_it = all(isinstance(each, InvalidInput) for each in wrong)
@@ -195,14 +199,19 @@ class Verdicts:
         """The end of a request that the caller has called off."""
         return Cancelled(CANCELLED.message, **self._so_far())
 
-    def _broken_off(self, use: Use, failure: Failure) -> StreamInterrupted:
+    def _broken_off(self, use: Use, failure: Failure, wrong: RoorouteError | None = None) -> StreamInterrupted:
+        """``wrong`` says why nobody could go on, which is worth knowing where nobody could begin anew either."""
         profiles = self.picking.configuration.profiles
+        self.progress.continued = ""  # asked again, it begins anew
         following = self.picking.next()
         hint = f" Ask again to have {profiles[following].title} answer." if following else ""
+        if wrong is not None and not following:
+            hint = f" {wrong.message}"
+        who = titles_of(profiles.values()).get(use.candidate.profile_id, use.candidate.profile_id)
         why = sentence(failure.fault, failure.message).rstrip(".")
         return StreamInterrupted(
-            f"{profiles[use.candidate.profile_id].title} broke off in the middle of its answer ({why}); what came is kept.{hint}",
-            **self._so_far(),
+            f"{who} broke off in the middle of its answer ({why}); what came is kept.{hint}",
+            **{**(wrong.data if wrong is not None and not following else {}), **self._so_far()},
             fault=failure.fault.value,
             **({"nextProfileId": following} if following else {}),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rooroute.attempt import Sink
 from rooroute.ports import Ports
-from rooroute.routing.pool import Wait
+from rooroute.routing.pool import SKIPPED, Wait
 from rooroute.story.errand import Progress
 
 
@@ -54,5 +54,5 @@ class WaitingLine:
     def skip(self) -> None:
         """The user does not want to wait for the first in line."""
         if self._waiting_for is not None:
-            self.progress.unfit[self._waiting_for.profile_ids[0]] = "was skipped by hand"
+            self.progress.unfit[self._waiting_for.profile_ids[0]] = SKIPPED
         self.nudge()

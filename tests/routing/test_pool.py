@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rooroute.outcome import Fault, Scope
-from rooroute.profiles import Revert, Strategy
+from rooroute.profiles import LastResort, Revert, Strategy
 from rooroute.routing.candidate import Candidate
 from rooroute.routing.marks import Mark, MarkKey, MarkState, ProbeLease, Snapshot
 from rooroute.routing.pool import Ask, Decision, Nobody, NobodyKind, Use, Wait, acquire, ready_at, rotate
@@ -145,6 +145,16 @@ class TestOrder:
         assert chosen(pool=pool, pointer="Gemini1") == "Gemini1"
         decision = decide(knowing(cooling(TWO, 1)), pool, max_wait=60)
         assert isinstance(decision, Use) and decision.why == "is the last resort"
+
+    @pytest.mark.parametrize("idle", [{"enabled": False}, {"excluded": "cannot take images"}])
+    def test_an_old_limit_of_who_could_not_answer_anyway_is_no_limit_for_the_last_resort(
+        self, idle: dict[str, Any]
+    ) -> None:
+        last = replace(DEFAULT, last_resort=True)
+        marks = knowing(cooling(ONE, 30), cooling(TWO, 30, fault=Fault.TRANSIENT))
+        for_limits = LastResort(profile="default", on_error=False)
+        assert chosen(marks, (ONE, TWO, last), last_resort=for_limits) == "default"
+        refused(marks, (replace(ONE, **idle), TWO, last), last_resort=for_limits)
 
     def test_two_profiles_of_one_quota_rest_together(self) -> None:
         pool = tuple(replace(each, domain="project") for each in (ONE, TWO)) + (DEFAULT,)
