@@ -19,9 +19,19 @@ export interface ConnectOptions {
   onGaveUp: () => void;
 }
 
+interface Traced {
+  type?: string;
+  message?: { method?: string; id?: number | string };
+}
+
 /** A trace line without what was sent or received: params may hold a key on its way to the keyring. */
 function headlinesOnly(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
-  const brief = (message: string) => message.split("\n", 1)[0] ?? "";
+  const brief = (message: string) => {
+    if (!message.startsWith("{")) return message.split("\n", 1)[0] ?? "";
+    // The format JSON, which the settings may ask for, has the whole message in its one line.
+    const { type, message: sent } = JSON.parse(message) as Traced;
+    return [type, sent?.method, sent?.id].filter((part) => part !== undefined).join(" ");
+  };
   return new Proxy(log, {
     get(target, property) {
       if (property === "trace") return (message: string) => target.trace(brief(String(message)));
