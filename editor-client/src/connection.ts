@@ -3,7 +3,6 @@ import type * as vscode from "vscode";
 import {
   CloseAction,
   ErrorAction,
-  type ErrorHandler,
   LanguageClient,
   ProgressType,
   RevealOutputChannelOn,
@@ -15,8 +14,8 @@ export interface ConnectOptions {
   cwd: string;
   log: vscode.LogOutputChannel;
   initializationOptions: object;
-  /** Called once, when the client's restart policy gives up. */
-  onGaveUp: () => void;
+  /** It ended, or its pipe broke. */
+  onClosed: () => void;
 }
 
 interface Traced {
@@ -44,8 +43,7 @@ function headlinesOnly(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
 export function connect(options: ConnectOptions): LanguageClient {
   // No transport: naming one would add --stdio to the command line, which is what the backend speaks anyway.
   const run = { command: options.command, args: options.args, options: { cwd: options.cwd } };
-  let policy: ErrorHandler | undefined;
-  const client: LanguageClient = new LanguageClient("rooroute", "rooroute", run, {
+  return new LanguageClient("rooroute", "rooroute", run, {
     documentSelector: [],
     outputChannel: options.log,
     traceOutputChannel: headlinesOnly(options.log),
@@ -54,17 +52,15 @@ export function connect(options: ConnectOptions): LanguageClient {
     // Failing to start is told once, by us, with a button.
     initializationFailedHandler: () => false,
     errorHandler: {
-      // A pipe that breaks belongs to a process that ends: the policy counts its end and starts another. Shut down here, none would come.
+      // A pipe that breaks belongs to a process that ends. Shut down here, its end would not be told.
       error: () => ({ action: ErrorAction.Continue, handled: true }),
-      closed: async () => {
-        const verdict = await policy!.closed();
-        if (verdict.action === CloseAction.DoNotRestart) options.onGaveUp();
-        return { ...verdict, handled: true };
+      closed: () => {
+        options.onClosed();
+        // Another client is made for the server's next start: one that was disposed meanwhile cannot restart anything.
+        return { action: CloseAction.DoNotRestart, handled: true, message: "The connection to the server was closed." };
       },
     },
   });
-  policy = client.createDefaultErrorHandler();
-  return client;
 }
 
 /** Hears the progress of one request until the returned thing is disposed. */

@@ -208,12 +208,28 @@ export async function rare() {
       }
     });
 
+    await test("a server that does not answer is abandoned for another one by Restart Server", async () => {
+      play("does not answer");
+      await restart();
+      await session.statusBar(/^rooroute$/);
+      play("many");
+      await restart();
+      await session.statusBar("back in");
+      await until("the other one is gone", () => session.processes("stub/rooroute").length === 1);
+      equal(await session.complaints(), []);
+    });
+
     await test("a wrong path is named, with a button to the setting", async () => {
-      session.runs("/nowhere/python");
-      const toast = await session.notification(/\/nowhere\/python .*rooroute\.path.* cannot be started/);
-      ok((await toast.innerText()).includes("Open Setting"), "no button to the setting");
-      await session.statusBar("rooroute");
-      await session.clearNotifications();
+      for (const wrong of ["/nowhere/python"]) {
+        session.runs(wrong);
+        const toast = await session.notification(
+          `${wrong} (the setting rooroute.path) cannot be started: it is not there`,
+        );
+        ok((await toast.innerText()).includes("Open Setting"), "no button to the setting");
+        equal((await session.complaints()).length, 1, "notifications");
+        await session.statusBar("rooroute");
+        await session.clearNotifications();
+      }
     });
 
     await test("a Python without the package is named, and what is right again runs again", async () => {

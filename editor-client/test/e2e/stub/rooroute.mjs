@@ -133,6 +133,7 @@ function complete(id, { partialResultToken: token }) {
 }
 
 function answer({ id, method, params }) {
+  if (scenario === "does not answer") return;
   if (method === "initialize")
     return send({
       id,
