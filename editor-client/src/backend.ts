@@ -12,7 +12,7 @@ import { applyChange, secondsLeft, type Snapshot, snapshotOf } from "./status";
 export type BackendState =
   | { kind: "idle" | "starting" | "running" }
   /** It ended again and again. */
-  | { kind: "stopped" }
+  | { kind: "stopped"; lastWords?: string }
   | { kind: "failed"; message: string; remedy: "install" | "setting" | "update" | "log" };
 
 const PROBE_DEADLINE_MS = 15_000;
@@ -54,6 +54,7 @@ export class Backend implements vscode.Disposable {
   private attempt = 0;
   /** When the server ended of itself. */
   private ends: number[] = [];
+  private lastWords: string | undefined;
   /** What is open on the server, to be rejected when it is given up. */
   private readonly open = new Set<(error: Error) => void>();
   private nextReturn: NodeJS.Timeout | undefined;
@@ -79,6 +80,7 @@ export class Backend implements vscode.Disposable {
   /** Abandons a start that is under way: it may hang. */
   restart(): Promise<void> {
     this.ends = [];
+    this.lastWords = undefined;
     this.snapshot = undefined;
     return this.comeUp(this.bring());
   }
@@ -196,7 +198,7 @@ export class Backend implements vscode.Disposable {
     this.ends = [...this.ends.filter((end) => now - end < RESTARTS_WITHIN_MS), now];
     if (this.ends.length <= MOST_RESTARTS) return this.bring();
     await this.close();
-    this.become({ kind: "stopped" });
+    this.become({ kind: "stopped", lastWords: this.lastWords });
   }
 
   private clientOf(connect: Connect, choice: Choice & { kind: "found" }, cwd: string): LanguageClient {
@@ -212,6 +214,7 @@ export class Backend implements vscode.Disposable {
           ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor" ? { secrets: true } : {}),
         },
       },
+      onSaid: (line) => (this.lastWords = line),
       onClosed: () => {
         if (this.client !== client) return;
         this.client = undefined;

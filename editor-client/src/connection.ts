@@ -1,4 +1,5 @@
 /** The language client, in a bundle of its own that is loaded only after the window is open. */
+import { createInterface } from "node:readline";
 import type * as vscode from "vscode";
 import {
   CloseAction,
@@ -14,6 +15,8 @@ export interface ConnectOptions {
   cwd: string;
   log: vscode.LogOutputChannel;
   initializationOptions: object;
+  /** A line of its standard error. */
+  onSaid: (line: string) => void;
   /** It ended, or its pipe broke. */
   onClosed: () => void;
 }
@@ -40,17 +43,32 @@ function headlinesOnly(log: vscode.LogOutputChannel): vscode.LogOutputChannel {
   });
 }
 
+/** What is wrong with the server is told once, by us, with buttons: what the client says of it itself is for the log. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 export function connect(options: ConnectOptions): LanguageClient {
   // No transport: naming one would add --stdio to the command line, which is what the backend speaks anyway.
   const run = { command: options.command, args: options.args, options: { cwd: options.cwd } };
-  return new LanguageClient("rooroute", "rooroute", run, {
+  return new QuietClient("rooroute", "rooroute", run, {
     documentSelector: [],
     outputChannel: options.log,
     traceOutputChannel: headlinesOnly(options.log),
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     initializationOptions: options.initializationOptions,
-    // Failing to start is told once, by us, with a button.
     initializationFailedHandler: () => false,
+    stdioOptions: {
+      stdout: () => undefined, // the protocol's
+      stderr: (input, log) => {
+        createInterface({ input }).on("line", (line) => {
+          options.onSaid(line);
+          log.error(line);
+        });
+      },
+    },
     errorHandler: {
       // A pipe that breaks belongs to a process that ends. Shut down here, its end would not be told.
       error: () => ({ action: ErrorAction.Continue, handled: true }),

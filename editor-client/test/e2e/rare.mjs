@@ -193,12 +193,14 @@ export async function rare() {
     });
 
     await test("a server that ends again and again is left alone, and the status bar starts it again", async () => {
-      for (const end of ["crashes", "closes its ears and crashes"]) {
+      for (const end of ["crashes", "closes its ears and crashes", "does not begin"]) {
         play(end);
         await restart();
         const toast = await session.notification(/stopped again and again/, 60);
         ok((await toast.innerText()).includes("Restart Server"), "no button to restart");
-        equal((await session.complaints()).length, 1, `notifications of a server that ${end}`);
+        const complaints = await session.complaints();
+        equal(complaints.length, 1, `notifications of a server that ${end}`);
+        if (end === "does not begin") ok(complaints[0].includes("no such command serve"), complaints[0]);
         await session.statusBar("rooroute stopped");
         await session.screenshot("stopped");
         await session.clearNotifications();

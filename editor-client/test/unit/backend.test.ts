@@ -115,10 +115,11 @@ test("what is asked while a server comes back goes to the one that comes, and it
 test("what is asked of a server that was left alone starts one, and its progress is heard", async () => {
   await backend.start();
   for (let end = 0; end < 5; end++) {
+    latest().options.onSaid(`the end, ${end}`);
     latest().end();
     await become(end < 4 ? "running" : "stopped");
   }
-  expect(states.filter(({ kind }) => kind === "stopped")).toEqual([{ kind: "stopped" }]);
+  expect(states.filter(({ kind }) => kind === "stopped")).toEqual([{ kind: "stopped", lastWords: "the end, 4" }]);
   const heard: unknown[] = [];
   await backend.listen("t", (value) => heard.push(value));
   await backend.request("complete", { partialResultToken: "t" } as never);
