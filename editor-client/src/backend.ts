@@ -167,7 +167,9 @@ export class Backend implements vscode.Disposable {
   private async bring(): Promise<void> {
     const attempt = ++this.attempt;
     this.become({ kind: "starting" });
+    let remedy: "setting" | "log" = "log";
     let client: LanguageClient | undefined;
+    let named = "rooroute's server";
     try {
       await this.close();
       const storage = this.context.globalStorageUri.fsPath;
@@ -177,6 +179,8 @@ export class Backend implements vscode.Disposable {
       if (attempt !== this.attempt) return this.starting;
       if (choice.kind === "problem")
         return this.become({ kind: "failed", message: choice.message, remedy: choice.remedy });
+      ({ remedy } = choice);
+      named = `${choice.command} (${choice.origin})`;
       this.log.info(`starting ${choice.command} ${choice.args.join(" ")} (${choice.origin})`);
       this.client = client = this.clientOf(connect, choice, storage);
       const up = this.orLost(client.start()).then(() => this.ready(client!));
@@ -188,7 +192,7 @@ export class Backend implements vscode.Disposable {
       if (client && (client !== this.client || isLost(error))) return this.bringBack();
       await this.close();
       const why = error instanceof Error ? error.message : String(error);
-      this.become({ kind: "failed", message: `rooroute's server did not start: ${why}`, remedy: "log" });
+      this.become({ kind: "failed", message: `${named} cannot be started: ${inWords(why)}.`, remedy });
     }
   }
 
@@ -320,13 +324,16 @@ function probe(candidate: Candidate, cwd: string): Promise<Probe> {
         resolve(JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Probe);
       } catch {
         resolve({
-          error: error
-            ? (("code" in error && error.code === "ENOENT" ? "it is not there" : error.message.split("\n")[0]) ?? "")
-            : "it answered nothing",
+          error: error ? inWords(error.message) : "it answered nothing",
         });
       }
     });
   });
+}
+
+function inWords(error: string): string {
+  const [first = ""] = error.split("\n");
+  return first.endsWith("ENOENT") ? "it is not there" : first;
 }
 
 function within<T>(milliseconds: number, promised: Thenable<T>, late: string): Promise<T> {

@@ -222,7 +222,7 @@ export async function rare() {
     });
 
     await test("a wrong path is named, with a button to the setting", async () => {
-      for (const wrong of ["/nowhere/python"]) {
+      for (const wrong of ["/nowhere/python", "/nowhere/rooroute"]) {
         session.runs(wrong);
         const toast = await session.notification(
           `${wrong} (the setting rooroute.path) cannot be started: it is not there`,

@@ -195,6 +195,17 @@ test("a restart while the server comes back by itself makes one server", async (
   expect([backend.state.kind, Client.all.length, second!.disposed]).toEqual(["running", 3, true]);
 });
 
+test("an executable that is not there is named, with the setting as remedy", async () => {
+  Client.start = () =>
+    Promise.reject("Launching server using command /opt/rooroute failed. Error: spawn /opt/rooroute ENOENT");
+  await backend.start();
+  expect(backend.state).toEqual({
+    kind: "failed",
+    message: "/opt/rooroute (the setting rooroute.path) cannot be started: it is not there.",
+    remedy: "setting",
+  });
+});
+
 test("a server of another protocol is given up, and not started again", async () => {
   Client.protocolVersion = "9.0";
   await backend.start();
