@@ -274,7 +274,7 @@ export class Backend implements vscode.Disposable {
 
   private async candidates(storage: string): Promise<Candidate[]> {
     const found: Candidate[] = [];
-    const selected = await selectedEnvironment();
+    const selected = await selectedEnvironment().catch((error: unknown) => this.log.warn(String(error)));
     if (selected) found.push({ path: selected, origin: "the selected Python environment" });
     found.push({ path: process.platform === "win32" ? "python" : "python3", origin: "the machine's own Python" });
     const own = environmentPython(storage);
@@ -311,7 +311,9 @@ async function selectedEnvironment(): Promise<string | undefined> {
     "ms-python.python",
   );
   if (!python) return undefined;
-  const exports = python.isActive ? python.exports : await python.activate();
+  const exports = python.isActive
+    ? python.exports
+    : await within(PROBE_DEADLINE_MS, python.activate(), "the Python extension did not start");
   const path = exports.environments?.getActiveEnvironmentPath().path;
   return path && path !== "python" ? path : undefined;
 }

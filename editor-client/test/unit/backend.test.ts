@@ -2,7 +2,7 @@ import os from "node:os";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ConnectOptions } from "../../src/connection";
 import { Backend, type BackendState } from "../../src/backend";
-import { settings } from "./vscode";
+import { extensions, settings } from "./vscode";
 
 /** A language client as the backend sees it: it is started, asked, and told of what it is not the master of. */
 class Client {
@@ -244,4 +244,14 @@ test("what was asked of a server that hangs is rejected when it is given up", as
   await vi.waitFor(() => expect(latest().asked).toEqual(["rooroute/profiles/models"]));
   await backend.restart();
   await rejected;
+});
+
+test("a Python extension that does not start holds nothing up", async () => {
+  delete settings["rooroute.path"];
+  const activate = vi.fn(never);
+  vi.spyOn(extensions, "getExtension").mockReturnValue({ isActive: false, activate });
+  void backend.start();
+  await vi.waitFor(() => expect(activate).toHaveBeenCalled());
+  await vi.advanceTimersByTimeAsync(15_000);
+  await vi.waitFor(() => expect(backend.state.kind).not.toBe("starting"), 10_000);
 });
