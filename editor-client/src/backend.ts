@@ -11,18 +11,24 @@ import { applyChange, secondsLeft, type Snapshot, snapshotOf } from "./status";
 
 export type BackendState =
   | { kind: "idle" | "starting" | "running" }
-  /** The restart policy gave up, or the user stopped it. */
-  | { kind: "stopped" }
+  /** It ended again and again. */
+  | { kind: "stopped"; lastWords?: string }
   | { kind: "failed"; message: string; remedy: "install" | "setting" | "update" | "log" };
 
 const PROBE_DEADLINE_MS = 15_000;
-/** ErrorCodes of vscode-jsonrpc: could not be written or read, the pending response was rejected, the connection is inactive. */
-const CONNECTION_LOST = new Set<unknown>([-32099, -32098, -32097, -32096]);
+const START_DEADLINE_MS = 30_000;
+/** A server that ends more often than this within the time below is left alone. */
+const MOST_RESTARTS = 4;
+const RESTARTS_WITHIN_MS = 3 * 60_000;
+/**
+ * ErrorCodes of vscode-jsonrpc: could not be written or read, the pending response was rejected, the connection is inactive. The last two
+ * are what a pipe says whose other end is gone.
+ */
+const CONNECTION_LOST = new Set<unknown>([-32099, -32098, -32097, -32096, "EPIPE", "ERR_STREAM_DESTROYED"]);
 /** A timer takes no more than 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** State.Running and State.Starting of vscode-languageclient. */
-const RUNNING = 2;
-const STARTING = 3;
+
+type Connect = typeof import("./connection.js").connect;
 
 class ConnectionLost extends Error {
   constructor() {
@@ -30,8 +36,8 @@ class ConnectionLost extends Error {
   }
 }
 
-function throwLost(error: { code?: unknown }): never {
-  throw CONNECTION_LOST.has(error.code) ? new ConnectionLost() : error;
+function isLost(error: unknown): boolean {
+  return error instanceof ConnectionLost || CONNECTION_LOST.has((error as { code?: unknown }).code);
 }
 
 export class Backend implements vscode.Disposable {
@@ -42,8 +48,15 @@ export class Backend implements vscode.Disposable {
   private current: BackendState = { kind: "idle" };
   private snapshot: Snapshot | undefined;
   private client: LanguageClient | undefined;
+  /** It is coming up: until it runs, failed, or was left alone. */
   private starting: Promise<void> | undefined;
-  private readying: Promise<void> | undefined;
+  /** Counts starts, so that one which was abandoned for a later one knows. */
+  private attempt = 0;
+  /** When the server ended of itself. */
+  private ends: number[] = [];
+  private lastWords: string | undefined;
+  /** What is open on the server, to be rejected when it is given up. */
+  private readonly open = new Set<(error: Error) => void>();
   private nextReturn: NodeJS.Timeout | undefined;
 
   constructor(
@@ -61,14 +74,22 @@ export class Backend implements vscode.Disposable {
 
   /** Starts the backend if nothing of it is running; never throws, the outcome is the state. */
   start(): Promise<void> {
-    this.starting ??= this.open().finally(() => (this.starting = undefined));
-    return this.starting;
+    return this.starting ?? this.comeUp(this.bring());
   }
 
-  async restart(): Promise<void> {
-    await this.starting;
-    await this.close();
-    await this.start();
+  /** Abandons a start that is under way: it may hang. */
+  restart(): Promise<void> {
+    this.ends = [];
+    this.lastWords = undefined;
+    this.snapshot = undefined;
+    return this.comeUp(this.bring());
+  }
+
+  private comeUp(coming: Promise<void>): Promise<void> {
+    const starting = coming.finally(() => {
+      if (this.starting === starting) this.starting = undefined;
+    });
+    return (this.starting = starting);
   }
 
   /** Sends one request. Waits for a start that is under way; errors are the backend's own, with its sentence as message. */
@@ -77,9 +98,8 @@ export class Backend implements vscode.Disposable {
     params: Methods[M]["params"],
     token?: vscode.CancellationToken,
   ): Promise<Methods[M]["result"]> {
-    if (!this.client || this.current.kind !== "running") await this.start();
-    const client = this.client;
-    if (!client || this.current.kind !== "running")
+    const client = await this.running();
+    if (!client)
       throw new Error(
         this.current.kind === "failed" ? this.current.message : "rooroute's server is not running; restart it.",
       );
@@ -88,16 +108,30 @@ export class Backend implements vscode.Disposable {
     const sent: Promise<Methods[M]["result"]> = token
       ? client.sendRequest(name, params, token)
       : client.sendRequest(name, params);
-    return sent.catch(throwLost);
+    return this.orLost(sent);
   }
 
   /** Hears the progress of one request until the returned thing is disposed. */
   async listen(token: string, heard: (value: Progress["value"]) => void): Promise<vscode.Disposable> {
-    if (!this.client) await this.start();
     const { listen } = await import("./connection.js");
-    return this.client
-      ? listen(this.client, token, (value) => heard(value as Progress["value"]))
-      : { dispose: () => undefined };
+    const client = await this.running();
+    return client ? listen(client, token, (value) => heard(value as Progress["value"])) : { dispose: () => undefined };
+  }
+
+  /** The client of the server that runs, if it can be brought to run. */
+  private async running(): Promise<LanguageClient | undefined> {
+    if (this.current.kind !== "running") await this.start();
+    return this.current.kind === "running" ? this.client : undefined;
+  }
+
+  /** The language client never settles what was asked of a server that hangs: here it is rejected when the server is given up. */
+  private orLost<T>(asked: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.open.add(reject);
+      asked
+        .finally(() => this.open.delete(reject))
+        .then(resolve, (error: unknown) => reject(isLost(error) ? new ConnectionLost() : error));
+    });
   }
 
   async refresh(): Promise<void> {
@@ -130,27 +164,48 @@ export class Backend implements vscode.Disposable {
     this.stateChanged.fire(state);
   }
 
-  private async open(): Promise<void> {
+  private async bring(): Promise<void> {
+    const attempt = ++this.attempt;
     this.become({ kind: "starting" });
+    let remedy: "setting" | "log" = "log";
+    let client: LanguageClient | undefined;
+    let named = "rooroute's server";
     try {
+      await this.close();
       const storage = this.context.globalStorageUri.fsPath;
       await fs.mkdir(storage, { recursive: true });
       const choice = await this.choose(storage);
+      const { connect } = await import("./connection.js");
+      if (attempt !== this.attempt) return this.starting;
       if (choice.kind === "problem")
         return this.become({ kind: "failed", message: choice.message, remedy: choice.remedy });
+      ({ remedy } = choice);
+      named = `${choice.command} (${choice.origin})`;
       this.log.info(`starting ${choice.command} ${choice.args.join(" ")} (${choice.origin})`);
-      await this.connect(choice, storage);
+      this.client = client = this.clientOf(connect, choice, storage);
+      const up = this.orLost(client.start()).then(() => this.ready(client!));
+      await within(START_DEADLINE_MS, up, "it did not answer");
     } catch (error) {
+      // What was abandoned ends with what it was abandoned for.
+      if (attempt !== this.attempt) return this.starting;
       this.log.error(error instanceof Error ? error : String(error));
-      // The policy of the language client has begun to start it again, or has given up and said so.
-      if (this.client) return;
+      if (client && (client !== this.client || isLost(error))) return this.bringBack();
+      await this.close();
       const why = error instanceof Error ? error.message : String(error);
-      this.become({ kind: "failed", message: `rooroute's server did not start: ${why}`, remedy: "log" });
+      this.become({ kind: "failed", message: `${named} cannot be started: ${inWords(why)}.`, remedy });
     }
   }
 
-  private async connect(choice: Choice & { kind: "found" }, cwd: string): Promise<void> {
-    const { connect } = await import("./connection.js");
+  /** It ended of itself: it is started again, unless it does so again and again. */
+  private async bringBack(): Promise<void> {
+    const now = Date.now();
+    this.ends = [...this.ends.filter((end) => now - end < RESTARTS_WITHIN_MS), now];
+    if (this.ends.length <= MOST_RESTARTS) return this.bring();
+    await this.close();
+    this.become({ kind: "stopped", lastWords: this.lastWords });
+  }
+
+  private clientOf(connect: Connect, choice: Choice & { kind: "found" }, cwd: string): LanguageClient {
     const client = connect({
       command: choice.command,
       args: choice.args,
@@ -163,22 +218,22 @@ export class Backend implements vscode.Disposable {
           ...(vscode.workspace.getConfiguration("rooroute").get("secretStore") === "editor" ? { secrets: true } : {}),
         },
       },
-      onGaveUp: () => this.become({ kind: "stopped" }),
+      onSaid: (line) => (this.lastWords = line),
+      onClosed: () => {
+        if (this.client !== client) return;
+        this.client = undefined;
+        // A start that is under way notices.
+        if (!this.starting) void this.comeUp(this.bringBack());
+      },
     });
-    client.onNotification("rooroute/statusChanged", (change: StatusChanged) => this.changed(change));
+    client.onNotification("rooroute/statusChanged", (change: StatusChanged) => {
+      if (this.client === client && this.current.kind === "running") this.changed(change);
+    });
     offerSecretStorage(client, this.context.secrets);
-    client.onDidChangeState(({ newState }) => {
-      // The enum itself lives in the bundle that is loaded late. A restart by the policy comes by here too.
-      if (this.client !== client) return;
-      if (newState === RUNNING) this.readying = this.ready(client);
-      else if (newState === STARTING) this.become({ kind: "starting" });
-    });
-    this.client = client;
-    await client.start();
-    await this.readying;
+    return client;
   }
 
-  /** Runs after every start, the first and each by the restart policy. */
+  /** Runs after every start. */
   private async ready(client: LanguageClient): Promise<void> {
     const told: { protocolVersion?: string } = client.initializeResult?.capabilities.experimental?.rooroute ?? {};
     const [theirs] = (told.protocolVersion ?? "").split(".");
@@ -189,10 +244,9 @@ export class Backend implements vscode.Disposable {
       const message = `rooroute ${version} speaks protocol ${told.protocolVersion ?? "of an unknown version"}, this extension ${PROTOCOL_VERSION}; update the older of the two.`;
       return this.become({ kind: "failed", message, remedy: "update" });
     }
-    if (this.current.kind !== "running") this.become({ kind: "running" });
+    this.become({ kind: "running" });
     await this.refresh().catch((error: Error) => {
-      // It ended meanwhile: that is the restart policy's business.
-      if (error instanceof ConnectionLost) return;
+      if (isLost(error)) throw error;
       this.log.error(error);
       this.become({
         kind: "failed",
@@ -220,7 +274,7 @@ export class Backend implements vscode.Disposable {
 
   private async candidates(storage: string): Promise<Candidate[]> {
     const found: Candidate[] = [];
-    const selected = await selectedEnvironment();
+    const selected = await selectedEnvironment().catch((error: unknown) => this.log.warn(String(error)));
     if (selected) found.push({ path: selected, origin: "the selected Python environment" });
     found.push({ path: process.platform === "win32" ? "python" : "python3", origin: "the machine's own Python" });
     const own = environmentPython(storage);
@@ -231,14 +285,16 @@ export class Backend implements vscode.Disposable {
   private async close(): Promise<void> {
     const client = this.client;
     this.client = undefined;
-    this.snapshot = undefined;
     clearTimeout(this.nextReturn);
-    this.current = { kind: "idle" };
+    for (const reject of this.open) reject(new ConnectionLost());
     // A client that never came up cannot be stopped, and one that hangs is killed by the client after its own two seconds.
     await client?.dispose().catch((error: unknown) => this.log.debug(String(error)));
   }
 
   async stop(): Promise<void> {
+    this.attempt++;
+    this.starting = undefined;
+    this.current = { kind: "idle" };
     await this.close();
   }
 
@@ -255,7 +311,9 @@ async function selectedEnvironment(): Promise<string | undefined> {
     "ms-python.python",
   );
   if (!python) return undefined;
-  const exports = python.isActive ? python.exports : await python.activate();
+  const exports = python.isActive
+    ? python.exports
+    : await within(PROBE_DEADLINE_MS, python.activate(), "the Python extension did not start");
   const path = exports.environments?.getActiveEnvironmentPath().path;
   return path && path !== "python" ? path : undefined;
 }
@@ -268,11 +326,22 @@ function probe(candidate: Candidate, cwd: string): Promise<Probe> {
         resolve(JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Probe);
       } catch {
         resolve({
-          error: error
-            ? (("code" in error && error.code === "ENOENT" ? "it is not there" : error.message.split("\n")[0]) ?? "")
-            : "it answered nothing",
+          error: error ? inWords(error.message) : "it answered nothing",
         });
       }
     });
   });
+}
+
+function inWords(error: string): string {
+  const [first = ""] = error.split("\n");
+  return first.endsWith("ENOENT") ? "it is not there" : first;
+}
+
+function within<T>(milliseconds: number, promised: Thenable<T>, late: string): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${late} within ${milliseconds / 1000} seconds`)), milliseconds);
+  });
+  return Promise.race([promised, deadline]).finally(() => clearTimeout(timer));
 }

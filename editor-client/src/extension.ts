@@ -6,6 +6,7 @@ import { Completions } from "./complete";
 import { PoolModels } from "./model";
 import { SettingsPanel } from "./panel";
 import { StatusBar } from "./statusbar";
+import { plain } from "./words";
 
 let backend: Backend | undefined;
 
@@ -56,7 +57,9 @@ const HELP: Record<string, [string, () => unknown]> = {
 async function offerHelp(state: Backend["state"]): Promise<void> {
   if (state.kind !== "failed" && state.kind !== "stopped") return;
   const message =
-    state.kind === "failed" ? state.message : "rooroute's server stopped again and again and was left alone.";
+    state.kind === "failed"
+      ? state.message
+      : `rooroute's server stopped again and again and was left alone.${state.lastWords ? ` The last it wrote: ${plain(state.lastWords)}` : ""}`;
   const offers = state.kind === "failed" ? [...new Set([state.remedy, "log"])] : ["restart", "log"];
   const buttons = offers.map((offer) => HELP[offer]!);
   const chosen = await vscode.window.showErrorMessage(message, ...buttons.map(([label]) => label));

@@ -15,9 +15,9 @@ export interface Probe {
   readonly rooroute?: string;
 }
 
+/** `remedy` names the button that helps; with what was found, where it does not start. */
 export type Choice =
-  | { kind: "found"; command: string; args: string[]; origin: string; version: string }
-  /** `remedy` names the button that helps. */
+  | { kind: "found"; command: string; args: string[]; origin: string; version: string; remedy: "setting" | "log" }
   | { kind: "problem"; message: string; remedy: "install" | "setting" };
 
 export const OLDEST_PYTHON: readonly [number, number] = [3, 11];
@@ -59,9 +59,10 @@ export async function choose(
   probe: (candidate: Candidate) => Promise<Probe>,
 ): Promise<Choice> {
   const reasons: string[] = [];
+  const remedy = chosen ? "setting" : "log";
   for (const candidate of candidates) {
     if (isRooroute(candidate.path))
-      return { kind: "found", command: candidate.path, args: SERVE, origin: candidate.origin, version: "" };
+      return { kind: "found", command: candidate.path, args: SERVE, origin: candidate.origin, version: "", remedy };
     const result = await probe(candidate);
     if (result.rooroute && result.python && oldEnough(result.python))
       // -P keeps the working directory off the module path: a folder named rooroute in a workspace must never be run.
@@ -71,6 +72,7 @@ export async function choose(
         args: ["-P", "-m", "rooroute", ...SERVE],
         origin: candidate.origin,
         version: result.rooroute,
+        remedy,
       };
     reasons.push(whyNot(candidate, result));
   }

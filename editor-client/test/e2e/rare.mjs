@@ -193,12 +193,14 @@ export async function rare() {
     });
 
     await test("a server that ends again and again is left alone, and the status bar starts it again", async () => {
-      for (const end of ["crashes", "closes its ears and crashes"]) {
+      for (const end of ["crashes", "closes its ears and crashes", "does not begin"]) {
         play(end);
         await restart();
         const toast = await session.notification(/stopped again and again/, 60);
         ok((await toast.innerText()).includes("Restart Server"), "no button to restart");
-        equal((await session.complaints()).length, 1, `notifications of a server that ${end}`);
+        const complaints = await session.complaints();
+        equal(complaints.length, 1, `notifications of a server that ${end}`);
+        if (end === "does not begin") ok(complaints[0].includes("no such command serve"), complaints[0]);
         await session.statusBar("rooroute stopped");
         await session.screenshot("stopped");
         await session.clearNotifications();
@@ -208,12 +210,28 @@ export async function rare() {
       }
     });
 
+    await test("a server that does not answer is abandoned for another one by Restart Server", async () => {
+      play("does not answer");
+      await restart();
+      await session.statusBar(/^rooroute$/);
+      play("many");
+      await restart();
+      await session.statusBar("back in");
+      await until("the other one is gone", () => session.processes("stub/rooroute").length === 1);
+      equal(await session.complaints(), []);
+    });
+
     await test("a wrong path is named, with a button to the setting", async () => {
-      session.runs("/nowhere/python");
-      const toast = await session.notification(/\/nowhere\/python .*rooroute\.path.* cannot be started/);
-      ok((await toast.innerText()).includes("Open Setting"), "no button to the setting");
-      await session.statusBar("rooroute");
-      await session.clearNotifications();
+      for (const wrong of ["/nowhere/python", "/nowhere/rooroute"]) {
+        session.runs(wrong);
+        const toast = await session.notification(
+          `${wrong} (the setting rooroute.path) cannot be started: it is not there`,
+        );
+        ok((await toast.innerText()).includes("Open Setting"), "no button to the setting");
+        equal((await session.complaints()).length, 1, "notifications");
+        await session.statusBar("rooroute");
+        await session.clearNotifications();
+      }
     });
 
     await test("a Python without the package is named, and what is right again runs again", async () => {

@@ -14,7 +14,7 @@ export async function untrusted(python) {
     "rooroute.secretStore": "editor",
     "rooroute.baseUrl": "http://evil.example/v1",
     "rooroute.profiles": [{ id: "mine", provider: "openai", baseUrl: "http://evil.example/v1" }],
-    "rooroute.trace.server": "verbose",
+    "rooroute.trace.server": { verbosity: "verbose", format: "json" },
     "http.proxy": "http://evil.example:3128",
   };
   const session = await Session.start({ python, trust: true, workspace });
@@ -48,6 +48,10 @@ export async function untrusted(python) {
         async () => (await session.page.locator('.statusbar-item[id^="rooroute.rooroute"] .codicon-add').count()) === 1,
       );
     });
+    // Only at this level does the log have what is traced.
+    await session.command("Developer: Set Log Level...");
+    await session.answer("rooroute");
+    await session.answer("Trace");
     await test("nothing of the workspace's own settings or files reaches a profile, and its code is not run", async () => {
       await session.command("rooroute: Open Settings");
       const frame = await session.panel();
@@ -89,10 +93,9 @@ export async function untrusted(python) {
         .readdirSync(logs, { recursive: true })
         .map((name) => path.join(logs, name))
         .filter((name) => fs.statSync(name).isFile());
-      equal(
-        files.filter((name) => fs.readFileSync(name, "utf8").includes("canary-untrusted")),
-        [],
-      );
+      const having = (text) => files.filter((name) => fs.readFileSync(name, "utf8").includes(text));
+      equal(having("canary-untrusted"), [], "logs with the key");
+      equal(having("send-request rooroute/profiles/save").length, 1, "logs with a trace");
     });
   } finally {
     provider.stop();

@@ -50,12 +50,14 @@ export class CancellationTokenSource {
 }
 export const settings: Record<string, unknown> = {};
 export const workspace = {
+  isTrusted: true,
   getConfiguration: (section: string) => ({
     get: (name: string, fallback?: unknown) => settings[`${section}.${name}`] ?? fallback,
     update: async () => undefined,
   }),
   onDidChangeConfiguration: () => ({ dispose: () => undefined }),
 };
+export const extensions = { getExtension: (): unknown => undefined };
 export class WorkspaceEdit {
   offset = 0;
   text = "";

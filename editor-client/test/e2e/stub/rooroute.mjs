@@ -5,6 +5,10 @@ import fs from "node:fs";
 import process from "node:process";
 
 const scenario = fs.readFileSync(process.env.ROOROUTE_STUB, "utf8").trim();
+if (scenario === "does not begin") {
+  process.stderr.write("Error: no such command serve\n");
+  process.exit(2);
+}
 const PROTOCOL = scenario === "other-protocol" ? "9.0" : "1.0";
 const instant = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
 
@@ -133,6 +137,7 @@ function complete(id, { partialResultToken: token }) {
 }
 
 function answer({ id, method, params }) {
+  if (scenario === "does not answer") return;
   if (method === "initialize")
     return send({
       id,
