@@ -235,10 +235,11 @@ class Limiter:
                 return Reservation(held)
             refusal = self._believed(short)
             if refusal is None:
+                leasing = asyncio.ensure_future(self._lease(short))
                 try:
-                    refusal = await self._lease(short)
+                    refusal = await asyncio.shield(leasing)
                 except BaseException:
-                    self._put_back(held, short)
+                    leasing.add_done_callback(lambda ended: self._give_up(ended, held, short))
                     raise
                 if refusal is None:
                     return Reservation(held)
@@ -271,6 +272,13 @@ class Limiter:
         for each in held:
             if had := each.amount - lacking.get(each.meter.gauge, 0.0):
                 each.meter.give_back(had, each.bucket, now)
+
+    def _give_up(
+        self, leasing: asyncio.Future[Refused | None], held: Sequence[Held], short: Sequence[tuple[Held, float]]
+    ) -> None:
+        """It failed, or whoever wanted it was cancelled, which does not call back what is on its way to the shared counters."""
+        leased = not leasing.cancelled() and leasing.exception() is None and leasing.result() is None
+        self._put_back(held, () if leased else short)
 
     def _believed(self, short: Sequence[tuple[Held, float]]) -> Refused | None:
         """Who has refused as much a moment ago."""

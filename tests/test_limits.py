@@ -474,6 +474,33 @@ async def test_what_is_given_back_while_the_counters_are_asked_is_found() -> Non
     assert isinstance(await asked, Reservation)
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(concurrent_requests=1), Limits(requests_per_day=1), Limits(tokens_per_minute=100)],
+    ids=["at-once", "requests", "tokens"],
+)
+async def test_who_is_cancelled_while_the_counters_are_asked_takes_nothing(tmp_path: Path, limits: Limits) -> None:
+    store = await open_store(tmp_path)
+    here, there = Limiter(store, lambda: AT), Limiter(store, lambda: AT)
+    gauges = gauges_of("profile:A", limits, None)
+    asked = asyncio.create_task(here.reserve(gauges, Amounts(tokens=100)))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(here.reserve(gauges, Amounts(tokens=100)))
+    await asyncio.sleep(0)
+    asked.cancel()
+    waiting.cancel()
+    found = await asyncio.gather(asked, waiting, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in found)
+    held = await here.reserve(gauges, Amounts(tokens=100))
+    assert isinstance(held, Reservation)
+    assert isinstance(await there.reserve(gauges, Amounts(tokens=100)), Refused)
+    here.release(held)
+    here.close()
+    third = Limiter(store, lambda: AT)
+    assert isinstance(await third.reserve(gauges, Amounts(tokens=100)), Reservation), "and other windows may have it"
+    await store.close()
+
+
 @settings(max_examples=12, deadline=None)
 @given(chance=st.randoms(use_true_random=True))
 async def test_however_windows_take_settle_and_give_back_no_more_passes_than_the_limit(chance: Any) -> None:
