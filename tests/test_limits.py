@@ -430,6 +430,36 @@ async def test_what_a_long_answer_did_not_need_is_given_back_though_its_block_ha
     assert isinstance(await other.reserve((gauge,), Amounts(tokens=800)), Reservation)
 
 
+@pytest.mark.parametrize("most", [1, 100])
+async def test_after_a_clock_was_ahead_as_much_passes_as_the_limit_allows(most: int) -> None:
+    shared = Shared()
+    window = Limiter(shared, shared.now)
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_minute=most), None)
+    shared.at += 8 * 3600
+    while isinstance(await window.reserve((gauge,), Amounts()), Reservation):
+        pass
+    shared.at = AT
+    for _ in range(most):
+        assert isinstance(await window.reserve((gauge,), Amounts()), Reservation)
+    assert isinstance(await window.reserve((gauge,), Amounts()), Refused)
+    assert taken(gauge, shared.counters, shared.at) == most
+
+
+async def test_after_a_clock_was_ahead_what_lies_idle_is_everybodys() -> None:
+    shared = Shared()
+    here, there = Limiter(shared, shared.now), Limiter(shared, shared.now)
+    gauges = gauges_of("profile:A", Limits(concurrent_requests=1, requests_per_hour=20), None)
+    shared.at += 8 * 3600
+    held = await here.reserve(gauges, Amounts())
+    assert isinstance(held, Reservation)
+    here.settle(held, Amounts())
+    shared.at = AT
+    here.tidy()
+    assert isinstance(await there.reserve(gauges, Amounts()), Reservation)
+    shared.at += 8 * 3600
+    assert taken(gauges[0], shared.counters, shared.at) == 1, "nothing is leased ahead there any more"
+
+
 class Slow(Shared):
     """Others run while the counters are asked."""
 
