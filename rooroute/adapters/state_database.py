@@ -272,6 +272,12 @@ class Database:
                     (w.identity, w.version, w.started, w.heartbeat),
                 )
 
+    def set_selections_back(self, now: float) -> None:
+        """Who was chosen by a clock that was ahead was chosen now."""
+        with _translated():
+            if self._sql.execute("UPDATE selected SET at=?1 WHERE at>?1", (now,)).rowcount:
+                self.count("touched")
+
     def _write_notice(self, notice: Notice) -> None:
         about = _clean(notice.about)
         if notice.said is None:

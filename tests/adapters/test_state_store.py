@@ -333,6 +333,36 @@ async def test_leases_of_a_window_that_closes_are_given_back(window: Opener) -> 
     assert not other.snapshot().leases
 
 
+async def test_when_the_clock_is_set_right_what_it_wrote_before_is_too_once_and_in_every_window(
+    window: Opener, tmp_path: Path
+) -> None:
+    one, other = window("one"), window("other")
+    late = replace(MARK, since=NOW + 28_800, until=NOW + 28_830, faults=())
+    await one.update(put(late))
+    one.note_selected("Gemini1", NOW + 28_800)
+    one.note_selected("default", NOW - 1)
+    await one.attempts()
+    assert one.snapshot().marks[KEY].until == NOW + 28_830
+    other.poll()
+    assert await other.update(lambda known: (Change(), known.marks[KEY].until)) == NOW + 30
+    await next_look()
+    for store in (one, other):
+        assert store.snapshot().marks[KEY].since == NOW
+        assert store.snapshot().last_selected == {"Gemini1": NOW, "default": NOW - 1}
+    before = (tmp_path / "state" / "state.sqlite3").read_bytes()
+    one.poll()
+    other.poll()
+    assert await one.attempts() == await other.attempts() == []
+    assert (tmp_path / "state" / "state.sqlite3").read_bytes() == before
+
+
+async def test_a_window_that_opens_after_the_clock_was_set_right_shows_no_rest_from_the_future(window: Opener) -> None:
+    one = window("one")
+    await one.update(put(replace(MARK, since=NOW + 28_800, until=NOW + 28_830)))
+    await one.close()
+    assert window("other").snapshot().marks[KEY].until == NOW + 30
+
+
 async def test_attempts_and_request_records_come_back(window: Opener) -> None:
     store = window()
     for n in (1, 2, 3):
