@@ -383,6 +383,16 @@ class Database:
             )
             self.count("revision")
 
+    def approve_as_before(self, approvals: Iterable[tuple[str, str, str]], at: float) -> None:
+        """What the user approved in another file, except for slots of which this one knows already."""
+        with _translated():
+            self._sql.executemany(
+                "INSERT INTO approvals SELECT ?1, ?2, ?3, ?4"
+                " WHERE NOT EXISTS (SELECT 1 FROM approvals WHERE profile_id=?1 AND slot=?2)",
+                [(*approval, at) for approval in approvals],
+            )
+            self.count("revision")
+
     def withdraw(self, profile_id: str, slot: str | None) -> None:
         with _translated():
             self._sql.execute(

@@ -352,6 +352,9 @@ class StateStore:
 
     def _adopt(self, database: Database, reader: Database | None) -> None:
         """Another database came into use: show it, and bring along what only this window knows."""
+        if approvals := self._picture.approvals:
+            with contextlib.suppress(Trouble), database.transaction():
+                database.approve_as_before(approvals, self._clock())
         with database.transaction(write=False):
             key, picture = database.key(), database.picture(Picture())
         with self._guard:

@@ -500,6 +500,29 @@ async def test_approvals_bind_a_slot_to_one_origin_in_every_window(window: Opene
     assert one.approved("Gemini1", "apiKey") is None
 
 
+@pytest.mark.parametrize("end", ["deleted", "damaged"])
+async def test_approvals_outlive_their_file_in_a_window_that_knows_them(
+    window: Opener, tmp_path: Path, end: str
+) -> None:
+    one, other = window("one"), window("other")
+    path = tmp_path / "state" / "state.sqlite3"
+    await one.approve("Gemini1", "apiKey", "https://a:443")
+    await one.approve("Gemini2", "apiKey", "https://b:443")
+    await next_look()
+    assert other.approved("Gemini2", "apiKey") == "https://b:443"
+    if end == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(b"\xff" * path.stat().st_size)
+    await one.approve("Gemini2", "apiKey", "https://c:443")
+    await other.update(lambda _: (Change(), None))
+    third = window("third")
+    for store in (one, other, third):
+        await next_look()
+        assert store.approved("Gemini1", "apiKey") == "https://a:443"
+        assert store.approved("Gemini2", "apiKey") == "https://c:443", "what was approved later stands"
+
+
 async def test_intents_are_kept_until_they_are_dropped(window: Opener) -> None:
     await window("dead").put_intent("save:Gemini1", {"slots": ["apiKey"]})
     other = window()
