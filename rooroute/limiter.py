@@ -89,8 +89,9 @@ class _Meter:
     def draw(self, amount: float, bucket: int, now: float) -> float:
         """Up to ``amount`` of what is leased already; how much that was."""
         if self.gauge.measure is not Measure.CONCURRENT:
-            if bucket > self.block.bucket:
+            if bucket != self.block.bucket:  # an earlier one, or a later one of a clock that was ahead
                 self.let_go()
+                self.block = Block(bucket)
             self.idle_since = now
             return self.block.draw(amount, bucket)
         if self.places == self.used:
@@ -124,6 +125,10 @@ class _Meter:
             return self.places - self.used
         return self.block.left if self.block.bucket == self.bucket(now) else 0.0
 
+    def idle_for(self, seconds: float, now: float) -> bool:
+        """Whether nothing was drawn or let go for so long, as far as a clock that was ahead meanwhile lets one know."""
+        return not self.idle_since <= now < self.idle_since + seconds
+
     def let_go(self) -> None:
         """Give what was not used of the block back to everybody."""
         if self.block.left or self.told:
@@ -133,7 +138,7 @@ class _Meter:
 
     def tell(self, now: float) -> Iterable[tuple[tuple[str, str, str], int, float]]:
         """What the shared counters shall learn: what is not kept any longer, and how much of the block is unused by now."""
-        if self.bucket(now) > self.block.bucket or now - self.idle_since >= _BLOCK_IDLE_SECONDS:
+        if self.bucket(now) != self.block.bucket or self.idle_for(_BLOCK_IDLE_SECONDS, now):
             self.let_go()
         if (surplus := self.block.left - self.spare) > _TINY:  # requests reserve by estimate, and it was less
             self.notes.append((self.gauge.key, self.block.bucket, -surplus))
@@ -235,10 +240,11 @@ class Limiter:
                 return Reservation(held)
             refusal = self._believed(short)
             if refusal is None:
+                leasing = asyncio.ensure_future(self._lease(short))
                 try:
-                    refusal = await self._lease(short)
+                    refusal = await asyncio.shield(leasing)
                 except BaseException:
-                    self._put_back(held, short)
+                    leasing.add_done_callback(lambda ended: self._give_up(ended, held, short))
                     raise
                 if refusal is None:
                     return Reservation(held)
@@ -272,12 +278,20 @@ class Limiter:
             if had := each.amount - lacking.get(each.meter.gauge, 0.0):
                 each.meter.give_back(had, each.bucket, now)
 
+    def _give_up(
+        self, leasing: asyncio.Future[Refused | None], held: Sequence[Held], short: Sequence[tuple[Held, float]]
+    ) -> None:
+        """It failed, or whoever wanted it was cancelled, which does not call back what is on its way to the shared counters."""
+        leased = not leasing.cancelled() and leasing.exception() is None and leasing.result() is None
+        self._put_back(held, () if leased else short)
+
     def _believed(self, short: Sequence[tuple[Held, float]]) -> Refused | None:
         """Who has refused as much a moment ago."""
         now = self._now()
         for each, lacking in short:
             meter = each.meter
-            if meter.refusal is not None and now < meter.believed_until and lacking >= meter.refused:
+            believed = meter.believed_until - _REFUSAL_BELIEVED <= now < meter.believed_until
+            if meter.refusal is not None and believed and lacking >= meter.refused:
                 return replace(meter.refusal, wanted=each.amount)
         return None
 
@@ -308,7 +322,7 @@ class Limiter:
         now = self._now()
         for meter in self._meters.values():
             idle = meter.places - meter.used
-            if idle and (everything or now - meter.idle_since >= _IDLE_SECONDS):
+            if idle and (everything or meter.idle_for(_IDLE_SECONDS, now)):
                 meter.places = meter.used
                 self._store.note_count(Count(slots={meter.gauge.holder: -idle}))
         self._tell(self._meters.values())

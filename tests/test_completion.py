@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from rooroute.adapters import machine
 from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, Tool, ToolCall
 from rooroute.errors import (
     AllCoolingDown,
@@ -406,6 +407,23 @@ async def test_cancelling_a_probe_frees_its_lease_and_tells_the_attempt(tmp_path
             await task
         assert [each["verdict"] for each in caught.value.data["attempts"]] == ["cancelled"]
         assert not h.state.snapshot().leases
+
+
+async def test_cancelling_while_a_lease_is_being_taken_frees_it(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [Fail(retry_delay=20), Answer("Back.")]}) as h:
+        with pytest.raises(AllCoolingDown):
+            await h.ask()
+        h.clock.ahead = 40
+        with machine.file_lock(tmp_path / "state.db.lock", 0.0):  # another window is writing
+            task = asyncio.create_task(h.ask())
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.sleep(0.05)
+            assert len(h.provider.requests) == 1
+        with pytest.raises(Cancelled):
+            await task
+        assert not h.state.snapshot().leases
+        assert (await h.ask())["profileId"] == "A"
 
 
 async def test_the_lease_of_a_long_probe_is_renewed_while_it_runs_and_given_back_after_it(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rooroute.errors import AllCoolingDown, AllFailed, Unanswered
+from rooroute.profiles import Strategy
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Fail, Step
 from rooroute.secret import Secret
@@ -59,6 +60,21 @@ async def test_a_look_that_meets_another_trouble_says_nothing_of_the_money(tmp_p
         shown = h.shown("A")
         assert shown.state is ShownState.FAILED
         assert shown.until is not None and shown.until - h.clock.now() < HOUR, "the next look is soon"
+
+
+async def test_a_clock_that_is_set_right_keeps_nobody_away_for_as_long_as_it_was_wrong(tmp_path: Path) -> None:
+    scripts: dict[str, list[Step]] = {"A": [Fail(retry_delay=5), Answer("A.")], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, pool={"strategy": Strategy.ROUND_ROBIN}) as h:
+        h.clock.ahead = 8 * HOUR
+        assert [(await h.ask(session=str(n)))["profileId"] for n in range(2)] == ["B", "B"]
+        h.clock.ahead = 0.0
+        h.state.poll()
+        await h.state.attempts()
+        until = h.shown("A").until
+        assert until is not None and until - h.clock.now() <= 6
+        h.clock.ahead = 10
+        h.state.poll()
+        assert {(await h.ask(session=f"later {n}"))["profileId"] for n in range(2)} == {"A", "B"}
 
 
 async def test_a_rejected_key_stays_so_however_long_one_waits(tmp_path: Path) -> None:

@@ -430,6 +430,36 @@ async def test_what_a_long_answer_did_not_need_is_given_back_though_its_block_ha
     assert isinstance(await other.reserve((gauge,), Amounts(tokens=800)), Reservation)
 
 
+@pytest.mark.parametrize("most", [1, 100])
+async def test_after_a_clock_was_ahead_as_much_passes_as_the_limit_allows(most: int) -> None:
+    shared = Shared()
+    window = Limiter(shared, shared.now)
+    (gauge,) = gauges_of("profile:A", Limits(requests_per_minute=most), None)
+    shared.at += 8 * 3600
+    while isinstance(await window.reserve((gauge,), Amounts()), Reservation):
+        pass
+    shared.at = AT
+    for _ in range(most):
+        assert isinstance(await window.reserve((gauge,), Amounts()), Reservation)
+    assert isinstance(await window.reserve((gauge,), Amounts()), Refused)
+    assert taken(gauge, shared.counters, shared.at) == most
+
+
+async def test_after_a_clock_was_ahead_what_lies_idle_is_everybodys() -> None:
+    shared = Shared()
+    here, there = Limiter(shared, shared.now), Limiter(shared, shared.now)
+    gauges = gauges_of("profile:A", Limits(concurrent_requests=1, requests_per_hour=20), None)
+    shared.at += 8 * 3600
+    held = await here.reserve(gauges, Amounts())
+    assert isinstance(held, Reservation)
+    here.settle(held, Amounts())
+    shared.at = AT
+    here.tidy()
+    assert isinstance(await there.reserve(gauges, Amounts()), Reservation)
+    shared.at += 8 * 3600
+    assert taken(gauges[0], shared.counters, shared.at) == 1, "nothing is leased ahead there any more"
+
+
 class Slow(Shared):
     """Others run while the counters are asked."""
 
@@ -472,6 +502,33 @@ async def test_what_is_given_back_while_the_counters_are_asked_is_found() -> Non
     await asyncio.sleep(0)
     window.release(held)
     assert isinstance(await asked, Reservation)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(concurrent_requests=1), Limits(requests_per_day=1), Limits(tokens_per_minute=100)],
+    ids=["at-once", "requests", "tokens"],
+)
+async def test_who_is_cancelled_while_the_counters_are_asked_takes_nothing(tmp_path: Path, limits: Limits) -> None:
+    store = await open_store(tmp_path)
+    here, there = Limiter(store, lambda: AT), Limiter(store, lambda: AT)
+    gauges = gauges_of("profile:A", limits, None)
+    asked = asyncio.create_task(here.reserve(gauges, Amounts(tokens=100)))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(here.reserve(gauges, Amounts(tokens=100)))
+    await asyncio.sleep(0)
+    asked.cancel()
+    waiting.cancel()
+    found = await asyncio.gather(asked, waiting, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in found)
+    held = await here.reserve(gauges, Amounts(tokens=100))
+    assert isinstance(held, Reservation)
+    assert isinstance(await there.reserve(gauges, Amounts(tokens=100)), Refused)
+    here.release(held)
+    here.close()
+    third = Limiter(store, lambda: AT)
+    assert isinstance(await third.reserve(gauges, Amounts(tokens=100)), Reservation), "and other windows may have it"
+    await store.close()
 
 
 @settings(max_examples=12, deadline=None)

@@ -272,6 +272,12 @@ class Database:
                     (w.identity, w.version, w.started, w.heartbeat),
                 )
 
+    def set_selections_back(self, now: float) -> None:
+        """Who was chosen by a clock that was ahead was chosen now."""
+        with _translated():
+            if self._sql.execute("UPDATE selected SET at=?1 WHERE at>?1", (now,)).rowcount:
+                self.count("touched")
+
     def _write_notice(self, notice: Notice) -> None:
         about = _clean(notice.about)
         if notice.said is None:
@@ -374,6 +380,16 @@ class Database:
             self._sql.execute("DELETE FROM approvals WHERE profile_id=? AND slot=?", (profile_id, slot))
             self._sql.execute(
                 "INSERT INTO approvals VALUES (?, ?, ?, ?)", (_clean(profile_id), _clean(slot), origin, at)
+            )
+            self.count("revision")
+
+    def approve_as_before(self, approvals: Iterable[tuple[str, str, str]], at: float) -> None:
+        """What the user approved in another file, except for slots of which this one knows already."""
+        with _translated():
+            self._sql.executemany(
+                "INSERT INTO approvals SELECT ?1, ?2, ?3, ?4"
+                " WHERE NOT EXISTS (SELECT 1 FROM approvals WHERE profile_id=?1 AND slot=?2)",
+                [(*approval, at) for approval in approvals],
             )
             self.count("revision")
 

@@ -27,6 +27,7 @@ from rooroute.profiles import Problem
 from rooroute.routing.limits import Count, Counters
 from rooroute.routing.marks import Change, ProbeLease, Snapshot
 from rooroute.routing.noticed import Notice
+from rooroute.routing.times import ahead, set_back
 
 T = TypeVar("T")
 _CLOSE_SECONDS: Final = 1.5
@@ -92,6 +93,8 @@ class StateStore:
         self._writer.start()
         self._writer.submit(self._file.open).result()
         self._writer.submit(self._flush).result()
+        if self._clock_was_ahead(self.snapshot()):
+            self._writer.submit(self._set_back).result()
         self.poll()
 
     async def close(self) -> None:
@@ -153,6 +156,8 @@ class StateStore:
             with self._guard:
                 self._show(self._picture)
             view = self._view
+        if self._clock_was_ahead(view):
+            self._writer.submit(self._set_back)
         seen = (view, self._picture.approvals)
         changed = self._told is not None and self._told != seen
         self._told = seen
@@ -347,6 +352,9 @@ class StateStore:
 
     def _adopt(self, database: Database, reader: Database | None) -> None:
         """Another database came into use: show it, and bring along what only this window knows."""
+        if approvals := self._picture.approvals:
+            with contextlib.suppress(Trouble), database.transaction():
+                database.approve_as_before(approvals, self._clock())
         with database.transaction(write=False):
             key, picture = database.key(), database.picture(Picture())
         with self._guard:
@@ -384,6 +392,11 @@ class StateStore:
     def _owner_lives(self, lease: ProbeLease) -> bool:
         owner = lease.owner.partition("/")[0]
         return owner == self._identity or self._alive(owner)
+
+    def _clock_was_ahead(self, view: Snapshot) -> bool:
+        made = (mark.since for mark in view.marks.values())
+        latest = max(max(made, default=0.0), max(view.last_selected.values(), default=0.0))
+        return ahead(latest, self._clock())
 
     # --- the writer thread ---
 
@@ -447,6 +460,17 @@ class StateStore:
                 self._transact(lambda db: self._decide(db, lambda _: (Change(), None)))
         finally:
             self._file.let_go()
+
+    def _set_back(self) -> None:
+        """Bring what a clock that was ahead wrote to this side of now, once and for all windows."""
+
+        def work(database: Database) -> tuple[Picture, None]:
+            now = self._clock()
+            database.set_selections_back(now)
+            return self._decide(database, lambda known: (Change(put_marks=set_back(known.marks.values(), now)), None))
+
+        with contextlib.suppress(Trouble):
+            self._transact(work)
 
     async def _write(self, work: Callable[[Database], None]) -> None:
         def write(database: Database) -> tuple[Picture, None]:

@@ -47,6 +47,7 @@ class Figures:
         "America/Los_Angeles"  # ai.google.dev/gemini-api/docs/rate-limits: "reset at midnight Pacific time"
     )
     lease: float = 90.0
+    clock_tolerance: float = 5.0  # of times from before the clock was corrected
     minimum_stay: float = MINUTE  # against going back and forth
     same_profile_backoff: float = 1.0
 

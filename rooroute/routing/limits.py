@@ -319,10 +319,8 @@ class Block:
 
     def draw(self, amount: float, bucket: int) -> float:
         """Up to ``amount`` out of the block; how much that was. What was leased in another bucket has lapsed."""
-        if bucket < self.bucket:
+        if bucket != self.bucket:
             return 0.0
-        if bucket > self.bucket:
-            self.bucket, self.left, self.size = bucket, 0.0, 0.0
         drawn = min(amount, self.left)
         self.left -= drawn
         return drawn

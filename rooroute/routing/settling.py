@@ -55,7 +55,7 @@ def settle(
             happening=happening,
             profile_id=candidate.profile_id,
             fingerprint=candidate.fingerprint,
-            started_at=started_at,
+            started_at=min(started_at, now),  # later: the clock was set back meanwhile
             now=now,
             policy=policy,
             failure=failure,

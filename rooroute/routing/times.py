@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rooroute.outcome import Fault
 from rooroute.profiles import CooldownMode
 from rooroute.routing.figures import FIGURES, HAPPENINGS, Happening
-from rooroute.routing.marks import Mark, MarkKey, MarkState
+from rooroute.routing.marks import Mark
 from rooroute.routing.report import Report
 
 
@@ -62,19 +62,23 @@ def next_day(now: float) -> float:
     return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).timestamp()
 
 
-def remembered(marks: Iterable[Mark], now: float) -> dict[MarkKey, Mark]:
-    """What is still worth knowing of stored marks after a start or a jump of the clock.
+def ahead(at: float, now: float) -> bool:
+    """Whether a stored time can only be from a clock that was ahead."""
+    return at > now + FIGURES.clock_tolerance
 
-    A rest that ended within a day is kept: it still wants its probe and knows its strikes. A rest never lasts longer from now than it
-    was made for, so a clock that was set back, or a stored time from a broken one, cannot keep a profile away for ever.
+
+def set_back(marks: Iterable[Mark], now: float) -> tuple[Mark, ...]:
+    """Those that a clock made which was ahead, as if they were made now: a rest never lasts longer from now than it was made for.
+
+    To be stored: whoever applied it at every look would put the end of the rest off for ever.
     """
-    kept: dict[MarkKey, Mark] = {}
-    for mark in marks:
-        seen = replace(mark, since=min(mark.since, now), faults=tuple(at for at in mark.faults if at <= now))
-        if mark.until is not None:
-            longest = min(mark.until - mark.since, FIGURES.hint_longest + FIGURES.hint_jitter_longest)
-            seen = replace(seen, until=min(mark.until, now + max(longest, 0.0)))
-        last = seen.since if seen.until is None else seen.until
-        if seen.state is MarkState.FAILED or now - last < FIGURES.strikes_forgotten:
-            kept[seen.key] = seen
-    return kept
+    return tuple(_set_back(mark, now) for mark in marks if ahead(mark.since, now))
+
+
+def _set_back(mark: Mark, now: float) -> Mark:
+    until = mark.until
+    if until is not None:
+        longest = min(until - mark.since, FIGURES.hint_longest + FIGURES.hint_jitter_longest)
+        until = min(until, now + max(longest, 0.0))
+    faults = tuple(at for at in mark.faults if at <= now)
+    return replace(mark, since=now, until=until, faults=faults, generation=mark.generation + 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -115,9 +116,22 @@ class Picking:
             sure = known if snapshot is picture else decided(snapshot)
             return (sure.change if isinstance(sure, Use) else Change()), sure
 
-        decision = self._told(await state.update_now(take) if _probes(known) else known)
+        decision = self._told(await self._taken(take) if _probes(known) else known)
         self._remember(decision)
         return decision
+
+    async def _taken(self, take: Callable[[Snapshot], tuple[Change, Decision]]) -> Decision:
+        """The decision with its leases. Whoever is cancelled meanwhile gets them all the same, and has to give them back."""
+        try:
+            return await self._ports.state.update_now(take)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._ports.state.update(lambda snapshot: (self._nothing_held(snapshot), None)))
+            raise
+
+    def _nothing_held(self, snapshot: Snapshot) -> Change:
+        return Change(
+            drop_leases=tuple(key for key, each in snapshot.leases.items() if each.owner == self._errand.owner)
+        )
 
     def _told(self, decision: Decision) -> Decision:
         """The decision with those who are named and not there."""

@@ -333,6 +333,36 @@ async def test_leases_of_a_window_that_closes_are_given_back(window: Opener) -> 
     assert not other.snapshot().leases
 
 
+async def test_when_the_clock_is_set_right_what_it_wrote_before_is_too_once_and_in_every_window(
+    window: Opener, tmp_path: Path
+) -> None:
+    one, other = window("one"), window("other")
+    late = replace(MARK, since=NOW + 28_800, until=NOW + 28_830, faults=())
+    await one.update(put(late))
+    one.note_selected("Gemini1", NOW + 28_800)
+    one.note_selected("default", NOW - 1)
+    await one.attempts()
+    assert one.snapshot().marks[KEY].until == NOW + 28_830
+    other.poll()
+    assert await other.update(lambda known: (Change(), known.marks[KEY].until)) == NOW + 30
+    await next_look()
+    for store in (one, other):
+        assert store.snapshot().marks[KEY].since == NOW
+        assert store.snapshot().last_selected == {"Gemini1": NOW, "default": NOW - 1}
+    before = (tmp_path / "state" / "state.sqlite3").read_bytes()
+    one.poll()
+    other.poll()
+    assert await one.attempts() == await other.attempts() == []
+    assert (tmp_path / "state" / "state.sqlite3").read_bytes() == before
+
+
+async def test_a_window_that_opens_after_the_clock_was_set_right_shows_no_rest_from_the_future(window: Opener) -> None:
+    one = window("one")
+    await one.update(put(replace(MARK, since=NOW + 28_800, until=NOW + 28_830)))
+    await one.close()
+    assert window("other").snapshot().marks[KEY].until == NOW + 30
+
+
 async def test_attempts_and_request_records_come_back(window: Opener) -> None:
     store = window()
     for n in (1, 2, 3):
@@ -468,6 +498,29 @@ async def test_approvals_bind_a_slot_to_one_origin_in_every_window(window: Opene
     await other.withdraw("Gemini1")
     await next_look()
     assert one.approved("Gemini1", "apiKey") is None
+
+
+@pytest.mark.parametrize("end", ["deleted", "damaged"])
+async def test_approvals_outlive_their_file_in_a_window_that_knows_them(
+    window: Opener, tmp_path: Path, end: str
+) -> None:
+    one, other = window("one"), window("other")
+    path = tmp_path / "state" / "state.sqlite3"
+    await one.approve("Gemini1", "apiKey", "https://a:443")
+    await one.approve("Gemini2", "apiKey", "https://b:443")
+    await next_look()
+    assert other.approved("Gemini2", "apiKey") == "https://b:443"
+    if end == "deleted":
+        path.unlink()
+    else:
+        path.write_bytes(b"\xff" * path.stat().st_size)
+    await one.approve("Gemini2", "apiKey", "https://c:443")
+    await other.update(lambda _: (Change(), None))
+    third = window("third")
+    for store in (one, other, third):
+        await next_look()
+        assert store.approved("Gemini1", "apiKey") == "https://a:443"
+        assert store.approved("Gemini2", "apiKey") == "https://c:443", "what was approved later stands"
 
 
 async def test_intents_are_kept_until_they_are_dropped(window: Opener) -> None:

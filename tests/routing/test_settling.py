@@ -52,6 +52,13 @@ def test_a_failure_elsewhere_releases_the_lease_and_leaves_the_probed_mark() -> 
     assert stage.mark == rested
 
 
+def test_a_call_that_began_before_the_clock_was_set_back_shortens_no_rest() -> None:
+    stage = Stage()
+    stage.hear(failure(Fault.RATE_LIMIT, hint=900.0))
+    assert not stage.hear(failure(Fault.RATE_LIMIT, hint=5.0), began=NOON + 28_800)
+    assert stage.cooling_for == 900
+
+
 class TestLeases:
     def lease(self, **changes: object) -> ProbeLease:
         return replace(ProbeLease(MarkKey(Scope.PROFILE, "Gemini1"), "me", NOON + 90, 3), **changes)  # type: ignore[arg-type]

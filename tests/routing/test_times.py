@@ -1,4 +1,4 @@
-"""How long a rest lasts, and what is still believed of it after a restart."""
+"""How long a rest lasts, and what is left of it when the clock is corrected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rooroute.outcome import Fault
 from rooroute.profiles import CooldownMode, Defaults, Pool, Profile
 from rooroute.routing.figures import Policy, policy_for
 from rooroute.routing.marks import Mark, MarkState
-from rooroute.routing.times import next_day, remembered
+from rooroute.routing.times import next_day, set_back
 from tests.routing.scenario import NOON, Stage, failure
 
 DAY = 86400.0
@@ -155,44 +155,43 @@ class TestDayQuota:
         assert next_day(at) == datetime.fromisoformat(midnight).replace(tzinfo=zone).timestamp()
 
 
-class TestRemembered:
+class TestSetBack:
     def mark(self, **changes: object) -> Mark:
         stage = Stage()
         stage.hear(failure(Fault.RATE_LIMIT))
         assert stage.mark is not None
         return replace(stage.mark, **changes)  # type: ignore[arg-type]
 
-    def kept(self, mark: Mark, now: float) -> Mark | None:
-        return remembered([mark], now).get(mark.key)
+    def test_what_a_right_clock_made_is_left_alone(self) -> None:
+        assert set_back([self.mark()], NOON) == set_back([self.mark()], NOON + 400 * DAY) == ()
 
-    def test_a_restart_during_a_rest_changes_nothing(self) -> None:
-        assert self.kept(self.mark(), NOON + 10) == self.mark()
-
-    def test_a_rest_that_is_over_is_kept_for_a_day_for_its_probe_and_strikes(self) -> None:
-        assert self.kept(self.mark(), NOON + DAY) == self.mark()
-        assert self.kept(self.mark(), NOON + 60 + DAY) is None
+    def test_a_clock_that_is_corrected_by_a_little_changes_nothing(self) -> None:
+        assert set_back([self.mark()], NOON - 5) == ()
 
     def test_a_clock_set_back_two_hours_leaves_the_rest_as_long_as_it_was_made(self) -> None:
-        kept = self.kept(self.mark(), NOON - 7200)
-        assert kept is not None and kept.until == NOON - 7200 + 60
+        (mark,) = set_back([self.mark()], NOON - 7200)
+        assert (mark.since, mark.until) == (NOON - 7200, NOON - 7200 + 60)
+        assert mark.generation == self.mark().generation + 1
+
+    def test_what_was_set_back_stays_so(self) -> None:
+        assert set_back(set_back([self.mark()], NOON - 7200), NOON - 7190) == ()
 
     def test_a_time_from_a_broken_clock_is_cut_to_the_longest_rest(self) -> None:
-        kept = self.kept(self.mark(until=NOON + 4000 * DAY), NOON)
-        assert kept is not None and kept.until == NOON + 35 * DAY + 5
+        (mark,) = set_back([self.mark(until=NOON + 4000 * DAY)], NOON - 7200)
+        assert mark.until == NOON - 7200 + 35 * DAY + 5
 
     def test_a_rest_that_ended_before_it_began_is_over(self) -> None:
-        kept = self.kept(self.mark(until=NOON - 5), NOON)
-        assert kept is not None and kept.until == NOON - 5
+        (mark,) = set_back([self.mark(until=NOON - 9000)], NOON - 7200)
+        assert mark.until == NOON - 9000
 
-    def test_what_needs_the_user_is_kept_for_ever(self) -> None:
-        failed = self.mark(state=MarkState.FAILED, until=None)
-        assert self.kept(failed, NOON + 400 * DAY) == failed
+    def test_what_needs_the_user_still_does(self) -> None:
+        (failed,) = set_back([self.mark(state=MarkState.FAILED, until=None)], NOON - 7200)
+        assert (failed.state, failed.until) == (MarkState.FAILED, None)
 
-    def test_counted_faults_are_forgotten_after_a_day_and_none_lies_in_the_future(self) -> None:
-        watched = self.mark(state=MarkState.WATCHED, until=None, faults=(NOON, NOON + 50))
-        kept = self.kept(watched, NOON + 10)
-        assert kept is not None and kept.faults == (NOON,)
-        assert self.kept(watched, NOON + DAY) is None
+    def test_no_counted_fault_lies_in_the_future(self) -> None:
+        watched = self.mark(state=MarkState.WATCHED, until=None, faults=(NOON - 7201, NOON))
+        (kept,) = set_back([watched], NOON - 7200)
+        assert kept.faults == (NOON - 7201,)
 
 
 class TestPolicy:
