@@ -25,12 +25,12 @@ from rooroute.adapters.http_failures import ON_THE_WIRE, closed, failure_of
 from rooroute.adapters.http_message import Message, reveal
 from rooroute.adapters.network import CONNECTED, Network
 from rooroute.adapters.patience import Patience
-from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import TlsFiles, tls_context
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Failure, Fault, Unreachable
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Tls
+from rooroute.proxies import Proxy, proxy_for
 
 if find_spec("sniffio") is None:
     # httpcore tries to import it several times per request, and each time the whole of sys.path is searched in vain: more than its own
