@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -17,16 +17,18 @@ from rooroute.errors import (
     AttemptsExhausted,
     Cancelled,
     ContextTooLong,
+    InvalidInput,
     NoProfiles,
     NotFound,
     Offline,
     RequestRejected,
     StreamInterrupted,
 )
-from rooroute.profiles import OnInterrupt, Pool, Profile, Strategy, Timeouts
+from rooroute.profiles import Limits, OnInterrupt, Pool, Profile, Strategy, Timeouts
 from rooroute.routing.figures import FIGURES
 from rooroute.routing.shown import ShownState
 from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Step
+from rooroute.secret import Secret
 from rooroute.story import lessons
 from tests.house import HELLO, Heard, House, house
 
@@ -441,3 +443,45 @@ async def test_an_image_goes_along_to_the_next(tmp_path: Path) -> None:
         await h.ask(request=picture)
         first, second = (seen.json()["contents"] for seen in h.provider.requests)
         assert first == second
+
+
+@pytest.mark.parametrize(
+    ("broken", "key", "told"),
+    [
+        ({"proxy": "socks5://127.0.0.1:1080"}, "A", "of kind 'socks5'"),
+        ({"proxy": "http://127.0.0.1:99999"}, "A", "65535"),
+        ({"proxy": "http://[::1"}, "A", "IPv6"),
+        ({"proxy": "http://999.1.1.1:3128"}, "A", "999.1.1.1 is no IP address"),
+        ({"base_url": "http://127.0.0.1/" + "x" * 70_000}, "A", "too long"),
+        ({}, "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel", "no HTTP header can carry"),
+    ],
+    ids=["a-kind-of-proxy", "a-proxy's-port", "half-a-proxy", "a-proxy's-number", "an-address", "a-key"],
+)
+async def test_who_cannot_be_sent_to_is_passed_over_and_says_why(
+    tmp_path: Path, broken: dict[str, Any], key: str, told: str
+) -> None:
+    scripts: Scripts = {"A": [Answer()], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, profiles={"A": broken}, pool={"max_attempts": 1}) as h:
+        h.keys.keys["A"] = Secret(key, h.keys.keys["A"].origin)
+        heard = Heard()
+        answer = await h.ask(heard)
+        assert (answer["profileId"], heard.words, h.asked_with()) == ("B", "B.", ["B"])
+        assert [(each["n"], each["verdict"]) for each in answer["attempts"]] == [(1, "config"), (2, "ok")]
+        assert told in answer["attempts"][0]["detail"]
+        assert not h.state.snapshot().marks, "another window may have another proxy, or another key in its environment"
+        await h.state.save()
+        why = await h.state.request("r1")
+        assert why is not None
+        assert told in why["candidates"][1]["excludedBy"]
+
+
+async def test_the_only_profile_that_cannot_be_sent_to_names_its_field(tmp_path: Path) -> None:
+    profiles = {"A": {"proxy": "socks5://127.0.0.1:1080", "limits": Limits(requests_per_minute=1)}}
+    async with house(tmp_path, {"A": [Answer("A.")]}, profiles=profiles) as h:
+        for _ in range(2):
+            with pytest.raises(InvalidInput, match="socks5") as caught:
+                await h.ask()
+            assert caught.value.field == "profile.proxy"
+            assert ";" in caught.value.message, "and its remedy"
+        h.configuration = replace(h.configuration, profiles={"A": replace(h.configuration.profiles["A"], proxy=None)})
+        assert (await h.ask())["profileId"] == "A", "the place it had taken was given back"
