@@ -277,9 +277,14 @@ class Attempt:
         self.on_commit()
 
     def _judged(self, end: Finished | Failed) -> Failure | None:
-        """What the closing event means. A clean end without a word is a bad answer: the next profile may have one."""
+        """What the closing event means. A clean end without a word is a bad answer: the next profile may have one. One that a filter left
+        without a word is a refusal like that of a prompt."""
         if isinstance(end, Failed):
             return end.failure
-        if not self.committed and end.reason in (FinishReason.STOP, FinishReason.OTHER):
+        if self.committed:
+            return None
+        if end.reason is FinishReason.CONTENT_FILTER:
+            return Failure(Fault.POLICY, "The answer was refused by a content filter.", status=self.status)
+        if end.reason in (FinishReason.STOP, FinishReason.OTHER):
             return Failure(Fault.BAD_ANSWER, "The answer was empty.", status=self.status)
         return None
