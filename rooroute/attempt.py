@@ -183,7 +183,10 @@ class Delivery:
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt as it goes and, in the end, as it went. Durations in seconds."""
+    """One attempt as it goes and, in the end, as it went. Durations in seconds.
+
+    Signatures that come before any word begin no answer: they are held back until one does, and dropped where none comes.
+    """
 
     dialect: Dialect
     delivery: Delivery
@@ -200,6 +203,7 @@ class Attempt:
     error_body: bytes = b""
     _started: float = 0.0
     _first_content: asyncio.Timeout | None = None
+    _held_back: list[ThinkingDelta] = field(default_factory=list)
 
     async def run(
         self, upstream: Upstream, request: HttpRequest, timeouts: Timeouts, proxy: str | None, now: float
@@ -250,11 +254,12 @@ class Attempt:
 
     def _take_rare(self, event: Event) -> Finished | Failed | None:
         match event:
-            case ThinkingDelta(text, signature):
-                if not self.committed and (text or signature):
+            case ThinkingDelta(text, signature) if text or signature:
+                if text and not self.committed:
                     self._commit()
                 self.output_characters += len(text)
-                self.delivery.thinking(ThinkingDelta(text, sealed(signature, self.dialect.name)))
+                told = ThinkingDelta(text, sealed(signature, self.dialect.name))
+                self.delivery.thinking(told) if self.committed else self._held_back.append(told)
             case ToolCallDelta():
                 if not self.committed:
                     self._commit()
@@ -275,11 +280,22 @@ class Attempt:
         if self._first_content is not None:
             self._first_content.reschedule(None)
         self.on_commit()
+        self._hand_over_seals()
+
+    def _hand_over_seals(self) -> None:
+        for each in self._held_back:
+            self.delivery.thinking(each)
 
     def _judged(self, end: Finished | Failed) -> Failure | None:
-        """What the closing event means. A clean end without a word is a bad answer: the next profile may have one."""
+        """What the closing event means. A clean end without a word is a bad answer: the next profile may have one. One that a filter left
+        without a word is a refusal like that of a prompt."""
         if isinstance(end, Failed):
             return end.failure
-        if not self.committed and end.reason in (FinishReason.STOP, FinishReason.OTHER):
+        if self.committed:
+            return None
+        if end.reason is FinishReason.CONTENT_FILTER:
+            return Failure(Fault.POLICY, "The answer was refused by a content filter.", status=self.status)
+        if end.reason in (FinishReason.STOP, FinishReason.OTHER):
             return Failure(Fault.BAD_ANSWER, "The answer was empty.", status=self.status)
+        self._hand_over_seals()
         return None

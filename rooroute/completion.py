@@ -34,7 +34,7 @@ from rooroute.story.errand import Means, Progress, errand_of
 from rooroute.story.foresight import Foresight
 from rooroute.story.lessons import Lessons
 from rooroute.story.picking import Picking
-from rooroute.story.preparation import Preparation, Ready
+from rooroute.story.preparation import UNFIT, Preparation, Ready
 from rooroute.story.sent_requests import SentRequests
 from rooroute.story.session import consent_for
 from rooroute.story.verdicts import CANCELLED, Verdicts
@@ -155,6 +155,9 @@ class _Story:
         attempt = Attempt(dialect, self._delivery, self._ports.monotonic, self._lessons.at_first_token(use, sent_at))
         self._announce(use, ready.message, sent_at)
         failure = await self._stream(use, profile, ready, attempt, sent_at)
+        if profile.id in self._progress.unfit:  # that was found only where it was to be sent
+            return None
+        self._progress.asked[profile.id] = self._progress.asked.get(profile.id, 0) + 1
         self._progress.early = None
         if failure is not None:
             await self._verdicts.judge(use, failure, attempt, sent_at)
@@ -168,7 +171,6 @@ class _Story:
         self._sink.attempt(len(self._books.attempts) + 1, profile_id, use.candidate.model, use.why)
         self._ports.state.note_selected(profile_id, sent_at)
         self._means.sent.keep(self._errand.options.request_id, message)
-        self._progress.asked[profile_id] = self._progress.asked.get(profile_id, 0) + 1
         weights = pool.weights if self._picking.strategy is Strategy.WEIGHTED else None
         self._window.measurements.chosen(pool.id, profile_id, weights)
 
@@ -182,6 +184,9 @@ class _Story:
         try:
             ended = await attempt.run(self._ports.upstream, ready.message, profile.timeouts, profile.proxy, sent_at)
             failure = _without_keys(ended, ready.message)
+        except UNFIT as wrong:
+            failure = Failure(Fault.CONFIG, wrong.message)
+            await self._preparation.pass_over(use, profile, ready.held, wrong)
         finally:
             self._window.measurements.ended(profile.id)
             if stop_renewing is not None:

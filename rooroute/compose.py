@@ -281,9 +281,9 @@ def _moving(saved: SavedProfiles, below: _Cellar) -> Moving:
 @asynccontextmanager
 async def make_surroundings(where: Places, environment: Mapping[str, str]) -> AsyncIterator[Surroundings]:
     """What the doctor looks at: this machine's own parts without the house, since a doctor starts nothing and changes nothing."""
-    from rooroute.adapters.proxies import proxy_for
     from rooroute.checkup import Network
     from rooroute.doctor import Surroundings
+    from rooroute.proxies import proxy_for
 
     def proxy_of(url: str, chosen: str | None) -> str | None:
         proxy = proxy_for(url, chosen, {name.lower(): text for name, text in environment.items()})

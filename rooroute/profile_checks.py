@@ -25,6 +25,7 @@ from rooroute.profiles import (
     camel,
     reference_name,
 )
+from rooroute.proxies import parse_proxy
 from rooroute.secret import origin_of
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -59,6 +60,14 @@ def check_base_url(url: str) -> str | None:
     return None
 
 
+def _check_proxy(text: str | None) -> Iterator[tuple[str, str, str]]:
+    try:
+        if text:
+            parse_proxy(text)
+    except ValueError as wrong:
+        yield "proxy", f"The proxy cannot be used: {wrong}.", "Write it as http://host:port, or leave it out."
+
+
 def check_profile(profile: Profile) -> list[Problem]:
     """What is wrong with a profile whatever its vendor; the vendor's own rules are in ``providers.table``."""
     found: list[Problem] = []
@@ -87,7 +96,7 @@ def check_profile(profile: Profile) -> list[Problem]:
     if profile.cooldown is not None and not 0 <= profile.cooldown <= _LONGEST:
         wrong("cooldown", "A cooldown is 0 to 3,024,000 seconds (35 days).", _IN_RANGE)
     checks = _check_words(profile), _check_sizes(profile), _check_spending(profile), _check_health(profile.health_check)
-    for finding in chain.from_iterable(checks):
+    for finding in chain(_check_proxy(profile.proxy), *checks):
         wrong(*finding)
     return found
 

@@ -139,7 +139,7 @@ class House:
         return [seen.key for seen in self.provider.requests]
 
 
-def profile(provider: ScriptedProvider, profile_id: str, dialect: str = "gemini", **changes: Any) -> Profile:
+def profile(provider: ScriptedProvider, profile_id: str, /, dialect: str = "gemini", **changes: Any) -> Profile:
     vendor = {"openai": "openai-compatible"}.get(dialect, dialect)
     base = provider.base_url(dialect)  # type: ignore[arg-type]
     return Profile(

@@ -345,6 +345,40 @@ async def test_a_refused_prompt_is_shown_to_one_other_profile_where_the_user_wan
         assert h.asked_with() == ["A", "B"], "once, not along the whole pool"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "settings"),
+    [
+        ("openai", {}),
+        ("openai", {"provider": "openai", "options": {"api": "responses"}}),
+        ("anthropic", {}),
+        ("gemini", {}),
+    ],
+    ids=["openai", "responses", "anthropic", "gemini"],
+)
+async def test_an_answer_filtered_before_its_first_word_is_a_refusal(
+    tmp_path: Path, dialect: str, settings: Mapping[str, Any]
+) -> None:
+    profiles = {"A": settings, "B": settings}
+    scripts: Scripts = {"A": [Answer("", finish="contentFilter")], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, pool={"policy_fallback": True}, dialect=dialect, profiles=profiles) as h:
+        answer = await h.ask()
+        assert answer["message"].content == "B."
+        assert [each["verdict"] for each in answer["attempts"]] == ["policy", "ok"]
+        assert answer["usage"].input_tokens == 14, "the provider charges for what it filtered too"
+        assert not h.state.snapshot().marks
+    async with house(tmp_path / "without", scripts, dialect=dialect, profiles=profiles) as h:
+        with pytest.raises(ContentFiltered, match="A refused the request: The answer was refused by a content filter"):
+            await h.ask()
+        assert h.asked_with() == ["A"]
+
+
+async def test_an_answer_filtered_after_its_first_word_is_kept_as_it_came(tmp_path: Path) -> None:
+    scripts: Scripts = {"A": [Answer("So far", finish="contentFilter")], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, pool={"policy_fallback": True}) as h:
+        answer = await h.ask()
+        assert (answer["message"].content, answer["finishReason"]) == ("So far", "contentFilter")
+
+
 @pytest.mark.parametrize("most", [10, None], ids=["with-a-budget", "with-the-usual-budget"])
 @pytest.mark.parametrize(("retries", "calls"), [(0, 1), (1, 2), (2, 3)])
 async def test_a_profile_is_asked_again_as_often_as_its_user_says(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any, cast
 import pytest
 
 from rooroute.adapters import machine
-from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, Tool, ToolCall
+from rooroute.chat import ChatRequest, ImagePart, Message, TextPart, ThinkingPart, Tool, ToolCall
 from rooroute.errors import (
     AllCoolingDown,
     AllFailed,
     AttemptsExhausted,
     Cancelled,
+    ContentFiltered,
     ContextTooLong,
+    InvalidInput,
     NoProfiles,
     NotFound,
     Offline,
@@ -27,7 +30,8 @@ from rooroute.errors import (
 from rooroute.profiles import Failover, Limits, OnInterrupt, Pool, Profile, Strategy, Timeouts
 from rooroute.routing.figures import FIGURES
 from rooroute.routing.shown import ShownState
-from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Step
+from rooroute.scripted_provider import Answer, Call, Cut, Fail, Hang, Html, InStreamError, Raw, Step
+from rooroute.secret import Secret
 from rooroute.story import lessons
 from tests.house import HELLO, Heard, House, house, until_noon
 
@@ -606,3 +610,112 @@ async def test_an_image_goes_along_to_the_next(tmp_path: Path) -> None:
         await h.ask(request=picture)
         first, second = (seen.json()["contents"] for seen in h.provider.requests)
         assert first == second
+
+
+@pytest.mark.parametrize(
+    ("broken", "key", "told"),
+    [
+        ({"proxy": "socks5://127.0.0.1:1080"}, "A", "of kind 'socks5'"),
+        ({"proxy": "http://127.0.0.1:99999"}, "A", "65535"),
+        ({"proxy": "http://[::1"}, "A", "IPv6"),
+        ({"proxy": "http://999.1.1.1:3128"}, "A", "999.1.1.1 is no IP address"),
+        ({"base_url": "http://127.0.0.1/" + "x" * 70_000}, "A", "too long"),
+        ({}, "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel", "no HTTP header can carry"),
+    ],
+    ids=["a-kind-of-proxy", "a-proxy's-port", "half-a-proxy", "a-proxy's-number", "an-address", "a-key"],
+)
+async def test_who_cannot_be_sent_to_is_passed_over_and_says_why(
+    tmp_path: Path, broken: dict[str, Any], key: str, told: str
+) -> None:
+    scripts: Scripts = {"A": [Answer()], "B": [Answer("B.")]}
+    async with house(tmp_path, scripts, profiles={"A": broken}, pool={"max_attempts": 1}) as h:
+        h.keys.keys["A"] = Secret(key, h.keys.keys["A"].origin)
+        heard = Heard()
+        answer = await h.ask(heard)
+        assert (answer["profileId"], heard.words, h.asked_with()) == ("B", "B.", ["B"])
+        assert [(each["n"], each["verdict"]) for each in answer["attempts"]] == [(1, "config"), (2, "ok")]
+        assert told in answer["attempts"][0]["detail"]
+        assert not h.state.snapshot().marks, "another window may have another proxy, or another key in its environment"
+        await h.state.save()
+        why = await h.state.request("r1")
+        assert why is not None
+        assert told in why["candidates"][1]["excludedBy"]
+
+
+async def test_the_only_profile_that_cannot_be_sent_to_names_its_field(tmp_path: Path) -> None:
+    profiles = {"A": {"proxy": "socks5://127.0.0.1:1080", "limits": Limits(requests_per_minute=1)}}
+    async with house(tmp_path, {"A": [Answer("A.")]}, profiles=profiles) as h:
+        for _ in range(2):
+            with pytest.raises(InvalidInput, match="socks5") as caught:
+                await h.ask()
+            assert caught.value.field == "profile.proxy"
+            assert ";" in caught.value.message, "and its remedy"
+        h.configuration = replace(h.configuration, profiles={"A": replace(h.configuration.profiles["A"], proxy=None)})
+        assert (await h.ask())["profileId"] == "A", "the place it had taken was given back"
+
+
+RESPONSES: Mapping[str, Any] = {"provider": "openai", "options": {"api": "responses"}}
+SEAL = {
+    "type": "response.output_item.done",
+    "output_index": 0,
+    "item": {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAAABseal"},
+}
+WORD = {"type": "response.output_text.delta", "output_index": 1, "delta": "Hello."}
+RATE_LIMITED = {
+    "type": "response.failed",
+    "response": {"error": {"code": "rate_limit_exceeded", "message": "Slow down."}},
+}
+CUT_AT_ITS_LONGEST = {
+    "type": "response.incomplete",
+    "response": {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}},
+}
+DONE = {"type": "response.completed", "response": {"status": "completed"}}
+
+
+def says(*events: object, delay: float = 0.0) -> Raw:
+    return Raw(tuple(b"data: " + json.dumps(each).encode() + b"\n\n" for each in events), delay=delay)
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (says(SEAL, RATE_LIMITED), "rateLimit"),
+        (says(SEAL, WORD, delay=2.0), "timeout"),
+        (says(SEAL, DONE), "badAnswer"),
+    ],
+    ids=["a-failure", "silence", "the-end"],
+)
+async def test_a_seal_without_a_word_begins_no_answer(tmp_path: Path, step: Raw, verdict: str) -> None:
+    profiles = {"A": {**RESPONSES, "timeouts": Timeouts(first_token=0.5)}, "B": RESPONSES}
+    async with house(tmp_path, {"A": [step], "B": [Answer("B.")]}, profiles=profiles, dialect="openai") as h:
+        heard = Heard()
+        answer = await h.ask(heard)
+        assert [each["verdict"] for each in answer["attempts"]] == [verdict, "ok"]
+        assert (answer["message"].content, heard.kinds) == ("B.", ["attempt", "attempt", "text", "usage"])
+
+
+async def test_a_seal_comes_before_the_word_that_follows_it(tmp_path: Path) -> None:
+    async with house(tmp_path, {"A": [says(SEAL, WORD, DONE)]}, profiles={"A": RESPONSES}, dialect="openai") as h:
+        heard = Heard()
+        answer = await h.ask(heard)
+        seal = "openai-responses:gAAAAABseal"
+        assert heard.log[1:3] == [("thinking", "", seal), ("text", "Hello.")]
+        assert answer["message"].content == (ThinkingPart("", seal), TextPart("Hello."))
+
+
+async def test_a_seal_stays_where_the_answer_is_cut_off_at_its_longest_before_a_word(tmp_path: Path) -> None:
+    scripts: Scripts = {"A": [says(SEAL, CUT_AT_ITS_LONGEST)], "B": [Answer("Never.")]}
+    async with house(tmp_path, scripts, profiles={"A": RESPONSES}, dialect="openai") as h:
+        answer = await h.ask()
+        assert answer["finishReason"] == "length"
+        assert answer["message"].content == (ThinkingPart("", "openai-responses:gAAAAABseal"),)
+
+
+async def test_thinking_without_a_word_is_no_part_of_an_answer(tmp_path: Path) -> None:
+    begins = {"choices": [{"index": 0, "delta": {"content": [{"type": "thinking", "thinking": []}]}}]}
+    refused = {"error": {"code": "content_filter", "message": "The response was filtered."}}
+    async with house(tmp_path, {"A": [says(begins, refused)], "B": [Answer()]}, dialect="openai") as h:
+        heard = Heard()
+        with pytest.raises(ContentFiltered):
+            await h.ask(heard)
+        assert heard.kinds == ["attempt"]

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from rooroute.adapters.http import Upstream
-from rooroute.adapters.proxies import proxy_for
 from rooroute.checkup import Finding, Network
 from rooroute.doctor import Surroundings, examine
 from rooroute.errors import SecretUnavailable
 from rooroute.profiles import Configuration, Problem, Profile
 from rooroute.providers.table import base_url_of
+from rooroute.proxies import proxy_for
 from rooroute.scripted_provider import Answer, Fail, Html, Raw, ScriptedProvider
 from rooroute.secret import Secret, origin_of
 

@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from rooroute.adapters.http_failures import failure_of
-from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import tls_context
 from rooroute.outcome import Failure, Fault, Scope, Unreachable
 from rooroute.providers.dialect import Tls
+from rooroute.proxies import Proxy, proxy_for
 from rooroute.secret import origin_of
 from rooroute.trial import Step
 

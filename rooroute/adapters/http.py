@@ -25,12 +25,12 @@ from rooroute.adapters.http_failures import ON_THE_WIRE, closed, failure_of
 from rooroute.adapters.http_message import Message, reveal
 from rooroute.adapters.network import CONNECTED, Network
 from rooroute.adapters.patience import Patience
-from rooroute.adapters.proxies import Proxy, proxy_for
 from rooroute.adapters.tls import TlsFiles, tls_context
 from rooroute.errors import InvalidInput
 from rooroute.outcome import Failure, Fault, Unreachable
 from rooroute.profiles import Timeouts
 from rooroute.providers.dialect import ErrorAnswer, HttpRequest, Tls
+from rooroute.proxies import Proxy, proxy_for
 
 if find_spec("sniffio") is None:
     # httpcore tries to import it several times per request, and each time the whole of sys.path is searched in vain: more than its own
@@ -212,7 +212,10 @@ class Upstream:
         try:
             return proxy_for(url, proxy, self._environment)
         except ValueError as wrong:
-            raise InvalidInput(f"The proxy cannot be used: {wrong}.", field="profile.proxy") from None
+            remedy = (
+                "correct the profile's proxy" if proxy else "correct the environment's, or give the profile its own"
+            )
+            raise InvalidInput(f"The proxy cannot be used: {wrong}; {remedy}.", field="profile.proxy") from None
 
     async def _transport(self, proxy: Proxy | None, wish: Tls | None) -> httpx.AsyncBaseTransport:
         """A profile's certificates are read again when their files have changed: some are renewed every hour."""
@@ -272,7 +275,11 @@ class Upstream:
 
 def _parsed(message: Message) -> httpx.URL:
     """Parsing costs as much as connecting to a kept connection; a URL that holds a secret is not remembered."""
-    return httpx.URL(message.url) if message.url_is_secret else _remembered(message.url)
+    try:
+        return httpx.URL(message.url) if message.url_is_secret else _remembered(message.url)
+    except httpx.InvalidURL as wrong:
+        told = f"The address at {message.place} cannot be used: {wrong}; correct the base URL."
+        raise InvalidInput(told, field="profile.baseUrl") from None
 
 
 @lru_cache(maxsize=256)

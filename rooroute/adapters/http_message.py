@@ -61,18 +61,19 @@ def reveal(request: HttpRequest) -> Message:
         origin = origin_of(request.url)
     except ValueError as wrong:
         raise InvalidInput(f"The base URL cannot be used: {wrong}.", field="profile.baseUrl") from None
+    hidden = {name.lower(): value for name, value in _shown(request.secret_headers, origin).items()}
     headers = {
         "user-agent": f"rooroute/{VERSION}",
         "accept": "*/*",
         "accept-encoding": "identity",
         **{name.lower(): value for name, value in request.headers.items() if name.lower() not in _OURS},
-        **{name.lower(): value for name, value in _shown(request.secret_headers, origin).items()},
+        **hidden,
     }
     query = urlencode(_shown(request.secret_query, origin), quote_via=quote)
     url = request.url + (("&" if urlsplit(request.url).query else "?") + query if query else "")
     body = _filled_in(request, origin) if request.secret_form else request.body
     place = origin.partition("://")[2]
-    lines = [_line(name, value) for name, value in headers.items()]
+    lines = [_line(name, value, secret=name in hidden) for name, value in headers.items()]
     secrets = (*request.secret_headers.values(), *request.secret_query.values(), *request.secret_form.values())
     spoken = tuple(secret.reveal(origin) for _, secret in secrets)
     return Message(request.method, url, lines, body, place, bool(query), spoken)
@@ -91,10 +92,10 @@ def _shown(values: Mapping[str, tuple[str, Secret]], origin: str) -> dict[str, s
         raise OriginNotApproved(reason) from None
 
 
-def _line(name: str, value: str) -> tuple[bytes, bytes]:
+def _line(name: str, value: str, *, secret: bool) -> tuple[bytes, bytes]:
     if not (name.isascii() and value.isascii()):
         shown = name.encode("ascii", "replace").decode()
-        raise InvalidInput(
-            f"The header {shown} holds a character that no HTTP header can carry.", field="profile.headers"
-        )
+        remedy, field = ("save its key again", "apiKey") if secret else ("write it in ASCII", "headers")
+        told = f"The header {shown} holds a character that no HTTP header can carry; {remedy}."
+        raise InvalidInput(told, field=f"profile.{field}")
     return name.encode(), value.encode()

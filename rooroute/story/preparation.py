@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
-from rooroute.errors import InvalidInput, OriginNotApproved, SecretUnavailable
+from rooroute.errors import InvalidInput, OriginNotApproved, RoorouteError, SecretUnavailable
 from rooroute.limiter import NOTHING_RESERVED, Reservation
 from rooroute.portable_history import for_dialect
 from rooroute.profiles import Profile
@@ -17,6 +18,9 @@ from rooroute.story.errand import Errand, Means, Progress, wanted
 from rooroute.story.lessons import Lessons
 from rooroute.story.picking import Picking
 from rooroute.story.toll import toll, turn_away
+
+UNFIT: Final = (SecretUnavailable, OriginNotApproved, InvalidInput)
+"""What says that this profile cannot be asked: the next one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,17 @@ class Preparation:
             target = target_for(profile, use.candidate.model, secrets)
             request = wanted(self.errand, self.progress)
             return dialect.build(target, for_dialect(request, dialect.name, self.means.memory, profile.id))
-        except (SecretUnavailable, OriginNotApproved, InvalidInput) as wrong:
-            self.progress.unfit[profile.id] = as_reason(wrong, profile)
-            self.progress.wrong.append(wrong)
-            limiter.release(held)
-            await self.lessons.let_go(use)
+        except UNFIT as wrong:
+            await self.pass_over(use, profile, held, wrong)
             return None
         except BaseException:
             limiter.release(held)
             await asyncio.shield(self.lessons.let_go(use))
             raise
+
+    async def pass_over(self, use: Use, profile: Profile, held: Reservation, wrong: RoorouteError) -> None:
+        """This profile cannot be asked after all: keep why, hold nothing."""
+        self.progress.unfit[profile.id] = as_reason(wrong, profile)
+        self.progress.wrong.append(wrong)
+        self.means.limiter.release(held)
+        await self.lessons.let_go(use)

@@ -172,7 +172,7 @@ class Verdicts:
 
     def _unanswered(self, nobody: Nobody) -> RoorouteError:
         wrong = self.progress.wrong or self._known_before()
-        if wrong and not self.books.attempts and len(wrong) == len(self.picking.candidates()):
+        if wrong and not self.progress.attempts and len(wrong) == len(self.picking.candidates()):
             nobody_could_say_it = all(isinstance(each, InvalidInput) for each in wrong)
             if nobody_could_say_it or len(wrong) == 1:
                 return wrong[0]

@@ -554,7 +554,15 @@ async def test_a_secret_saved_elsewhere_never_leaves(upstream: Upstream) -> None
 
 @pytest.mark.parametrize(
     "url",
-    ["https://a@evil.test/", "ftp://x/", "https://ex\tample.test", "https://ex\\ample.test", "file:///etc/passwd"],
+    [
+        "https://a@evil.test/",
+        "ftp://x/",
+        "https://ex\tample.test",
+        "https://ex\\ample.test",
+        "file:///etc/passwd",
+        "https://[::1]x:80/",
+        "https://192.168.1.256/",
+    ],
 )
 async def test_a_url_that_parsers_read_differently_is_refused(upstream: Upstream, url: str) -> None:
     with pytest.raises(InvalidInput):
@@ -582,6 +590,14 @@ async def test_a_header_that_is_not_ascii_is_refused_without_quoting_it(upstream
         await body_of(upstream, HttpRequest("GET", "https://provider.test/", {"x-team": f"\N{SNOWMAN}{KEY}"}))
     assert "x-team" in caught.value.message
     assert KEY not in caught.value.message
+
+
+async def test_a_key_that_is_not_ascii_is_refused_by_its_own_field_without_quoting_it(upstream: Upstream) -> None:
+    secret = Secret(f"\N{SNOWMAN}{KEY}", "https://provider.test:443")
+    request = HttpRequest("GET", "https://provider.test/", secret_headers={"X-Key": ("", secret)})
+    with pytest.raises(InvalidInput) as caught:
+        await body_of(upstream, request)
+    assert (caught.value.field, KEY in caught.value.message) == ("profile.apiKey", False)
 
 
 async def test_nothing_is_logged_about_a_request(upstream: Upstream, caplog: pytest.LogCaptureFixture) -> None:
@@ -713,7 +729,7 @@ async def test_https_goes_through_a_tunnel_whose_proxy_sees_no_key(
 
 async def test_a_proxy_that_cannot_be_used_says_why() -> None:
     upstream = Upstream({"all_proxy": "socks5://127.0.0.1:1080"})
-    with pytest.raises(InvalidInput, match="socks5"):
+    with pytest.raises(InvalidInput, match="socks5.*; correct the environment's"):
         await body_of(upstream, HttpRequest("GET", "https://provider.test/"))
 
 

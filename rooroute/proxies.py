@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from rooroute.secret import LOOPBACK
+from rooroute.secret import LOOPBACK, host_and_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Proxy:
 def proxy_for(url: str, chosen: str | None, environment: Mapping[str, str]) -> Proxy | None:
     """The profile's own proxy, else the environment's; none for this machine itself and for what NO_PROXY names.
 
-    Raises ValueError, saying why, for a proxy that is not http or https.
+    Raises ValueError, saying why, for a proxy that cannot be used.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
@@ -39,15 +39,13 @@ def proxy_for(url: str, chosen: str | None, environment: Mapping[str, str]) -> P
 
 
 def parse_proxy(text: str) -> Proxy:
-    """``[scheme://][user:password@]host[:port]``; the scheme is http when left out."""
+    """``[scheme://][user:password@]host[:port]``; the scheme is http when left out. Raises ValueError, saying why, for anything else."""
     parts = urlsplit(text if "://" in text else f"http://{text}")
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"it is of kind {parts.scheme!r}, only http:// and https:// proxies are known")
-    if not parts.hostname:
-        raise ValueError("it names no host")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = host_and_port(parts)
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    return Proxy(parts.hostname, port, parts.scheme == "https", auth)
+    return Proxy(host, port or (443 if parts.scheme == "https" else 80), parts.scheme == "https", auth)
 
 
 def _excluded(host: str, port: int | None, no_proxy: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rooroute.adapters.proxies import Proxy, parse_proxy, proxy_for
+from rooroute.proxies import Proxy, parse_proxy, proxy_for
 
 PROXY = Proxy("proxy.test", 3128)
 BOTH = {"https_proxy": "http://proxy.test:3128", "http_proxy": "http://other.test:1"}
