@@ -2,18 +2,22 @@
 import * as vscode from "vscode";
 import type { Backend } from "./backend";
 import type { Completions } from "./complete";
+import { showDocument } from "./panel";
 import { currentOf, defaultPool } from "./status";
 import { estimateTokens, money, plain } from "./words";
 
 /** Deltas are gathered this long before the document is touched: an edit costs far more than a delta. */
 const GATHER_MS = 80;
 
+/** An edit that a keystroke came before is refused: how often it is tried at once before it waits for more text. */
+const TRIES = 10;
+
 /** Appends text at a place in a document that other edits may move. */
 export class Inserter implements vscode.Disposable {
   private pending = "";
+  private underway = "";
   private writing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
-  private ours = 0;
   private readonly watch: vscode.Disposable;
 
   constructor(
@@ -21,10 +25,17 @@ export class Inserter implements vscode.Disposable {
     private offset: number,
   ) {
     this.watch = vscode.workspace.onDidChangeTextDocument((event) => {
-      if (event.document !== document || this.ours > 0) return;
-      for (const change of event.contentChanges)
-        if (change.rangeOffset < this.offset) this.offset += change.text.length - change.rangeLength;
+      if (event.document === document) event.contentChanges.forEach((change) => this.follow(change));
     });
+  }
+
+  /** What others write at the place itself stays below it: the answer is not torn apart. */
+  private follow({ rangeOffset, rangeLength, text }: vscode.TextDocumentContentChangeEvent): void {
+    const ours = text === this.underway && rangeOffset === this.offset && rangeLength === 0;
+    if (ours) this.underway = "";
+    // Where the place itself was replaced, it is behind what is there now.
+    if (ours || rangeOffset < this.offset)
+      this.offset = Math.max(rangeOffset + text.length, this.offset + text.length - rangeLength);
   }
 
   write(text: string): void {
@@ -32,28 +43,36 @@ export class Inserter implements vscode.Disposable {
     this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
   }
 
-  /** Everything given so far is in the document when this resolves. */
-  async finish(): Promise<void> {
+  /** Whether everything given so far is in the document. */
+  async finish(): Promise<boolean> {
     clearTimeout(this.timer);
     this.flush();
     await this.writing;
+    return !this.pending;
   }
 
   private flush(): void {
     this.timer = undefined;
     this.writing = this.writing.then(async () => {
-      // While an edit was being applied more may have come: it goes along.
-      const text = this.pending;
-      this.pending = "";
-      if (!text) return;
-      const edit = new vscode.WorkspaceEdit();
-      edit.insert(this.document.uri, this.document.positionAt(this.offset), text);
-      this.ours++;
-      const before = this.document.getText().length;
-      await vscode.workspace.applyEdit(edit);
-      this.ours--;
-      this.offset += this.document.getText().length - before;
+      for (let n = 0; n < TRIES; n++) if (await this.put()) return;
     });
+  }
+
+  /** False: the document has changed meanwhile, or cannot be changed. */
+  private async put(): Promise<boolean> {
+    // While an edit was being applied more may have come: it goes along.
+    const text = this.pending;
+    if (!text) return true;
+    // The editor would open it again, with other text at the place.
+    if (this.document.isClosed) return false;
+    // With the document's own line ends, as the editor writes them: our change is known by its text.
+    this.underway = text.replace(/\r\n|\r|\n/g, this.document.eol === vscode.EndOfLine.CRLF ? "\r\n" : "\n");
+    const edit = new vscode.WorkspaceEdit();
+    edit.insert(this.document.uri, this.document.positionAt(this.offset), this.underway);
+    const applied = await vscode.workspace.applyEdit(edit);
+    this.underway = "";
+    if (applied) this.pending = this.pending.slice(text.length);
+    return applied;
   }
 
   dispose(): void {
@@ -130,6 +149,11 @@ async function answer(
   attributed: boolean,
 ): Promise<void> {
   const inserter = new Inserter(document, offset);
+  let given = "";
+  const give = (text: string) => {
+    given += text;
+    inserter.write(text);
+  };
   const options = { location: vscode.ProgressLocation.Notification, title: "rooroute", cancellable: true };
   try {
     await vscode.window.withProgress(options, async (progress, token) => {
@@ -141,7 +165,7 @@ async function answer(
           if (delta.kind !== "text") return;
           if (first) progress.report({ message: "answering…" });
           first = false;
-          inserter.write(delta.text);
+          give(delta.text);
         },
         token,
         progress,
@@ -149,11 +173,21 @@ async function answer(
       const who = backend.status?.profiles.find((profile) => profile.id === result.profileId)?.name ?? result.profileId;
       const spent = `${result.usage.estimated ? "about " : ""}${result.usage.inputTokens} tokens in, ${result.usage.outputTokens} out`;
       const line = `${who}, ${result.model}: ${spent}${result.cost ? `, ${money(result.cost)}` : ""}`;
-      if (attributed) inserter.write(`\n\n---\n*${line}*\n`);
+      if (attributed) give(`\n\n---\n*${line}*\n`);
       else vscode.window.setStatusBarMessage(`$(comment) ${plain(line)}`, 10_000);
     });
   } finally {
-    await inserter.finish();
+    const whole = await inserter.finish();
     inserter.dispose();
+    if (!whole) void offerElsewhere(document, given);
   }
+}
+
+async function offerElsewhere(document: vscode.TextDocument, text: string): Promise<void> {
+  const name = plain(vscode.workspace.asRelativePath(document.uri));
+  const button = await vscode.window.showWarningMessage(
+    `The answer could not be put into ${name} as a whole: it was closed, or it cannot be changed.`,
+    "Open Answer",
+  );
+  if (button) await showDocument(text, "markdown");
 }

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { Backend } from "./backend";
 import type { Completions } from "./complete";
-import type { Complete, ImagePart, Message, PoolStatus, ProfileStatus, TextPart } from "./protocol";
+import type { Complete, Completed, ImagePart, Message, PoolStatus, ProfileStatus, TextPart } from "./protocol";
 import { membersOf, type Snapshot } from "./status";
 import { estimateTokens } from "./words";
 
@@ -162,6 +162,19 @@ export function toModelError(error: unknown): Error {
   }
 }
 
+/** `cut`: the answer reached its length limit in this call or behind it, so its arguments may be missing, not none. */
+function argumentsOf({ name, json }: { name: string; json: string }, cut: boolean): object {
+  try {
+    return JSON.parse(json || (cut ? "" : "{}")) as object;
+  } catch {
+    throw new Error(
+      cut
+        ? `The answer reached its length limit within a call of ${name}; raise the limit or ask for less.`
+        : `The model called ${name} with arguments that are not JSON; ask again, or ask another model.`,
+    );
+  }
+}
+
 export class PoolModels implements vscode.LanguageModelChatProvider<Offer>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChangeLanguageModelChatInformation = this.changed.event;
@@ -192,8 +205,9 @@ export class PoolModels implements vscode.LanguageModelChatProvider<Offer>, vsco
     token: vscode.CancellationToken,
   ): Promise<void> {
     const calls = new Map<number, { id: string; name: string; json: string }>();
+    let result: Completed;
     try {
-      await this.completions.stream(
+      result = await this.completions.stream(
         toParams(this.offers().find((offered) => offered.id === model.id) ?? model, messages, options),
         (delta) => {
           if (delta.kind === "text") progress.report(new vscode.LanguageModelTextPart(delta.text));
@@ -211,11 +225,13 @@ export class PoolModels implements vscode.LanguageModelChatProvider<Offer>, vsco
       if (token.isCancellationRequested) throw new vscode.CancellationError();
       throw toModelError(error);
     }
-    // Only whole calls are handed on: the API has no fragments, and an answer that broke off must not run a tool.
-    for (const call of calls.values())
-      progress.report(
-        new vscode.LanguageModelToolCallPart(call.id, call.name, JSON.parse(call.json || "{}") as object),
-      );
+    // All calls are handed on, whole, or none: the API has no fragments, and an answer that broke off must not run a tool.
+    const last = [...calls.values()].at(-1);
+    const whole = [...calls.values()].map((call) => {
+      const cut = result.finishReason === "length" && call === last;
+      return new vscode.LanguageModelToolCallPart(call.id, call.name, argumentsOf(call, cut));
+    });
+    whole.forEach((part) => progress.report(part));
   }
 
   /** Local and rough on purpose: it is called for every message of every prompt. */

@@ -160,6 +160,32 @@ export async function journey(python) {
       await answered("before One answers. after");
     });
 
+    await test("an answer stays whole while one goes on typing above and below it", async () => {
+      const words = Array.from({ length: 250 }, (_, n) => `w${n}`).join(" ");
+      await provider.script({ [KEYS.one]: [hello(words, { delay: 0.05 })] });
+      await session.closeEditors();
+      await session.openFile("notes.md");
+      await press("Control+A");
+      await page.keyboard.type("# Typing\nbefore  after");
+      for (let n = 0; n < 6; n++) await press("ArrowLeft");
+      await session.command("rooroute: Ask…");
+      await session.answer("Hello?");
+      await session.answer("At the cursor");
+      const seen = (text) => page.locator(".monaco-editor .view-lines", { hasText: text }).waitFor({ timeout: 45_000 });
+      await seen("w1 ");
+      await press("Control+Home");
+      await page.keyboard.type("a".repeat(60), { delay: 10 });
+      await press("Control+End");
+      await page.keyboard.type("z".repeat(60), { delay: 10 });
+      ok(
+        (await page.locator(".view-lines", { hasText: "w249" }).count()) === 0,
+        "all was typed before the answer's end",
+      );
+      await seen("w249");
+      await sleep(500);
+      equal(await session.text(), `${"a".repeat(60)}# Typing\nbefore ${words} after${"z".repeat(60)}`);
+    });
+
     await test("an answer streams through a failover, says who gave it and why, and the first one's return counts down", async () => {
       await provider.script({ [KEYS.one]: [limit(40), hello("One is back.")] });
       await session.closeEditors();

@@ -1,9 +1,9 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import * as vscode from "vscode";
 import type { Backend } from "../../src/backend";
 import type { Completions, Delta } from "../../src/complete";
 import { offers, PoolModels, toMessages, toModelError } from "../../src/model";
-import type { Complete } from "../../src/protocol";
+import type { Complete, Completed } from "../../src/protocol";
 import { pool, profile, snapshot } from "./samples";
 
 const user = (...content: unknown[]) => ({ role: vscode.LanguageModelChatMessageRole.User, content, name: undefined });
@@ -69,40 +69,51 @@ test.each([
   });
 });
 
-test("an answer is streamed as it comes, and a tool call is handed on whole", async () => {
+/** What reaches an extension that asks with `options`, of an answer that came in these deltas. */
+async function answered(deltas: Delta[], finishReason: Completed["finishReason"], options: object = {}) {
   let asked: Complete | undefined;
-  const deltas: Delta[] = [
-    { kind: "text", text: "a" },
-    { kind: "thinking", text: "hm" },
-    { kind: "text", text: "b" },
-    { kind: "toolCall", index: 0, id: "c1", name: "look", argumentsDelta: '{"x"' },
-    { kind: "toolCall", index: 0, argumentsDelta: ":1}" },
-    { kind: "toolCall", index: 1, id: "c2", name: "stay" },
-  ];
   const completions = {
-    stream: vi.fn(async (params: Complete, deliver: (delta: Delta) => void) => {
+    stream: async (params: Complete, deliver: (delta: Delta) => void) => {
       asked = params;
       deltas.forEach(deliver);
-    }),
+      return { finishReason };
+    },
   } as unknown as Completions;
   const status = snapshot([profile("a")]);
   const backend = { status, onDidChangeStatus: () => ({ dispose: () => undefined }) } as unknown as Backend;
   const models = new PoolModels(backend, completions);
   const [model] = await models.provideLanguageModelChatInformation();
   const reported: unknown[] = [];
-  const options = {
-    tools: [{ name: "look", description: "looks", inputSchema: { $schema: "x", type: "object" } }],
-    toolMode: vscode.LanguageModelChatToolMode.Required,
-    modelOptions: { temperature: 0 },
-  };
-  const token = new vscode.CancellationTokenSource().token;
-  await models.provideLanguageModelChatResponse(
-    model!,
-    [user(text("hi"))],
-    options as never,
-    { report: (part) => void reported.push(part) },
-    token as never,
+  const error = await models
+    .provideLanguageModelChatResponse(
+      model!,
+      [user(text("hi"))],
+      options as never,
+      { report: (part) => void reported.push(part) },
+      new vscode.CancellationTokenSource().token as never,
+    )
+    .catch((thrown: unknown) => thrown);
+  return { asked, reported, error };
+}
+
+test("an answer is streamed as it comes, and a tool call is handed on whole", async () => {
+  const { asked, reported, error } = await answered(
+    [
+      { kind: "text", text: "a" },
+      { kind: "thinking", text: "hm" },
+      { kind: "text", text: "b" },
+      { kind: "toolCall", index: 0, id: "c1", name: "look", argumentsDelta: '{"x"' },
+      { kind: "toolCall", index: 0, argumentsDelta: ":1}" },
+      { kind: "toolCall", index: 1, id: "c2", name: "stay" },
+    ],
+    "toolCalls",
+    {
+      tools: [{ name: "look", description: "looks", inputSchema: { $schema: "x", type: "object" } }],
+      toolMode: vscode.LanguageModelChatToolMode.Required,
+      modelOptions: { temperature: 0 },
+    },
   );
+  expect(error).toBeUndefined();
   expect(reported).toEqual([
     text("a"),
     text("b"),
@@ -115,6 +126,49 @@ test("an answer is streamed as it comes, and a tool call is handed on whole", as
     temperature: 0,
     onInterrupt: "stop",
     tools: [{ name: "look", parameters: { $schema: "x", type: "object" } }],
+  });
+});
+
+const look = (argumentsDelta: string): Delta => ({
+  kind: "toolCall",
+  index: 0,
+  id: "c1",
+  name: "look",
+  argumentsDelta,
+});
+const write = (argumentsDelta?: string): Delta => ({
+  kind: "toolCall",
+  index: 1,
+  id: "c2",
+  name: "write",
+  ...(argumentsDelta === undefined ? {} : { argumentsDelta }),
+});
+
+test.each([
+  ["within its arguments", write('{"file": "a')],
+  ["right behind its name", write()],
+])("a call that the length limit cut %s is told, and no tool is run", async (_, cut) => {
+  const { reported, error } = await answered([look('{"x":1}'), cut], "length");
+  expect(reported).toEqual([]);
+  expect(error).toMatchObject({
+    message: "The answer reached its length limit within a call of write; raise the limit or ask for less.",
+  });
+});
+
+test("calls that were whole when the length limit was reached are handed on", async () => {
+  const { reported, error } = await answered([look(""), write('{"file":"a"}')], "length");
+  expect(error).toBeUndefined();
+  expect(reported).toEqual([
+    new vscode.LanguageModelToolCallPart("c1", "look", {}),
+    new vscode.LanguageModelToolCallPart("c2", "write", { file: "a" }),
+  ]);
+});
+
+test("arguments that are not JSON are told in a sentence, and no tool is run", async () => {
+  const { reported, error } = await answered([look('{"x":1}'), write("file=a")], "toolCalls");
+  expect(reported).toEqual([]);
+  expect(error).toMatchObject({
+    message: "The model called write with arguments that are not JSON; ask again, or ask another model.",
   });
 });
 

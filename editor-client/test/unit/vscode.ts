@@ -15,6 +15,7 @@ export class LanguageModelToolResultPart {
     readonly content: unknown[],
   ) {}
 }
+export const EndOfLine = { LF: 1, CRLF: 2 };
 export const LanguageModelChatMessageRole = { User: 1, Assistant: 2 };
 export const LanguageModelChatToolMode = { Auto: 1, Required: 2 };
 export class LanguageModelError extends Error {
