@@ -221,7 +221,7 @@ export async function journey(python) {
         JSON.stringify(models),
       );
       await provider.script({
-        [KEYS.one]: [{ step: "fail", kind: "rate-limit", retryDelay: 3 }, hello("One is back.")],
+        [KEYS.one]: [{ step: "fail", kind: "rate-limit", retryDelay: 600 }, hello("One is back.")],
       });
       const got = await run("Stream");
       equal([got.text, got.calls, got.family], ["Two answers.", [], "default"]);
@@ -265,7 +265,7 @@ export async function journey(python) {
     await test("the key is rotated from the palette", async () => {
       const frame = await openPanel();
       const row = await open(frame, "Gemini1");
-      if ((await state(frame, "Gemini1")) !== "Active") await row.getByText("Reset", { exact: true }).click();
+      await row.getByText("Reset", { exact: true }).click();
       await until("Gemini1 can answer", async () => (await state(frame, "Gemini1")) === "Active");
       await session.statusBar(/^default/);
       await session.command("rooroute: Rotate Key Now");
@@ -378,8 +378,8 @@ export async function journey(python) {
 
     await test("after a reload of the window everything is still there", async () => {
       await openPanel();
-      // The workbench writes down every few seconds which editors are open.
-      await sleep(7000);
+      // The workbench writes down every few seconds, when it has nothing else to do, which editors are open.
+      await sleep(15_000);
       await session.reload();
       await session.statusBar(/Gemini1|default/);
       const frame = await session.panel();
