@@ -63,7 +63,7 @@ class Pace:
 
 
 UNHURRIED: Final = Pace(rest=4.0, word=0.05, pause=0.7)
-FAST: Final = Pace(rest=0.3, word=0.002, pause=0.0)
+FAST: Final = Pace(rest=0.5, word=0.002, pause=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
+
+# A property is no timed test: a slow machine proves nothing against it.
+settings.register_profile("rooroute", deadline=None)
+settings.load_profile("rooroute")
 
 ROOT: Final = Path(__file__).parent.parent
 _EVERY_SKIP_FAILS: Final = os.environ.get("ROOROUTE_CI") == "1"

@@ -138,9 +138,9 @@ async def test_a_client_that_stops_reading_longer_than_any_deadline_loses_nothin
         async def room(self) -> None:
             self.rests += 1
             if self.rests == 1:
-                await asyncio.sleep(0.8)
+                await asyncio.sleep(2.5)
 
-    profiles = {"A": {"timeouts": Timeouts(first_token=0.5, idle=0.5, total=0.5)}}
+    profiles = {"A": {"timeouts": Timeouts(first_token=1.5, idle=1.5, total=1.5)}}
     async with house(tmp_path, {"A": [Answer("word " * 400, chunks=400)]}, profiles=profiles) as h:
         heard = Resting()
         answer = await h.ask(heard)

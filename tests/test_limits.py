@@ -79,7 +79,7 @@ async def test_a_limit_opens_again_when_its_window_has_passed(tmp_path: Path) ->
 
 
 async def test_concurrent_requests_are_counted_and_let_go(tmp_path: Path) -> None:
-    scripts = {"A": [Answer("A.", first_delay=0.3), Answer("A.")], "B": [Answer("B.")]}
+    scripts = {"A": [Answer("A.", first_delay=2.0), Answer("A.")], "B": [Answer("B.")]}
     async with house(tmp_path, scripts, profiles={"A": {"limits": Limits(concurrent_requests=1)}}) as h:
         first = asyncio.create_task(h.ask(session="one"))
         async with asyncio.timeout(10):

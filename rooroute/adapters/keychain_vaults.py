@@ -6,6 +6,7 @@ which load any class, the plaintext and null ones among them. Everything here bl
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -95,6 +96,12 @@ def _secret_service() -> Any:
     from keyring.backends import SecretService
     from keyring.errors import KeyringLocked
 
+    def introduce(bus: Any) -> None:
+        """gnome-keyring may handle a connection's first request before it has its own record of who asks, and aborts where it needs
+        that record (GNOME/gnome-keyring#195). To look up an alias that nobody has needs none, and after its answer there is one."""
+        with contextlib.suppress(secretstorage.ItemNotFoundException):
+            secretstorage.get_collection_by_alias(bus, SERVICE)
+
     class BoundedSecretService(SecretService.Keyring):
         """keyring's backend waits for an unlocking prompt without end (jaraco/keyring#735); this one gives the user a minute."""
 
@@ -106,6 +113,7 @@ def _secret_service() -> Any:
         def get_preferred_collection(self) -> Any:
             bus = secretstorage.dbus_init()
             try:
+                introduce(bus)
                 collection = secretstorage.get_default_collection(bus)
                 self.unlock(collection)
             except BaseException:

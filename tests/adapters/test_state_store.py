@@ -634,8 +634,9 @@ async def test_a_place_that_cannot_hold_a_file_means_memory(window: Opener, tmp_
 
 
 async def test_routing_goes_on_while_a_window_hangs_with_the_lock_and_is_saved_after(
-    window: Opener, tmp_path: Path
+    window: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("rooroute.adapters.state_store._FLUSH_SECONDS", 60)
     store, other = window("one"), window("other")
     with machine.file_lock(tmp_path / "state" / "state.sqlite3.lock", 0):
         await store.update(put(MARK))

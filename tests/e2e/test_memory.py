@@ -40,10 +40,10 @@ class Flood:
         writer.close()
 
     async def stands_still(self) -> None:
-        """Return when nothing more is taken of it, or everything was."""
+        """Return when nothing more is taken of it after the first bytes, or everything was."""
         before = -1
         async with asyncio.timeout(120):
-            while before != self.sent < _SENT_AT_MOST:
+            while not self.sent or before != self.sent < _SENT_AT_MOST:
                 before = self.sent
                 await asyncio.sleep(1.0)
 
