@@ -102,6 +102,13 @@ def _secret_service() -> Any:
         with contextlib.suppress(secretstorage.ItemNotFoundException):
             secretstorage.get_collection_by_alias(bus, SERVICE)
 
+    def default_collection(bus: Any) -> Any:
+        """Asked for twice: while another program connects, gnome-keyring may say that there is none, and the user would be asked to make
+        one. Seen once in 800 times with two processes that save at once."""
+        with contextlib.suppress(secretstorage.ItemNotFoundException):
+            return secretstorage.Collection(bus)
+        return secretstorage.get_default_collection(bus)
+
     class BoundedSecretService(SecretService.Keyring):
         """keyring's backend waits for an unlocking prompt without end (jaraco/keyring#735); this one gives the user a minute."""
 
@@ -114,7 +121,7 @@ def _secret_service() -> Any:
             bus = secretstorage.dbus_init()
             try:
                 introduce(bus)
-                collection = secretstorage.get_default_collection(bus)
+                collection = default_collection(bus)
                 self.unlock(collection)
             except BaseException:
                 bus.close()

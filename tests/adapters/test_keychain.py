@@ -533,6 +533,25 @@ async def test_the_first_request_of_a_connection_needs_no_record_of_who_asks(ses
     assert heard.fields[HeaderFields.member] == "ReadAlias"
 
 
+FORGETFUL = """
+import secretstorage
+real, asked = secretstorage.Collection, []
+def forgetful(bus, *more):
+    asked.append(bus)
+    if len(asked) == 1:
+        raise secretstorage.ItemNotFoundException("there is none for a moment")
+    return real(bus, *more)
+secretstorage.Collection = secretstorage.collection.Collection = forgetful
+"""
+
+
+@pytest.mark.requires("gnome-keyring")
+async def test_a_collection_that_is_not_there_for_a_moment_is_asked_for_again(keyring: Session) -> None:
+    """The library would have the user make one."""
+    assert finished(keyring.run(FORGETFUL + SAVE, KEY, "one")) == "keyring"
+    assert await text_of(Keychain(), "one") == f"{KEY}one"
+
+
 @pytest.mark.requires("dbus")
 def test_a_service_that_never_answers_does_not_hold_up_the_exit(deaf_service: Session) -> None:
     assert "usable=False" in finished(deaf_service.run(HANG))
