@@ -43,7 +43,7 @@ export function reorder(pool: PoolStatus, id: string, to: number): void {
   const save = async () => {
     timers.delete(pool.id);
     await inTurn(ownerOf(pool.id), () => act(() => keep(pool.id, order)));
-    if (!timers.has(pool.id)) ui.order.delete(pool.id);
+    if (ui.order.get(pool.id) === order) ui.order.delete(pool.id); // else it has been changed again meanwhile
     draw();
   };
   timers.set(
