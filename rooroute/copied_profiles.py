@@ -14,7 +14,7 @@ from rooroute.profile_checks import check_profile
 from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
 from rooroute.profiles import Configuration, Profile
 from rooroute.providers.authentication import USUAL_SLOT
-from rooroute.unfinished import RENAMING, Unfinished
+from rooroute.unfinished import RENAMING, Unfinished, deletion, deletion_note
 
 
 class CopiedProfiles:
@@ -83,8 +83,7 @@ class CopiedProfiles:
         try:
             await self._copy_secrets(profile, new_id)
             await asyncio.to_thread(self._config.save, lambda draft: draft.rename_profile(profile_id, new_id), revision)
-            deleted = {"kind": "delete", "profiles": {profile_id: slots}, "at": self._now()}
-            await self._state.put_intent(f"delete:{profile_id}", deleted)
+            await self._state.put_intent(deletion(profile_id), deletion_note(profile_id, slots, self._now()))
         finally:
             await self._unfinished.finish_if_possible(intent, touched)
 

@@ -32,7 +32,7 @@ from rooroute.profiles import Configuration, Defaults, Knowledge, Pool, Problem,
 from rooroute.providers.authentication import USUAL_SLOT
 from rooroute.routing.settling import edited
 from rooroute.secret import Secret
-from rooroute.unfinished import UNDO_SECONDS, Unfinished
+from rooroute.unfinished import UNDO_SECONDS, Unfinished, deletion, deletion_note
 
 T = TypeVar("T")
 _NEW_JUDGEMENT: Final = (
@@ -289,7 +289,7 @@ class SavedProfiles:
             for slot, approved in each.approvals.items():
                 await self._state.approve(profile.id, slot, approved)
             there = each.before is not None or profile.id in unread  # it came back, and the key is its own
-            await self._let_go(profile, each.before, each.typed, deleted=not there and f"delete:{profile.id}" in begun)
+            await self._let_go(profile, each.before, each.typed, deleted=not there and deletion(profile.id) in begun)
             await self._state.drop_intent(f"save:{profile.id}")
 
     async def _keep_keys(self, ready: Ready, held: dict[str, Secret | None]) -> None:
@@ -317,7 +317,7 @@ class SavedProfiles:
         replaced += [slot for slot in (secret_slots(before) if before else ()) if slot not in secret_slots(profile)]
         if deleted:  # the id is in use again: nothing to restore, and the old key is not for the new profile
             replaced += [slot for slot in secret_slots(profile) if slot not in typed.keys]
-            await self._state.drop_intent(f"delete:{profile.id}")
+            await self._state.drop_intent(deletion(profile.id))
         for slot in dict.fromkeys(replaced):
             with suppress(SecretUnavailable):
                 await self._secrets.delete(profile.id, slot)
@@ -354,12 +354,8 @@ class SavedProfiles:
             draft.remove_profile(profile_id)
 
         profile = configuration.profiles.get(profile_id)
-        intent = f"delete:{profile_id}"
-        note = {
-            "kind": "delete",
-            "profiles": {profile_id: secret_slots(profile) if profile else [USUAL_SLOT]},
-            "at": self._now(),
-        }
+        intent = deletion(profile_id)
+        note = deletion_note(profile_id, secret_slots(profile) if profile else [USUAL_SLOT], self._now())
         await self._state.put_intent(intent, note)
         try:
             await self._edit(remove, revision)
@@ -388,12 +384,11 @@ class SavedProfiles:
         present = {*after.profiles, *after.unreadable}
         gone = {each.id: secret_slots(each) for each in before.profiles.values() if each.id not in present}
         for profile_id, slots in gone.items():  # as if deleted; but what is undone is brought back by undoing that
-            note = {"kind": "delete", "profiles": {profile_id: slots}, "at": self._now()}
-            await self._state.put_intent(f"delete:{profile_id}", note)
+            await self._state.put_intent(deletion(profile_id), deletion_note(profile_id, slots, self._now()))
         begun = await self._state.intents()
         for profile_id in present:
-            if f"delete:{profile_id}" in begun:  # it is back: nothing to restore, and no key to remove
-                await self._state.drop_intent(f"delete:{profile_id}")
+            if deletion(profile_id) in begun:  # it is back: nothing to restore, and no key to remove
+                await self._state.drop_intent(deletion(profile_id))
         for profile in after.profiles.values():
             was = before.profiles.get(profile.id)
             if was is None or _is_another(was, profile):
@@ -403,12 +398,12 @@ class SavedProfiles:
         return tuple(gone)
 
     async def _restore(self, profile_id: str) -> None:
-        note = (await self._state.intents()).get(f"delete:{profile_id}")
+        note = (await self._state.intents()).get(deletion(profile_id))
         if note is None or not note.get("entry") or note["at"] + UNDO_SECONDS <= self._now():
             raise NotFound(f"There is no profile {profile_id} that was deleted in the last ten minutes.", field="id")
         place = (note["entry"], note["index"], note["places"], *map(note.get, ("text", "routing", "members")))
         await self._edit(lambda draft: draft.restore_profile(*place))
-        await self._state.drop_intent(f"delete:{profile_id}")
+        await self._state.drop_intent(deletion(profile_id))
 
 
 def _put(profiles: Sequence[Profile], pools: Sequence[Pool], defaults: Defaults | None) -> Callable[[Draft], None]:

@@ -17,9 +17,9 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 def origin_of(url: str) -> str:
     """The origin of an http or https URL as ``scheme://host:port``, lower case, the port always written.
 
-    Raises ValueError for any other scheme, for a missing or impossible host or port and for a URL that parsers are known to read differently (user info,
-    backslashes, white space, control characters): an origin that two parsers disagree on is how a key reaches a stranger
-    (CVE-2024-6587 and its kin).
+    Raises ValueError for any other scheme, for a missing or impossible host or port and for a URL that parsers are known to read
+    differently (user info, backslashes, white space, control characters): an origin that two parsers disagree on is how a key reaches a
+    stranger (CVE-2024-6587 and its kin).
     """
     if any(c <= " " or c == "\\" or c == "\x7f" for c in url):
         raise ValueError("it holds white space, a control character or a backslash")

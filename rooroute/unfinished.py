@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from rooroute.credentials import declared_of
 from rooroute.errors import SecretUnavailable
@@ -14,6 +14,16 @@ from rooroute.profile_homes import ConfigPort, SecretsPort, StatePort
 UNDO_SECONDS: Final = 600.0
 RENAMING: Final = "rename:"
 """How the name of a note begins that tells of a rename."""
+
+
+def deletion(profile_id: str) -> str:
+    """The name of the note that keeps a profile's secrets for an undo."""
+    return f"delete:{profile_id}"
+
+
+def deletion_note(profile_id: str, slots: Sequence[str], now: float) -> dict[str, Any]:
+    """What that note says; ``now`` in UTC epoch seconds."""
+    return {"kind": "delete", "profiles": {profile_id: slots}, "at": now}
 
 
 class Unfinished:
@@ -43,7 +53,7 @@ class Unfinished:
         of what was begun. The ``profiles`` of a rename are the former id and the new one."""
         current, noted = await asyncio.to_thread(self._config.load), await self._state.intents()
         for profile_id, slots in profiles.items():
-            deleted = f"delete:{profile_id}"
+            deleted = deletion(profile_id)
             if profile_id in current.unreadable or (deleted in noted and deleted != name):
                 continue
             profile = current.profiles.get(profile_id)

@@ -430,16 +430,15 @@ async def test_the_last_resort_is_asked_when_nobody_else_can(tmp_path: Path) -> 
         assert (await h.ask(heard))["profileId"] == "C"
 
 
-@pytest.mark.parametrize(
-    ("fail", "rule", "used"),
-    [
-        (LIMITED, {"on_rate_limit": False}, False),
-        (LIMITED, {"on_error": False}, True),
-        (Fail("server-error"), {"on_rate_limit": False}, True),
-        (Fail("server-error"), {"on_error": False}, False),
-    ],
-    ids=["limit-not-wanted", "limit-wanted", "error-wanted", "error-not-wanted"],
-)
+TROUBLES = [
+    pytest.param(LIMITED, {"on_rate_limit": False}, False, id="limit-not-wanted"),
+    pytest.param(LIMITED, {"on_error": False}, True, id="limit-wanted"),
+    pytest.param(Fail("server-error"), {"on_rate_limit": False}, True, id="error-wanted"),
+    pytest.param(Fail("server-error"), {"on_error": False}, False, id="error-not-wanted"),
+]
+
+
+@pytest.mark.parametrize(("fail", "rule", "used"), TROUBLES)
 async def test_the_last_resort_is_for_the_trouble_it_is_meant_for(
     tmp_path: Path, fail: Fail, rule: dict[str, Any], used: bool
 ) -> None:
@@ -461,14 +460,10 @@ async def test_the_last_resort_is_for_the_trouble_it_is_meant_for(
 @pytest.mark.parametrize(
     ("fail", "rule", "used"),
     [
-        (LIMITED, {"on_rate_limit": False}, False),
-        (LIMITED, {"on_error": False}, True),
-        (Fail("server-error"), {"on_rate_limit": False}, True),
-        (Fail("server-error"), {"on_error": False}, False),
-        (None, {"on_rate_limit": False}, True),
-        (None, {"on_error": False}, False),
+        *TROUBLES,
+        pytest.param(None, {"on_rate_limit": False}, True, id="nobody-error"),
+        pytest.param(None, {"on_error": False}, False, id="nobody-limit"),
     ],
-    ids=["limit-not-wanted", "limit-wanted", "error-wanted", "error-not-wanted", "nobody-error", "nobody-limit"],
 )
 async def test_whoever_could_not_have_answered_anyway_is_no_trouble_for_the_last_resort(
     tmp_path: Path, fail: Fail | None, rule: dict[str, Any], used: bool, idle: dict[str, Any]
