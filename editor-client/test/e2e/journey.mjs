@@ -46,10 +46,10 @@ export async function journey(python) {
     if ((await disclose.getAttribute("aria-expanded")) !== "true") await disclose.click();
     return frame.locator(`[data-id="${id}"]`);
   };
-  const ask = async (question) => {
+  const ask = async (question, where = "In a new tab") => {
     await session.command("rooroute: Ask…");
     await session.answer(question);
-    await session.answer("In a new tab");
+    await session.answer(where);
   };
   const answered = (text, seconds = 45) =>
     until(`an answer with “${text}”`, async () => (await session.text()).includes(text), seconds);
@@ -154,9 +154,7 @@ export async function journey(python) {
       await press("Control+End");
       await page.keyboard.type("before  after");
       for (let n = 0; n < 6; n++) await press("ArrowLeft");
-      await session.command("rooroute: Ask…");
-      await session.answer("Hello?");
-      await session.answer("At the cursor");
+      await ask("Hello?", "At the cursor");
       await answered("before One answers. after");
     });
 
@@ -168,9 +166,7 @@ export async function journey(python) {
       await press("Control+A");
       await page.keyboard.type("# Typing\nbefore  after");
       for (let n = 0; n < 6; n++) await press("ArrowLeft");
-      await session.command("rooroute: Ask…");
-      await session.answer("Hello?");
-      await session.answer("At the cursor");
+      await ask("Hello?", "At the cursor");
       const seen = (text) => page.locator(".monaco-editor .view-lines", { hasText: text }).waitFor({ timeout: 45_000 });
       await seen("w1 ");
       await press("Control+Home");

@@ -433,6 +433,23 @@ export async function providers(python) {
       equal(await names(), ids);
     });
 
+    await test("who has gone on to the palette is not called back by a panel that draws late", async () => {
+      const frame = await choose("openai");
+      await frame.evaluate(() => {
+        const real = window.requestAnimationFrame.bind(window);
+        window.requestAnimationFrame = (paint) => setTimeout(() => real(paint), 1500);
+      });
+      await frame.locator(".form").getByText("Cancel", { exact: true }).click();
+      await page.keyboard.press("F1");
+      const palette = page.locator(".quick-input-widget input").first();
+      await palette.waitFor({ state: "visible" });
+      await frame.locator("#add").waitFor({ timeout: 10_000 }); // drawn by then
+      await sleep(300);
+      ok(await palette.isVisible(), "the palette was closed");
+      await page.keyboard.press("Escape");
+      await session.closeEditors();
+    });
+
     await test("a failing stage says when, why and what to do, with the request and the provider's status page", async () => {
       const frame = await choose("openai");
       await fill(frame, "name", "Refused");
@@ -464,12 +481,15 @@ export async function providers(python) {
     await test("a wrong path gets the right one as its remedy, and a dead address its cause", async () => {
       const frame = await session.panel();
       await provider.script({ [KEYS.bad]: [answer("Good after all.")] });
+      const gone = () =>
+        until("what was said before is gone", async () => (await frame.locator(".stages").count()) === 0);
       await fill(frame, "baseUrl", `${provider.root}/v2`);
-      await until("what was said before is gone", async () => (await frame.locator(".stages").count()) === 0);
+      await gone();
       await frame.locator("#test").click();
       const wrong = (await stages(frame)).at(-1);
       ok(wrong.text.includes(`Set baseUrl to ${provider.urls.openai}`), wrong.text);
       await fill(frame, "baseUrl", "http://127.0.0.1:9/v1");
+      await gone();
       await frame.locator("#test").click();
       const dead = (await stages(frame)).at(-1);
       equal([dead.name, dead.good], ["tcp", false]);
